@@ -1,0 +1,46 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo up test check components soak lock generate clean
+
+demo: $(VENV)/.installed
+	$(BIN)/gpuledger demo $(ARGS)
+
+up: $(VENV)/.installed
+	$(BIN)/gpuledger up $(ARGS)
+
+test: $(VENV)/.installed components
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gpuledger-generate --check
+
+# Chaos and benchmarks in their long forms.
+soak: $(VENV)/.installed components
+	for b in benchmarks/*.py; do $(BIN)/python $$b || exit 1; done
+
+components:
+	bash tests/components/install.sh
+
+generate: $(VENV)/.installed
+	$(BIN)/gpuledger-generate
+
+lock:
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --extra dev pyproject.toml -o requirements.lock
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$$(sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) .components gpuledger-demo

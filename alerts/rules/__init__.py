@@ -1,0 +1,1 @@
+"""One module per alert rule; each has one public value, `rule`."""

@@ -1,0 +1,1 @@
+"""Rows to verdicts, and the service that serves them."""

@@ -1,0 +1,1 @@
+"""One module per advisor; each has one public value, `advisor`."""

@@ -1,0 +1,1 @@
+"""One module per detector; each has one public value, `detector`."""

@@ -1,0 +1,1 @@
+"""One module per source; each has one public value, `source`."""

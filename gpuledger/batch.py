@@ -1,0 +1,120 @@
+"""Columnar batches: what travels between the parts; rows in base units, batches as stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from gpuledger.schema import Field, Kind, Row, Table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one table by stored column: lists (None = missing) or numpy arrays."""
+
+    table: Table
+    columns: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Row]) -> Batch:
+        """Rows (all of one table, at least one) in base units."""
+        return cls.of_values(rows[0].table, [row.values() for row in rows])
+
+    @classmethod
+    def of_values(cls, table: Table, rows: Sequence[Mapping[str, Any]]) -> Batch:
+        """Mappings of visible name to value in base units."""
+        return cls(
+            table,
+            {f.stored: list(map(_writer(f), (r[f.visible] for r in rows))) for f in table.fields},
+        )
+
+    @classmethod
+    def of_arrays(cls, table: Table, size: int, values: Mapping[str, Any]) -> Batch:
+        """Numpy arrays or scalars by visible name, in base units; NaN and absence are missing.
+
+        A kept max that is not given equals its mean.
+        """
+        return cls(table, {f.stored: _array(f, size, values) for f in table.fields})
+
+
+def to_milliseconds(at: datetime) -> int:
+    """Milliseconds since 1970, exact."""
+    delta = at - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000 + delta.microseconds // 1_000
+
+
+def from_milliseconds(ms: int) -> datetime:
+    """The instant that many milliseconds after 1970, UTC."""
+    return datetime.fromtimestamp(ms / 1_000, UTC)
+
+
+def _writer(field: Field) -> Callable[[Any], Any]:
+    """The function from a value in base units to its stored form."""
+    kind = field.column.kind
+    if kind is Kind.TIME:
+        return to_milliseconds
+    if kind in {Kind.LABEL, Kind.TEXT}:
+        return str
+    return _scaler(field.factor, field.nullable, field.column.bits)
+
+
+def _scaler(factor: Fraction, nullable: bool, bits: int) -> Callable[[Any], int | None]:
+    per_step = float(1 / factor)
+    top = (1 << bits) - 1
+
+    def scale(value: float | None) -> int | None:
+        if value is None:
+            return None
+        scaled = value if isinstance(value, int) and factor == 1 else round(value * per_step)
+        if 0 <= scaled <= top:
+            return scaled
+        if nullable:
+            return None
+        raise ValueError(f"{value} does not fit an unsigned {bits}-bit column")
+
+    return scale
+
+
+def _array(field: Field, size: int, values: Mapping[str, Any]) -> Any:
+    import numpy as np  # noqa: PLC0415 - the node agent has no numpy and never comes here
+
+    value = values.get(field.visible, values.get(field.column.name, field.column.default))
+    if value is ...:
+        value = None
+    if value is None or isinstance(value, str | datetime):
+        stored = value if value is None else _writer(field)(value)
+        return [stored] * size
+    array = np.broadcast_to(np.asarray(value), (size,))
+    if array.dtype.kind in "OUSM":
+        return array if array.dtype.kind != "M" else array.astype("datetime64[ms]").astype("int64")
+    return _scaled(array, field)
+
+
+def _scaled(array: np.ndarray[Any, Any], field: Field) -> Any:
+    """Integers as stored; a masked array where values are missing."""
+    import numpy as np  # noqa: PLC0415 - see above
+
+    if array.dtype.kind in "iu" and field.factor == 1:
+        return array
+    missing = np.isnan(array)
+    scaled = np.rint(np.where(missing, 0, array) / float(field.factor)).astype("uint64")
+    return np.ma.array(scaled, mask=missing) if missing.any() else scaled
+
+
+def by_table(rows: Iterable[Row]) -> list[Batch]:
+    """One batch per table, in order of first appearance."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.table.name, []).append(row)
+    return [Batch.of_rows(group) for group in groups.values()]

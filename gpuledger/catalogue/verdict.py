@@ -1,0 +1,163 @@
+"""What the analytics say: free states, the book, findings, recommendations, alerts."""
+
+from gpuledger.schema import (
+    FOREVER,
+    Cells,
+    Events,
+    Gauge,
+    Label,
+    Number,
+    Row,
+    Time,
+    Versions,
+    gauge,
+    ident,
+    label,
+    number,
+    text,
+    time,
+)
+from gpuledger.units import BASIS_POINT, CENTI, COUNT, CURRENCY, JOULE, MICRO, MILLI, RATIO, SECOND
+
+HOURLY = "toStartOfHour({at})"
+DAILY = "toYYYYMMDD({at})"
+
+
+class FreeState(
+    Row,
+    table="free_states",
+    layout=Cells(key=("gpu_id", "valid_from"), at="valid_from", partition=HOURLY),
+):
+    """A free GPU that the waiting queue would fill; written by placement alone."""
+
+    gpu_id: Number = ident("hash of the asset id")
+    valid_from: Time = time("from")
+    valid_to: Time = time("until, within the same hour")
+    state: Label = label("state of the ledger: free_demand")
+    cause: Label = label("why; empty where the state says it all", default="")
+    job_id: Label = text("the waiting job that would fill it", default="")
+
+
+class Cell(
+    Row,
+    table="ledger_1m",
+    layout=Cells(key=("gpu_id", "minute", "alloc_id"), at="minute", partition=HOURLY),
+):
+    """Part of one GPU's minute, booked to one state; the parts of a minute add up to it."""
+
+    cluster: Label = label("cluster name")
+    gpu_id: Number = ident("hash of the asset id")
+    minute: Time = time("start of the minute")
+    alloc_id: Number = ident("allocation that it belongs to; 0 = none")
+    state: Label = label("state of the ledger")
+    flags: Label = label("flags, joined by commas", default="")
+    cause: Label = label("sub-cause of the state", default="")
+    grade: Label = label("evidence grade, A to D")
+    intensity_ratio: Gauge = gauge(
+        RATIO, "mean SM activity (else utilization) of productive time", step=BASIS_POINT, bits=16
+    )
+    gpu_seconds: Number = number("GPU-seconds booked", unit=SECOND, step=MILLI)
+    energy_joules: Gauge = gauge(JOULE, "energy drawn in the cell", step=MILLI, bits=64)
+
+
+class CellHour(
+    Row,
+    table="ledger_1h",
+    layout=Cells(key=("gpu_id", "hour", "alloc_id", "state"), at="hour", partition=DAILY),
+):
+    """Cells of one hour added up."""
+
+    cluster: Label = label("cluster name")
+    gpu_id: Number = ident("hash of the asset id")
+    hour: Time = time("start of the hour")
+    alloc_id: Number = ident("allocation that it belongs to; 0 = none")
+    state: Label = label("state of the ledger")
+    flags: Label = label("flags, joined by commas", default="")
+    cause: Label = label("sub-cause of the state", default="")
+    grade: Label = label("evidence grade, A to D")
+    gpu_seconds: Number = number("GPU-seconds booked", unit=SECOND, step=MILLI)
+    energy_joules: Gauge = gauge(JOULE, "energy drawn", step=MILLI, bits=64)
+
+
+class BookedHour(Row, table="booked_hours", layout=Versions(key=("hour",))):
+    """An hour that was booked, and from what."""
+
+    hour: Time = time("start of the hour")
+    fingerprint: Number = ident("hash of everything the hour was booked from")
+    booked_until: Time = time("end of the last whole minute booked")
+    owned_seconds: Number = number("GPU-seconds owned in it", unit=SECOND, step=MILLI, bits=64)
+    booked_at: Time = time("when it was booked")
+    version: Number = number("milliseconds since 1970 of the booking", bits=64)
+
+
+class Finding(Row, table="findings", layout=Versions(key=("finding_id",))):
+    """Something wrong, with owner, extent and evidence."""
+
+    finding_id: Number = ident("hash of kind, subject and start")
+    kind: Label = label("detector that found it")
+    subject: Label = text("what it is about, e.g. a job id")
+    user: Label = label("who can act", default="")
+    team: Label = label("team that pays", default="")
+    pool: Label = label("pool concerned", default="")
+    since: Time = time("began")
+    until: Time = time("last seen")
+    open: Number = number("1 while it goes on", bits=8)
+    gpus: Number = number("GPUs concerned", bits=32)
+    gpu_seconds: Number = number("GPU-seconds lost so far", unit=SECOND, step=MILLI, bits=64)
+    capacity_value: Gauge = gauge(CURRENCY, "worth of those GPU-seconds", step=MICRO, bits=64)
+    cash_avoidable: Gauge = gauge(CURRENCY, "energy that they cost", step=MICRO, bits=64)
+    currency: Label = label("ISO 4217 code; empty without a price", default="")
+    grade: Label = label("lowest evidence grade among the rows behind it")
+    confidence_ratio: Gauge = gauge(RATIO, "how sure the detector is", step=CENTI, bits=8)
+    summary: Label = text("one sentence for people")
+    evidence: Label = text("query that shows the rows behind it")
+    version: Number = number("milliseconds since 1970 of the tick", bits=64)
+
+
+class Recommendation(Row, table="recommendations", layout=Versions(key=("recommendation_id",))):
+    """Something to do about a finding; printed, never carried out."""
+
+    recommendation_id: Number = ident("hash of kind and finding")
+    finding_id: Number = ident("finding that it rests on")
+    kind: Label = label("advisor that proposes it")
+    subject: Label = text("what it is about, e.g. a job id")
+    user: Label = label("who can act", default="")
+    team: Label = label("team that pays", default="")
+    status: Label = label("proposed or expired")
+    title: Label = text("one sentence for people")
+    command: Label = text("what a person would run; empty where there is none", default="")
+    gain_gpu_hours: Gauge = gauge(COUNT, "GPU-hours freed within the horizon", step=MILLI, bits=64)
+    gain_capacity_value: Gauge = gauge(CURRENCY, "their worth", step=MICRO, bits=64)
+    gain_cash_avoidable: Gauge = gauge(CURRENCY, "energy not spent", step=MICRO, bits=64)
+    currency: Label = label("ISO 4217 code; empty without a price", default="")
+    horizon_seconds: Number = number("time that the gain is counted over", unit=SECOND)
+    confidence_ratio: Gauge = gauge(RATIO, "how sure the advisor is", step=CENTI, bits=8)
+    because: Label = text("what it rests on, in words")
+    created: Time = time("first proposed")
+    version: Number = number("milliseconds since 1970 of the tick", bits=64)
+
+
+class AlertState(Row, table="alert_states", layout=Versions(key=("rule", "subject"))):
+    """Where one alert stands."""
+
+    rule: Label = label("name of the rule")
+    subject: Label = text("what it is about")
+    state: Label = label("pending, firing or resolved")
+    since: Time = time("condition true since")
+    fired: Time = time("fired at", default=FOREVER)
+    resolved: Time = time("resolved at", default=FOREVER)
+    value: Gauge = gauge(COUNT, "value of the measure", step=MILLI, bits=64)
+    labels: Label = text("labels as JSON")
+    annotations: Label = text("annotations as JSON")
+    version: Number = number("milliseconds since 1970 of the evaluation", bits=64)
+
+
+class Notification(Row, table="notifications", layout=Events(key=("rule", "subject"))):
+    """A message that was handed over, or could not be."""
+
+    ts: Time = time("when")
+    rule: Label = label("name of the rule")
+    subject: Label = text("what it is about")
+    state: Label = label("firing or resolved")
+    channel: Label = label("who took it: alertmanager")
+    outcome: Label = text("accepted, or why not")

@@ -1,0 +1,121 @@
+"""Configuration: one TOML file, environment overrides, every section validated by its owner.
+
+A section is a module's name; a module declares its settings as a `Settings` subclass:
+
+    class NvmlSettings(Settings):
+        period_s: Annotated[float, "seconds between readings"] = 1.0
+
+`GPULEDGER_NVML_PERIOD_S=2` overrides `[nvml] period_s`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from gpuledger.errors import ConfigError, nearest
+
+ENV_PREFIX = "GPULEDGER_"
+# Words of the environment that are no settings: they say where configuration and store are.
+RESERVED = {"config", "store", "store_password", "store_password_file", "token", "debug", "libchdb"}
+
+
+class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Base of every section; fields carry their default and `Annotated[type, "help"]`."""
+
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The sections as written; nothing is validated until a module asks for its own."""
+
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    origin: str = "defaults"
+
+    def section(self, name: str, settings: type[S]) -> S:
+        """The section of that name as its settings. ConfigError names key and nearest name."""
+        raw = self.sections.get(name, {})
+        if not isinstance(raw, Mapping):
+            raise ConfigError(f"{self.origin}: [{name}] must be a section, not a value")
+        known = settings.__struct_fields__
+        for key in raw:
+            if key not in known:
+                raise ConfigError(
+                    f"{self.origin}: unknown key '{key}' in [{name}]{nearest(key, known)}"
+                )
+        try:
+            return msgspec.convert(raw, settings, strict=False)
+        except msgspec.ValidationError as e:
+            raise ConfigError(f"{self.origin}: [{name}] {_plain(e)}") from None
+
+    def check(self, known: Iterable[str]) -> None:
+        """Refuse a section that no module owns."""
+        names = set(known)
+        for name in self.sections:
+            if name not in names:
+                raise ConfigError(f"{self.origin}: unknown section [{name}]{nearest(name, names)}")
+
+    def with_defaults(self, sections: Mapping[str, Mapping[str, Any]]) -> Config:
+        """The same configuration, with values for keys that nobody set."""
+        merged = {k: dict(v) for k, v in sections.items()}
+        for name, section in self.sections.items():
+            merged[name] = {**merged.get(name, {}), **section}
+        return Config(merged, self.origin)
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+    """Configuration from a TOML file (none = defaults only) under the environment's overrides."""
+    env = os.environ if environ is None else environ
+    path = path or (Path(env["GPULEDGER_CONFIG"]) if "GPULEDGER_CONFIG" in env else None)
+    sections = _read(path) if path else {}
+    for section, key, value in _overrides(env, sections):
+        sections.setdefault(section, {})[key] = value
+    return Config(sections, str(path) if path else "defaults")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as e:
+        raise ConfigError(f"cannot read configuration {path}: {e.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path} is not TOML: {e}") from None
+
+
+def _overrides(
+    env: Mapping[str, str], sections: Mapping[str, Any]
+) -> Iterable[tuple[str, str, Any]]:
+    """Section, key and value of every GPULEDGER_SECTION_KEY in the environment."""
+    for name, value in sorted(env.items()):
+        rest = name.removeprefix(ENV_PREFIX).lower()
+        if not name.startswith(ENV_PREFIX) or rest in RESERVED:
+            continue
+        section = max((s for s in sections if rest.startswith(f"{s}_")), key=len, default="")
+        section, _, key = (
+            (section, "", rest[len(section) + 1 :]) if section else rest.partition("_")
+        )
+        if key:
+            yield section, key, _scalar(value)
+
+
+def _scalar(text: str) -> Any:
+    """A TOML value where it is one, else the text itself."""
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _plain(error: msgspec.ValidationError) -> str:
+    """msgspec says `Expected `float`, got `str` - at `$.period_s``; people read `period_s: …`."""
+    found = re.search(r"^(.*?) - at `\$\.(.*)`$", str(error))
+    return f"{found[2]}: {found[1]}" if found else str(error)

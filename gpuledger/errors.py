@@ -1,0 +1,52 @@
+"""Errors by what the caller does: four, and no more.
+
+GpuledgerError
+├── ConfigError   stop: wrong flag, key, path or port; says which and offers the nearest name (exit 2)
+├── Unavailable   this machine lacks it: say so once, disable
+├── ReadError     a reading failed: count it, retry next period
+└── StoreError    the store refused or did not answer: keep the rows, back off (exit 3)
+    └── BookNotClosed   the booked window does not add up: keep the previous book, alert
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class GpuledgerError(Exception):
+    """Base of every error that gpuledger raises on purpose; its text is one line for people."""
+
+    exit_code = 1
+
+
+class ConfigError(GpuledgerError):
+    """Wrong use or configuration; nothing was started."""
+
+    exit_code = 2
+
+
+class Unavailable(GpuledgerError):
+    """A device, file or program that this machine does not have."""
+
+    exit_code = 3
+
+
+class ReadError(GpuledgerError):
+    """A reading that failed this time."""
+
+    exit_code = 3
+
+
+class StoreError(GpuledgerError):
+    """The store refused, timed out, or cannot be reached."""
+
+    exit_code = 3
+
+
+class BookNotClosed(StoreError):
+    """States of a window do not add up to the GPU-seconds owned in it."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the closest known name, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
