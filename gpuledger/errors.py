@@ -1,7 +1,7 @@
 """Errors by what the caller does: four, and no more.
 
 GpuledgerError
-├── ConfigError   stop: wrong flag, key, path or port; says which and offers the nearest name (exit 2)
+├── ConfigError   stop: wrong flag, key, path or port; says which, offers the nearest (exit 2)
 ├── Unavailable   this machine lacks it: say so once, disable
 ├── ReadError     a reading failed: count it, retry next period
 └── StoreError    the store refused or did not answer: keep the rows, back off (exit 3)

@@ -260,10 +260,10 @@ class Table:
         return tuple(c for c in self.columns if c.name in self.layout.key)
 
 
-_SPECIFIERS = (time, label, text, ident, number, gauge, counter, additive, bits)
-
-
-@dataclass_transform(kw_only_default=True, field_specifiers=_SPECIFIERS)
+@dataclass_transform(
+    kw_only_default=True,
+    field_specifiers=(time, label, text, ident, number, gauge, counter, additive, bits),
+)
 class Row:
     """One row in base units; `None` is missing. A subclass with `table=` declares a table."""
 

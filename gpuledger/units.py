@@ -33,7 +33,7 @@ class Unit:
 
     def stored_suffix(self, step: Step) -> str:
         """Suffix of the physical column, e.g. `mw` for watts stored in steps of a milliwatt."""
-        return self.stored[step.name] if step.name in self.stored else self.suffix
+        return self.stored.get(step.name, self.suffix)
 
 
 WATT = Unit("watts", "W", "watt", {"milli": "mw"})

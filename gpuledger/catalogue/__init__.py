@@ -46,9 +46,17 @@ ROWS: tuple[type[Row], ...] = (
 TABLES: dict[str, Table] = {row.table.name: row.table for row in ROWS}
 
 # What collectors may send; everything else is computed or configured on the server's side.
-INGESTED: tuple[Table, ...] = tuple(
-    t for t in TABLES.values() if isinstance(t.layout, Samples | Events)
-) + (Gpu.table, Allocation.table, Job.table, NodeState.table)
+INGESTED: tuple[Table, ...] = (
+    *(
+        t
+        for t in TABLES.values()
+        if isinstance(t.layout, Samples | Events) and t.name not in {"notifications"}
+    ),
+    Gpu.table,
+    Allocation.table,
+    Job.table,
+    NodeState.table,
+)
 
 
 def table(name: str) -> Table:
