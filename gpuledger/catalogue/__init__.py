@@ -50,7 +50,7 @@ INGESTED: tuple[Table, ...] = (
     *(
         t
         for t in TABLES.values()
-        if isinstance(t.layout, Samples | Events) and t.name not in {"notifications"}
+        if isinstance(t.layout, Samples | Events) and t.name != "notifications"
     ),
     Gpu.table,
     Allocation.table,

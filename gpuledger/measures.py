@@ -1,0 +1,171 @@
+"""Derived numbers, each defined once: boards, rules, reports and routes quote these.
+
+A measure is SQL over rows of `v_book_1h` (or `v_book_1m`): the book joined with owners and prices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpuledger.states import (
+    ACTIVE,
+    OCCUPIED,
+    UNAVAILABLE,
+    UNKNOWN,
+    group_of,
+    in_list,
+    recoverable_factor,
+)
+from gpuledger.units import COUNT, CURRENCY, RATIO, SECOND, Unit
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number over rows of the book: name, unit, meaning and SQL."""
+
+    name: str
+    unit: Unit
+    help: str
+    sql: str
+
+
+GPU_HOURS = Measure("gpu_hours", COUNT, "GPU-hours booked", "sum(gpu_seconds) / 3600")
+CAPACITY_VALUE = Measure(
+    "capacity_value",
+    CURRENCY,
+    "worth of those GPU-hours; null without a price",
+    "sum(gpu_seconds / 3600 * price)",
+)
+CASH_AVOIDABLE = Measure(
+    "cash_avoidable",
+    CURRENCY,
+    "energy of recoverable states; null without a price",
+    f"sum(energy_joules / 3.6e6 * energy_price * {recoverable_factor()})",
+)
+ENERGY_KWH = Measure("energy_kwh", COUNT, "energy drawn", "sum(energy_joules) / 3.6e6")
+OWNED_SECONDS = Measure("owned_seconds", SECOND, "GPU-seconds owned", "sum(gpu_seconds)")
+AVAILABILITY = Measure(
+    "availability_ratio",
+    RATIO,
+    "share of owned time on healthy hardware",
+    f"1 - sumIf(gpu_seconds, state IN {in_list(group_of(UNAVAILABLE))}) / sum(gpu_seconds)",
+)
+ALLOCATION = Measure(
+    "allocation_ratio",
+    RATIO,
+    "share of available time that was occupied",
+    f"sumIf(gpu_seconds, state IN {in_list(group_of(OCCUPIED))})"
+    f" / sumIf(gpu_seconds, state NOT IN {in_list(group_of(UNAVAILABLE))})",
+)
+ACTIVITY = Measure(
+    "activity_ratio",
+    RATIO,
+    "share of known occupied time that did work",
+    f"sumIf(gpu_seconds, state IN {in_list(ACTIVE)})"
+    f" / sumIf(gpu_seconds, state IN {in_list(group_of(OCCUPIED))}"
+    f" AND state NOT IN {in_list(UNKNOWN)})",
+)
+UTILIZATION = Measure(
+    "utilization_ratio",
+    RATIO,
+    "productive share of owned GPU-seconds",
+    "sumIf(gpu_seconds, state = 'productive') / sum(gpu_seconds)",
+)
+UNKNOWN_SHARE = Measure(
+    "unknown_ratio",
+    RATIO,
+    "share of owned time of which the book knows too little",
+    f"sumIf(gpu_seconds, state IN {in_list(UNKNOWN)}) / sum(gpu_seconds)",
+)
+RECOVERABLE_HOURS = Measure(
+    "recoverable_gpu_hours",
+    COUNT,
+    "GPU-hours that could be won back (underused counts half)",
+    f"sum(gpu_seconds * {recoverable_factor()}) / 3600",
+)
+GRADE = Measure("grade", COUNT, "lowest evidence grade among the rows", "max(grade)")
+
+MEASURES: tuple[Measure, ...] = (
+    GPU_HOURS,
+    CAPACITY_VALUE,
+    CASH_AVOIDABLE,
+    ENERGY_KWH,
+    OWNED_SECONDS,
+    AVAILABILITY,
+    ALLOCATION,
+    ACTIVITY,
+    UTILIZATION,
+    UNKNOWN_SHARE,
+    RECOVERABLE_HOURS,
+    GRADE,
+)
+
+# Dimension of `--by` to column of the book's views.
+DIMENSIONS = ("state", "team", "user", "job", "node", "pool", "cluster")
+
+
+def select(*measures: Measure) -> str:
+    """`expression AS name, …` for a SELECT over the book."""
+    return ", ".join(f"{m.sql} AS {m.name}" for m in measures)
+
+
+def book_view(cells: str, time: str) -> str:
+    """The book joined with place, owner and price: what every question reads."""
+    return f"""
+SELECT c.cluster AS cluster, c.{time} AS {time}, c.gpu_id AS gpu_id, a.node AS node, a.slot AS slot,
+  a.pool AS pool, a.model AS model, l.job_id AS job,
+  if(c.alloc_id = 0, '', j.user) AS user, if(c.alloc_id = 0, '', j.team) AS team,
+  j.name AS job_name, c.state AS state, c.cause AS cause, c.flags AS flags, c.grade AS grade,
+  c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
+  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+FROM {cells} AS c
+LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
+LEFT JOIN (SELECT * FROM allocations FINAL) AS l
+  ON l.gpu_id = c.gpu_id AND l.alloc_id = c.alloc_id
+LEFT JOIN (SELECT * FROM jobs FINAL) AS j ON j.job_id = l.job_id
+ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
+  ON p.model = a.model AND p.valid_from <= c.{time}
+"""
+
+
+QUEUE_WAIT_VIEW = """
+SELECT job_id AS job, cluster, user, team, pool, nodes * gpus_per_node AS gpus,
+  multiIf(gpus <= 1, '1 GPU', gpus <= 4, '2-4 GPUs', gpus <= 8, '5-8 GPUs', 'over 8 GPUs')
+    AS size_class,
+  submitted, eligible, started, ended, state,
+  dateDiff('second', least(eligible, started), started) AS wait_seconds
+FROM (SELECT * FROM jobs FINAL) WHERE gpus_per_node > 0 AND started < toDateTime64('2106-01-01', 3, 'UTC')
+"""
+
+FREE_NODE_VIEW = """
+SELECT cluster, minute, node, pool, floor(sum(gpu_seconds) / 60) AS free_gpus
+FROM v_book_1m WHERE state IN ('free_demand', 'free_surplus')
+GROUP BY cluster, minute, node, pool HAVING free_gpus > 0
+"""
+
+VIEWS: dict[str, str] = {
+    "v_book_1m": book_view("ledger_1m", "minute"),
+    "v_book_1h": book_view("ledger_1h", "hour"),
+    "v_queue_waits": QUEUE_WAIT_VIEW,
+    "v_free_nodes": FREE_NODE_VIEW,
+}
+
+REQUEST_SIZES = (1, 2, 4, 8)
+
+
+def startable_sql() -> str:
+    """Share of booked minutes in which a request of 1, 2, 4, 8 GPUs on one node could start.
+
+    Parameters: since, until (DateTime64). Columns: startable_1 … startable_8, minutes.
+    """
+    shares = ", ".join(f"countIf(largest >= {n}) / count() AS startable_{n}" for n in REQUEST_SIZES)
+    return f"""
+SELECT {shares}, count() AS minutes FROM (
+  SELECT m.minute, max(f.free_gpus) AS largest
+  FROM (SELECT DISTINCT minute FROM ledger_1m
+        WHERE minute >= {{since:DateTime64(3)}} AND minute < {{until:DateTime64(3)}}) AS m
+  LEFT JOIN (SELECT minute, free_gpus FROM v_free_nodes
+        WHERE minute >= {{since:DateTime64(3)}} AND minute < {{until:DateTime64(3)}}) AS f
+    ON f.minute = m.minute
+  GROUP BY m.minute)
+"""

@@ -1,0 +1,371 @@
+"""The only door to ClickHouse: embedded (chDB in this process) or a server over HTTP(S)."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote, urlsplit
+
+from gpuledger import ddl
+from gpuledger.batch import Batch
+from gpuledger.config import Settings
+from gpuledger.errors import ConfigError, StoreError
+from gpuledger.schema import Row, Table
+
+DATABASE = "gpuledger"
+# What the generated SQL was run on; older servers lack the settings it relies on.
+OLDEST_SERVER = (25, 8)
+# Their defaults changed in ClickHouse 26.2, so they are always sent.
+INSERT_SETTINGS = {
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+}
+
+
+class StoreSettings(Settings):
+    """Section `[store]`."""
+
+    ca_cert: Annotated[str, "file with the certificate authority of the server"] = ""
+    connect_timeout_s: Annotated[int, "time to wait for a connection"] = 10
+    query_timeout_s: Annotated[int, "time to wait for an answer"] = 300
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a store is: a directory, or a server with user and database."""
+
+    directory: Path | None = None
+    host: str = ""
+    port: int = 8123
+    secure: bool = False
+    user: str = "default"
+    database: str = DATABASE
+    password: str = ""
+
+    def __str__(self) -> str:
+        if self.directory:
+            return f"chdb://{self.directory}"
+        scheme = "https" if self.secure else "http"
+        return f"{scheme}://{self.user}@{self.host}:{self.port}/{self.database}"
+
+
+def parse_address(url: str, environ: Mapping[str, str]) -> Address:
+    """`chdb:///absolute/dir` or `http(s)://user@host:port[/database]`; ConfigError otherwise.
+
+    The password comes from the file GPULEDGER_STORE_PASSWORD_FILE names, or from
+    GPULEDGER_STORE_PASSWORD.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "chdb":
+        if parts.netloc or not parts.path.startswith("/"):
+            raise ConfigError(f"store {url}: write chdb:///absolute/directory")
+        return Address(directory=Path(unquote(parts.path)))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(f"store {url}: write chdb:///absolute/dir or http(s)://user@host:port")
+    if parts.password:
+        raise ConfigError("store: no password in the address; use GPULEDGER_STORE_PASSWORD_FILE")
+    secure = parts.scheme == "https"
+    return Address(
+        host=parts.hostname,
+        port=parts.port or (8443 if secure else 8123),
+        secure=secure,
+        user=unquote(parts.username or "default"),
+        database=parts.path.strip("/") or DATABASE,
+        password=_password(environ),
+    )
+
+
+def _password(environ: Mapping[str, str]) -> str:
+    path = environ.get("GPULEDGER_STORE_PASSWORD_FILE")
+    if not path:
+        return environ.get("GPULEDGER_STORE_PASSWORD", "")
+    try:
+        return Path(path).read_text().strip()
+    except OSError as e:
+        raise ConfigError(f"GPULEDGER_STORE_PASSWORD_FILE {path}: {e.strerror}") from None
+
+
+class Store:
+    """Insert and select; one client per thread, since a client answers one question at a time."""
+
+    def __init__(
+        self, address: Address, settings: StoreSettings | None = None, *, readonly: bool = False
+    ) -> None:
+        self.address = address
+        self._settings = settings or StoreSettings()
+        self._readonly = readonly
+        self._local = threading.local()
+        self._clients: list[Any] = []
+        self._lock = threading.Lock()
+
+    def insert(self, batch: Batch, *, token: str | None = None) -> None:
+        """Insert one batch; the same token twice counts once. StoreError keeps nothing."""
+        if not len(batch):
+            return
+        settings = _with_token(token)
+        if any(hasattr(column, "dtype") for column in batch.columns.values()):
+            table = arrow(batch)
+            self._ask(lambda c: c.insert_arrow(batch.table.name, table, settings=settings))
+        else:
+            self.insert_native(batch.table, encode(batch), token, tuple(batch.columns))
+
+    def insert_rows(self, rows: Sequence[Row]) -> None:
+        """Insert rows of one table; nothing for none."""
+        if rows:
+            self.insert(Batch.of_rows(rows))
+
+    def insert_native(
+        self, table: Table, body: bytes, token: str | None = None, names: Sequence[str] = ()
+    ) -> None:
+        """Insert encoded blocks (see `encode`)."""
+        columns = list(names or ddl.stored_names(table))
+        settings = _with_token(token)
+        self._ask(
+            lambda c: c.raw_insert(table.name, columns, body, fmt="Native", settings=settings)
+        )
+
+    def select(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows as mappings; parameters are bound by the server as `{name:Type}`."""
+        return list(self._ask(lambda c: c.query(sql, parameters=parameters)).named_results())
+
+    def select_arrow(self, sql: str, **parameters: Any) -> Any:
+        """The answer as a pyarrow table."""
+        return self._ask(lambda c: c.query_arrow(sql, parameters=parameters, use_strings=True))
+
+    def select_typed(self, sql: str) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
+        """Column names with ClickHouse types, and rows."""
+        result = self._ask(lambda c: c.query(sql))
+        types = [t.name for t in result.column_types]
+        return list(zip(result.column_names, types, strict=True)), list(result.result_rows)
+
+    def value(self, sql: str, **parameters: Any) -> Any:
+        """The first column of the first row, or None."""
+        rows = self._ask(lambda c: c.query(sql, parameters=parameters)).result_rows
+        return rows[0][0] if rows else None
+
+    def command(self, sql: str, **settings: Any) -> None:
+        """Run a statement that answers nothing."""
+        self._ask(lambda c: c.command(sql, settings=settings))
+
+    def check(self) -> str:
+        """The server's version. StoreError where it cannot be reached or is too old."""
+        return str(self._ask(lambda c: c.server_version))
+
+    def existing(self) -> dict[str, dict[str, str]]:
+        """Tables of the database and their column types."""
+        rows = self.select(
+            "SELECT table, name, type FROM system.columns WHERE database = currentDatabase()"
+        )
+        out: dict[str, dict[str, str]] = {}
+        for row in rows:
+            out.setdefault(row["table"], {})[row["name"]] = row["type"]
+        return out
+
+    def plan(self, *, retention: bool = False) -> list[str]:
+        """SQL that `apply` would run."""
+        return ddl.plan(self.existing(), retention=retention)
+
+    def apply(self, *, retention: bool = False) -> list[str]:
+        """Create what is missing; idempotent, only adds. Returns the statements it ran."""
+        self._create_database()
+        statements = self.plan(retention=retention)
+        for statement in statements:
+            self.command(statement)
+        return statements
+
+    def reader(self) -> Store:
+        """A store on the same address whose clients can only read."""
+        return Store(self.address, self._settings, readonly=True)
+
+    def close(self) -> None:
+        """Close every thread's client."""
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()
+        self._local = threading.local()
+
+    def _create_database(self) -> None:
+        name = self.address.database
+        with _connecting(self.address):
+            client = self._connect(replace(self.address, database="default"))
+            client.command(f"CREATE DATABASE IF NOT EXISTS `{name}`")
+            client.close()
+
+    def _ask(self, question: Callable[[Any], Any]) -> Any:
+        with _connecting(self.address):
+            return question(self._client())
+
+    def _client(self) -> Any:
+        if not hasattr(self._local, "client"):
+            client = self._connect(self.address)
+            _check_version(client.server_version)
+            with self._lock:
+                self._clients.append(client)
+            self._local.client = client
+        return self._local.client
+
+    def _connect(self, address: Address) -> Any:
+        client = _embedded(address) if address.directory else _server(address, self._settings)
+        if self._readonly:
+            client.command("SET readonly = 1") if address.directory else client.set_client_setting(
+                "readonly", "1"
+            )
+        return client
+
+
+def _embedded(address: Address) -> Any:
+    import clickhouse_connect  # noqa: PLC0415 - a node that only ships to a service needs no engine
+
+    directory = address.directory
+    assert directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as e:
+        raise ConfigError(f"cannot write the store {directory}: {e.strerror}") from None
+    client = clickhouse_connect.get_client(interface="chdb", path=str(directory), tz_mode="aware")
+    client.command(f"CREATE DATABASE IF NOT EXISTS `{address.database}`")
+    client.command(f"USE `{address.database}`")
+    client.database = address.database
+    return client
+
+
+def _server(address: Address, settings: StoreSettings) -> Any:
+    import clickhouse_connect  # noqa: PLC0415 - see above
+
+    return clickhouse_connect.get_client(
+        host=address.host,
+        port=address.port,
+        username=address.user,
+        password=address.password,
+        database=address.database,
+        secure=address.secure,
+        ca_cert=settings.ca_cert or None,
+        connect_timeout=settings.connect_timeout_s,
+        send_receive_timeout=settings.query_timeout_s,
+        # Sessions would serialise the threads that share a server.
+        autogenerate_session_id=False,
+        tz_mode="aware",
+    )
+
+
+def _with_token(token: str | None) -> dict[str, Any]:
+    return {**INSERT_SETTINGS, **({"insert_deduplication_token": token} if token else {})}
+
+
+def _check_version(version: str) -> None:
+    found = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
+    if found < OLDEST_SERVER:
+        oldest = ".".join(map(str, OLDEST_SERVER))
+        raise StoreError(f"ClickHouse {version} is too old: gpuledger needs {oldest} or newer")
+
+
+class _connecting:  # noqa: N801 - a context manager that reads like a clause
+    """Map the driver's errors to ours, in one line that names the store."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
+    ) -> None:
+        from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415
+
+        if isinstance(error, ClickHouseError | OSError):
+            raise _translated(error, self._address) from error
+
+
+def _translated(error: BaseException, address: Address) -> ConfigError | StoreError:
+    text = " ".join(str(error).split())
+    if "EmbeddedServer" in text or "Cannot lock file" in text:
+        return ConfigError(
+            f"{address} is in use by another process: stop it, or ask its service instead"
+        )
+    if "AUTHENTICATION_FAILED" in text or "REQUIRED_PASSWORD" in text:
+        return StoreError(f"{address}: wrong user or password (see GPULEDGER_STORE_PASSWORD_FILE)")
+    if "UNKNOWN_DATABASE" in text or "UNKNOWN_TABLE" in text:
+        return StoreError(f"{address}: {_short(text)}; run 'gpuledger schema apply' first")
+    if "Connection refused" in text or "Max retries" in text or "timed out" in text:
+        return StoreError(f"{address} cannot be reached: is ClickHouse running there?")
+    return StoreError(f"{address}: {_short(text)}")
+
+
+def _short(text: str, limit: int = 600) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def arrow(batch: Batch) -> Any:
+    """The batch as a pyarrow table."""
+    import pyarrow as pa  # noqa: PLC0415 - the node agent has no pyarrow and never comes here
+
+    types = {f.stored: f.type for f in batch.table.fields}
+
+    def convert(name: str, column: Any) -> Any:
+        mask = getattr(column, "mask", None)
+        data = column if mask is None else column.data
+        array = pa.array(data, mask=mask)
+        return array.cast(pa.timestamp("ms", "UTC")) if "DateTime64" in types[name] else array
+
+    return pa.table({name: convert(name, column) for name, column in batch.columns.items()})
+
+
+def encode(batch: Batch) -> bytes:
+    """The batch as ClickHouse Native blocks; needs neither numpy nor a connection."""
+    from clickhouse_connect.datatypes.registry import get_from_name  # noqa: PLC0415
+    from clickhouse_connect.driver.insert import InsertContext  # noqa: PLC0415
+    from clickhouse_connect.driver.transform import NativeTransform  # noqa: PLC0415
+
+    types = {f.stored: f.type for f in batch.table.fields}
+    context = InsertContext(
+        batch.table.name,
+        list(batch.columns),
+        [get_from_name(types[name]) for name in batch.columns],
+        list(batch.columns.values()),
+        column_oriented=True,
+    )
+    body = b"".join(NativeTransform.build_insert(context))
+    if context.insert_exception:
+        raise ValueError(str(context.insert_exception))
+    # The driver puts its INSERT statement in front of the first block.
+    return body.split(b"\n", 1)[1]
+
+
+def decode(table: Table, body: bytes) -> tuple[Batch, list[str]]:
+    """Native blocks as a batch of known columns, and the names that the table does not have.
+
+    ValueError where the bytes are not Native blocks.
+    """
+    from clickhouse_connect.driver.ctypes import RespBuffCls  # noqa: PLC0415
+    from clickhouse_connect.driver.query import QueryContext  # noqa: PLC0415
+    from clickhouse_connect.driver.transform import NativeTransform  # noqa: PLC0415
+
+    try:
+        source = RespBuffCls(_Bytes(body))
+        result = NativeTransform.parse_response(source, QueryContext(column_oriented=True))
+        columns = dict(zip(result.column_names, result.result_columns, strict=True))
+    except Exception as e:
+        raise ValueError(f"not ClickHouse Native blocks: {e}") from e
+    known = set(ddl.stored_names(table))
+    batch = Batch(table, {n: list(c) for n, c in columns.items() if n in known})
+    return batch, sorted(set(columns) - known)
+
+
+class _Bytes:
+    """A whole body, in the shape that the driver's buffer reads from."""
+
+    exception_tag = None
+    last_message = None
+
+    def __init__(self, body: bytes) -> None:
+        self.gen = iter((body,))
+
+    def close(self) -> None:
+        return None
