@@ -27,7 +27,7 @@ ENV_PREFIX = "GPULEDGER_"
 RESERVED = {"config", "store", "store_password", "store_password_file", "token", "debug", "libchdb"}
 
 
-class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Base of every section; fields carry their default and `Annotated[type, "help"]`."""
 
 

@@ -134,7 +134,8 @@ SELECT job_id AS job, cluster, user, team, pool, nodes * gpus_per_node AS gpus,
     AS size_class,
   submitted, eligible, started, ended, state,
   dateDiff('second', least(eligible, started), started) AS wait_seconds
-FROM (SELECT * FROM jobs FINAL) WHERE gpus_per_node > 0 AND started < toDateTime64('2106-01-01', 3, 'UTC')
+FROM (SELECT * FROM jobs FINAL)
+WHERE gpus_per_node > 0 AND started < toDateTime64('2106-01-01', 3, 'UTC')
 """
 
 FREE_NODE_VIEW = """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -265,22 +266,15 @@ def _check_version(version: str) -> None:
         raise StoreError(f"ClickHouse {version} is too old: gpuledger needs {oldest} or newer")
 
 
-class _connecting:  # noqa: N801 - a context manager that reads like a clause
+@contextmanager
+def _connecting(address: Address) -> Iterator[None]:
     """Map the driver's errors to ours, in one line that names the store."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
-    ) -> None:
-        from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415
-
-        if isinstance(error, ClickHouseError | OSError):
-            raise _translated(error, self._address) from error
+    try:
+        yield
+    except (ClickHouseError, OSError) as e:
+        raise _translated(e, address) from e
 
 
 def _translated(error: BaseException, address: Address) -> ConfigError | StoreError:
@@ -348,8 +342,8 @@ def decode(table: Table, body: bytes) -> tuple[Batch, list[str]]:
     from clickhouse_connect.driver.transform import NativeTransform  # noqa: PLC0415
 
     try:
-        source = RespBuffCls(_Bytes(body))
-        result = NativeTransform.parse_response(source, QueryContext(column_oriented=True))
+        source: Any = RespBuffCls(_Bytes(body))  # type: ignore[no-untyped-call] # the driver's
+        result: Any = NativeTransform.parse_response(source, QueryContext(column_oriented=True))
         columns = dict(zip(result.column_names, result.result_columns, strict=True))
     except Exception as e:
         raise ValueError(f"not ClickHouse Native blocks: {e}") from e

@@ -1,0 +1,322 @@
+"""The spool: rows that are safe on this disk until the store has taken them.
+
+One SQLite file. An entry is one or more encoded blocks of one table; its token
+`<spool uuid>/<table>/<sequence>` names it for ever, so that sending it twice stores it once. The
+same file holds what an agent must remember (counter offsets), written in one transaction with
+the rows that rest on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpuledger.errors import ConfigError, StoreError
+
+CAPACITY_BYTES = 1 << 30
+REJECTED_SHARE = 0.1  # of the capacity: enough to see what is wrong, never enough to fill a disk
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entries (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT NOT NULL, rows INTEGER NOT NULL,
+    blocks TEXT NOT NULL, created REAL NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS rejected (
+    sequence INTEGER PRIMARY KEY, tbl TEXT NOT NULL, rows INTEGER NOT NULL,
+    reason TEXT NOT NULL, created REAL NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS lost (
+    tbl TEXT NOT NULL, why TEXT NOT NULL, rows INTEGER NOT NULL, PRIMARY KEY (tbl, why));
+CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows of one table, encoded as one ClickHouse Native block."""
+
+    rows: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is sent in one piece: the blocks of one table that were put together."""
+
+    sequence: int
+    table: str
+    token: str
+    created: float
+    blocks: tuple[Block, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows in all blocks."""
+        return sum(b.rows for b in self.blocks)
+
+    @property
+    def body(self) -> bytes:
+        """All blocks, one after another: Native blocks concatenate."""
+        return b"".join(b.body for b in self.blocks)
+
+
+class Spool:
+    """A durable queue in the file `path`; `open` before use. Safe for several threads."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        capacity_bytes: int = CAPACITY_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = path
+        self.capacity_bytes = capacity_bytes
+        self.identity = ""
+        self.epoch = 0
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._bytes = 0
+
+    def open(self) -> Spool:
+        """Open or create the file (mode 0600). ConfigError where the path cannot be used.
+
+        A damaged file is moved aside, `<path>.damaged`, and a new one begun.
+        """
+        with self._lock:
+            try:
+                self._connect()
+            except sqlite3.DatabaseError as e:
+                self.close()
+                if isinstance(e, sqlite3.OperationalError):
+                    raise ConfigError(f"cannot use spool {self.path}: {e}") from None
+                self._move_aside()
+                self._connect()
+            return self
+
+    def close(self) -> None:
+        """Close the file; entries stay."""
+        with self._lock:
+            if self._db:
+                self._db.close()
+                self._db = None
+
+    def put(
+        self,
+        parcels: Iterable[tuple[str, Sequence[Block]]],
+        memory: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store table name and blocks of each parcel, and remember `memory`: all or nothing.
+
+        Over capacity the oldest entries go, counted in `lost_rows`. StoreError on a full disk.
+        """
+        with self._transaction() as db:
+            for table, blocks in parcels:
+                self._insert(db, table, blocks, self._clock())
+            db.executemany("REPLACE INTO memory VALUES (?, ?)", list((memory or {}).items()))
+            self._trim(db)
+
+    def oldest(self) -> Entry | None:
+        """The entry that waits longest."""
+        return self._entry("ORDER BY sequence LIMIT 1")
+
+    def newest(self) -> Entry | None:
+        """The entry that came last."""
+        return self._entry("ORDER BY sequence DESC LIMIT 1")
+
+    def done(self, sequence: int) -> None:
+        """The store has it: forget the entry."""
+        with self._transaction() as db:
+            self._delete(db, sequence)
+
+    def reject(self, sequence: int, reason: str) -> None:
+        """The store will never take it: keep it apart for people to look at, and count it."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO rejected SELECT sequence, tbl, rows, ?, created, body "
+                "FROM entries WHERE sequence = ?",
+                (reason, sequence),
+            )
+            self._count_lost(db, "rejected", sequence)
+            self._delete(db, sequence)
+            self._trim_rejected(db)
+
+    def split(self, entry: Entry) -> bool:
+        """Replace an entry that was refused as too large by two halves; False if it has one block.
+
+        Only for an entry that the store certainly did not take: the halves have new tokens.
+        """
+        middle = len(entry.blocks) // 2
+        if not middle:
+            return False
+        with self._transaction() as db:
+            for part in (entry.blocks[:middle], entry.blocks[middle:]):
+                self._insert(db, entry.table, part, entry.created)
+            self._delete(db, entry.sequence)
+        return True
+
+    def lost_rows(self, why: str) -> dict[str, int]:
+        """Rows by table that were `dropped` for want of room, or `rejected`, since the file began."""
+        with self._transaction() as db:
+            return dict(db.execute("SELECT tbl, rows FROM lost WHERE why = ?", (why,)))
+
+    def waiting(self) -> tuple[int, int]:
+        """Entries and bytes that wait."""
+        with self._transaction() as db:
+            return int(db.execute("SELECT count(*) FROM entries").fetchone()[0]), self._bytes
+
+    def memory(self, prefix: str) -> Memory:
+        """What is remembered under that prefix."""
+        return Memory(self, prefix)
+
+    def recall(self, prefix: str) -> dict[str, str]:
+        """Everything remembered under keys that begin with `prefix`, which is cut off."""
+        with self._transaction() as db:
+            found = db.execute(
+                "SELECT substr(key, ?), value FROM memory WHERE substr(key, 1, ?) = ?",
+                (len(prefix) + 1, len(prefix), prefix),
+            )
+            return dict(found.fetchall())
+
+    def remember(self, key: str, value: str | None) -> None:
+        """Remember one value; None forgets it."""
+        with self._transaction() as db:
+            if value is None:
+                db.execute("DELETE FROM memory WHERE key = ?", (key,))
+            else:
+                db.execute("REPLACE INTO memory VALUES (?, ?)", (key, value))
+
+    def _connect(self) -> None:
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as e:
+            raise ConfigError(f"cannot use spool {self.path}: {e.strerror}") from None
+        db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=2)
+        self._db = db
+        # Exclusive: two agents on one spool would correct counters against each other.
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA cache_size = -512")  # KiB: entries are read once
+        db.execute("PRAGMA journal_size_limit = 4194304")
+        db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+        self._introduce(db)
+
+    def _introduce(self, db: sqlite3.Connection) -> None:
+        """Read who this spool is; a new file is somebody new, with a higher epoch."""
+        db.execute("INSERT OR IGNORE INTO meta VALUES ('uuid', ?)", (str(uuid.uuid4()),))
+        db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (str(int(self._clock())),))
+        meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
+        self.identity, self.epoch = meta["uuid"], int(meta["epoch"])
+        self._bytes = int(
+            db.execute("SELECT ifnull(sum(length(body)), 0) FROM entries").fetchone()[0]
+        )
+
+    def _move_aside(self) -> None:
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; SQLite's errors (disk full, read-only) become StoreError."""
+        with self._lock:
+            db, before = self._db, self._bytes
+            if db is None:
+                raise StoreError(f"spool {self.path} is closed")
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+            except sqlite3.Error as e:
+                self._bytes = before
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise StoreError(f"spool {self.path}: {e}") from None
+
+    def _insert(
+        self, db: sqlite3.Connection, table: str, blocks: Sequence[Block], created: float
+    ) -> None:
+        sizes = json.dumps([[b.rows, len(b.body)] for b in blocks])
+        body = b"".join(b.body for b in blocks)
+        db.execute(
+            "INSERT INTO entries (tbl, rows, blocks, created, body) VALUES (?, ?, ?, ?, ?)",
+            (table, sum(b.rows for b in blocks), sizes, created, body),
+        )
+        self._bytes += len(body)
+
+    def _delete(self, db: sqlite3.Connection, sequence: int) -> None:
+        gone = db.execute(
+            "DELETE FROM entries WHERE sequence = ? RETURNING length(body)", (sequence,)
+        ).fetchall()
+        self._bytes -= sum(size for (size,) in gone)
+
+    def _trim(self, db: sqlite3.Connection) -> None:
+        while self._bytes > self.capacity_bytes:
+            (sequence,) = db.execute("SELECT min(sequence) FROM entries").fetchone()
+            self._count_lost(db, "dropped", sequence)
+            self._delete(db, sequence)
+
+    def _trim_rejected(self, db: sqlite3.Connection) -> None:
+        """Keep the newest rejected entries within their share of the capacity."""
+        db.execute(
+            "DELETE FROM rejected WHERE sequence IN (SELECT sequence FROM (SELECT sequence, "
+            "sum(length(body)) OVER (ORDER BY sequence DESC) AS size FROM rejected) WHERE size > ?)",
+            (self.capacity_bytes * REJECTED_SHARE,),
+        )
+
+    def _count_lost(self, db: sqlite3.Connection, why: str, sequence: int) -> None:
+        db.execute(
+            "INSERT INTO lost SELECT tbl, ?, rows FROM entries WHERE sequence = ? "
+            "ON CONFLICT (tbl, why) DO UPDATE SET rows = rows + excluded.rows",
+            (why, sequence),
+        )
+
+    def _entry(self, which: str) -> Entry | None:
+        with self._transaction() as db:
+            row = db.execute(
+                f"SELECT sequence, tbl, blocks, created, body FROM entries {which}"
+            ).fetchone()
+        if row is None:
+            return None
+        sequence, table, sizes, created, body = row
+        token = f"{self.identity}/{table}/{sequence}"
+        return Entry(sequence, table, token, created, _cut(body, json.loads(sizes)))
+
+
+class Memory(MutableMapping[str, str]):
+    """A part of the spool's memory as a mapping that outlives the process."""
+
+    def __init__(self, spool: Spool, prefix: str) -> None:
+        self._spool = spool
+        self._prefix = prefix
+
+    def __getitem__(self, key: str) -> str:
+        return self._spool.recall(self._prefix)[key]
+
+    def __setitem__(self, key: str, value: str) -> None:
+        self._spool.remember(self._prefix + key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self._spool.remember(self._prefix + key, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._spool.recall(self._prefix))
+
+    def __len__(self) -> int:
+        return len(self._spool.recall(self._prefix))
+
+
+def _cut(body: bytes, sizes: Iterable[tuple[int, int]]) -> tuple[Block, ...]:
+    blocks, start = [], 0
+    for rows, size in sizes:
+        blocks.append(Block(rows, body[start : start + size]))
+        start += size
+    return tuple(blocks)
