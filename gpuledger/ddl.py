@@ -81,7 +81,8 @@ def _engine(table: Table, retention: bool) -> str:
             return f"ENGINE = ReplacingMergeTree(version) ORDER BY ({keys})\n{settings}"
         case Cells(at=at, partition=partition):
             part = partition.format(at=at)
-            return f"ENGINE = MergeTree PARTITION BY {part} ORDER BY ({keys})\n{settings}"
+            # No deduplication: a window booked twice from the same rows is the same, not less.
+            return f"ENGINE = MergeTree PARTITION BY {part} ORDER BY ({keys})"
 
 
 def _ttl(kept: str, retention: bool) -> str:

@@ -83,6 +83,12 @@ RECOVERABLE_HOURS = Measure(
     "GPU-hours that could be won back (underused counts half)",
     f"sum(gpu_seconds * {recoverable_factor()}) / 3600",
 )
+RECOVERABLE_VALUE = Measure(
+    "recoverable_value",
+    CURRENCY,
+    "worth of the GPU-hours that could be won back; null without a price",
+    f"sum(gpu_seconds / 3600 * price * {recoverable_factor()})",
+)
 GRADE = Measure("grade", COUNT, "lowest evidence grade among the rows", "max(grade)")
 
 MEASURES: tuple[Measure, ...] = (
@@ -97,7 +103,37 @@ MEASURES: tuple[Measure, ...] = (
     UTILIZATION,
     UNKNOWN_SHARE,
     RECOVERABLE_HOURS,
+    RECOVERABLE_VALUE,
     GRADE,
+)
+
+# Over rows of `v_queue_waits`.
+JOBS_STARTED = Measure("jobs_started", COUNT, "jobs that started", "count()")
+WAIT_MEDIAN = Measure(
+    "wait_p50_seconds",
+    SECOND,
+    "median time from eligible to started",
+    "quantileExactOrNull(0.5)(wait_seconds)",
+)
+WAIT_P90 = Measure(
+    "wait_p90_seconds",
+    SECOND,
+    "time from eligible to started that 90 % of the jobs stayed under",
+    "quantileExactOrNull(0.9)(wait_seconds)",
+)
+
+# Over rows of `v_notifications`, and of `v_alert_states` that fired and resolved.
+PAGES = Measure(
+    "pages",
+    COUNT,
+    "messages about a new alert that were handed over",
+    "countIf(state = 'firing' AND outcome = 'accepted')",
+)
+RESOLVE_MEDIAN = Measure(
+    "resolve_p50_seconds",
+    SECOND,
+    "median time from firing to resolved",
+    "quantileExactOrNull(0.5)(dateDiff('second', fired, resolved))",
 )
 
 # Dimension of `--by` to column of the book's views.
@@ -154,19 +190,21 @@ VIEWS: dict[str, str] = {
 REQUEST_SIZES = (1, 2, 4, 8)
 
 
-def startable_sql() -> str:
+WINDOW = "minute >= {since:DateTime64(3)} AND minute < {until:DateTime64(3)}"
+
+
+def startable_sql(window: str = WINDOW, place: str = "true") -> str:
     """Share of booked minutes in which a request of 1, 2, 4, 8 GPUs on one node could start.
 
-    Parameters: since, until (DateTime64). Columns: startable_1 … startable_8, minutes.
+    `window` is a condition on `minute` (default: parameters since and until, DateTime64), `place`
+    one on the columns of `v_free_nodes`. Columns: startable_1 … startable_8, minutes.
     """
     shares = ", ".join(f"countIf(largest >= {n}) / count() AS startable_{n}" for n in REQUEST_SIZES)
     return f"""
 SELECT {shares}, count() AS minutes FROM (
   SELECT m.minute, max(f.free_gpus) AS largest
-  FROM (SELECT DISTINCT minute FROM ledger_1m
-        WHERE minute >= {{since:DateTime64(3)}} AND minute < {{until:DateTime64(3)}}) AS m
-  LEFT JOIN (SELECT minute, free_gpus FROM v_free_nodes
-        WHERE minute >= {{since:DateTime64(3)}} AND minute < {{until:DateTime64(3)}}) AS f
+  FROM (SELECT DISTINCT minute FROM ledger_1m WHERE {window}) AS m
+  LEFT JOIN (SELECT minute, free_gpus FROM v_free_nodes WHERE ({window}) AND ({place})) AS f
     ON f.minute = m.minute
   GROUP BY m.minute)
 """

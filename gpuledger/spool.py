@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT NOT NULL, rows INTEGER NOT NULL,
     blocks TEXT NOT NULL, created REAL NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS entries_by_table ON entries (tbl, sequence);
 CREATE TABLE IF NOT EXISTS rejected (
     sequence INTEGER PRIMARY KEY, tbl TEXT NOT NULL, rows INTEGER NOT NULL,
     reason TEXT NOT NULL, created REAL NOT NULL, body BLOB NOT NULL);
@@ -123,13 +124,27 @@ class Spool:
             db.executemany("REPLACE INTO memory VALUES (?, ?)", list((memory or {}).items()))
             self._trim(db)
 
-    def oldest(self) -> Entry | None:
-        """The entry that waits longest."""
-        return self._entry("ORDER BY sequence LIMIT 1")
+    def heads(self) -> list[int]:
+        """Sequences of the newest and the oldest entry of each table, newest first.
 
-    def newest(self) -> Entry | None:
-        """The entry that came last."""
-        return self._entry("ORDER BY sequence DESC LIMIT 1")
+        Whoever sends these in turn lets fresh rows through however long the backlog is, and no
+        entry that fails can hold up another table's.
+        """
+        with self._transaction() as db:
+            ends = db.execute("SELECT max(sequence), min(sequence) FROM entries GROUP BY tbl")
+            return sorted({sequence for pair in ends for sequence in pair}, reverse=True)
+
+    def entry(self, sequence: int) -> Entry | None:
+        """The entry of that sequence; None if it was dropped meanwhile."""
+        with self._transaction() as db:
+            row = db.execute(
+                "SELECT tbl, blocks, created, body FROM entries WHERE sequence = ?", (sequence,)
+            ).fetchone()
+        if row is None:
+            return None
+        table, sizes, created, body = row
+        token = f"{self.identity}/{table}/{sequence}"
+        return Entry(sequence, table, token, created, _cut(body, json.loads(sizes)))
 
     def done(self, sequence: int) -> None:
         """The store has it: forget the entry."""
@@ -163,7 +178,7 @@ class Spool:
         return True
 
     def lost_rows(self, why: str) -> dict[str, int]:
-        """Rows by table that were `dropped` for want of room, or `rejected`, since the file began."""
+        """Rows by table that were `dropped` (no room) or `rejected`, since the file began."""
         with self._transaction() as db:
             return dict(db.execute("SELECT tbl, rows FROM lost WHERE why = ?", (why,)))
 
@@ -236,10 +251,11 @@ class Spool:
                 yield db
                 db.execute("COMMIT")
             except sqlite3.Error as e:
-                self._bytes = before
-                if db.in_transaction:
-                    db.execute("ROLLBACK")
                 raise StoreError(f"spool {self.path}: {e}") from None
+            finally:
+                if db.in_transaction:
+                    self._bytes = before
+                    db.execute("ROLLBACK")
 
     def _insert(
         self, db: sqlite3.Connection, table: str, blocks: Sequence[Block], created: float
@@ -267,8 +283,9 @@ class Spool:
     def _trim_rejected(self, db: sqlite3.Connection) -> None:
         """Keep the newest rejected entries within their share of the capacity."""
         db.execute(
-            "DELETE FROM rejected WHERE sequence IN (SELECT sequence FROM (SELECT sequence, "
-            "sum(length(body)) OVER (ORDER BY sequence DESC) AS size FROM rejected) WHERE size > ?)",
+            "DELETE FROM rejected WHERE sequence IN (SELECT sequence FROM ("
+            "SELECT sequence, sum(length(body)) OVER (ORDER BY sequence DESC) AS size "
+            "FROM rejected) WHERE size > ?)",
             (self.capacity_bytes * REJECTED_SHARE,),
         )
 
@@ -278,17 +295,6 @@ class Spool:
             "ON CONFLICT (tbl, why) DO UPDATE SET rows = rows + excluded.rows",
             (why, sequence),
         )
-
-    def _entry(self, which: str) -> Entry | None:
-        with self._transaction() as db:
-            row = db.execute(
-                f"SELECT sequence, tbl, blocks, created, body FROM entries {which}"
-            ).fetchone()
-        if row is None:
-            return None
-        sequence, table, sizes, created, body = row
-        token = f"{self.identity}/{table}/{sequence}"
-        return Entry(sequence, table, token, created, _cut(body, json.loads(sizes)))
 
 
 class Memory(MutableMapping[str, str]):

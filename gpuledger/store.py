@@ -21,11 +21,7 @@ DATABASE = "gpuledger"
 # What the generated SQL was run on; older servers lack the settings it relies on.
 OLDEST_SERVER = (25, 8)
 # Their defaults changed in ClickHouse 26.2, so they are always sent.
-INSERT_SETTINGS = {
-    "async_insert": 0,
-    "insert_deduplicate": 1,
-    "deduplicate_blocks_in_dependent_materialized_views": 1,
-}
+INSERT_SETTINGS = {"async_insert": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
 
 
 class StoreSettings(Settings):
@@ -256,7 +252,10 @@ def _server(address: Address, settings: StoreSettings) -> Any:
 
 
 def _with_token(token: str | None) -> dict[str, Any]:
-    return {**INSERT_SETTINGS, **({"insert_deduplication_token": token} if token else {})}
+    """Without a token nothing is deduplicated: equal rows may be two facts."""
+    if not token:
+        return {**INSERT_SETTINGS, "insert_deduplicate": 0}
+    return {**INSERT_SETTINGS, "insert_deduplicate": 1, "insert_deduplication_token": token}
 
 
 def _check_version(version: str) -> None:

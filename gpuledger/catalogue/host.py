@@ -1,16 +1,16 @@
 """What a machine tells of itself, and what the agent tells of its sources."""
 
 from gpuledger.schema import (
+    Additive,
     Counter,
     Gauge,
     Label,
-    Number,
     Sample,
     Samples,
+    additive,
     counter,
     gauge,
     label,
-    number,
     text,
 )
 from gpuledger.units import BASIS_POINT, BYTE, CENTI, COUNT, MEBI, MICRO, MILLI, RATIO, SECOND
@@ -48,9 +48,9 @@ class SourceRun(Sample, table="source_runs", layout=Samples(key=("node", "source
     """The agent's own account of one source."""
 
     source: Label = label("name of the source")
-    runs: Number = number("readings made in the interval")
-    failures: Number = number("readings that failed in the interval")
-    rows: Number = number("rows read in the interval")
+    runs: Additive = additive(COUNT, "readings made in the interval")
+    failures: Additive = additive(COUNT, "readings that failed in the interval")
+    rows: Additive = additive(COUNT, "rows read in the interval")
     duration_seconds: Gauge = gauge(
         SECOND, "time one reading took", step=MILLI, keep=("mean", "max")
     )

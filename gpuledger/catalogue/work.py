@@ -107,6 +107,7 @@ class NodeState(Row, table="node_states", layout=Versions(key=("cluster", "node"
     scheduler: Label = label("who says so: slurm")
     state: Label = label("up, down or drained")
     reason: Label = text("reason given", default="")
+    pools: Label = text("partitions of the node, joined by commas; empty = all", default="")
     gpus: Number = number("GPUs the scheduler counts on the node", bits=16)
     gpu_model: Label = label("GPU model in the scheduler's words", default="")
     cpu_milli: Number = number("processors of the node, in thousandths", default=0)

@@ -1,0 +1,246 @@
+"""The SQL that books a window: from rollups and intervals to cells, inside ClickHouse.
+
+Every cell is a part of one GPU's minute, cut at each boundary of asset, allocation, node state
+and free state. Facts that rest on several minutes (idle, low, starting …) are computed per lane,
+that is per GPU and allocation, and a condition that comes true holds for every minute it rests on.
+"""
+
+from __future__ import annotations
+
+from gpuledger.states import STATES, LedgerSettings
+
+MINUTE_MS = 60_000
+FOREVER_MS = 4_291_747_200_000
+
+
+def reach_ms(settings: LedgerSettings) -> int:
+    """How far facts look outside the window they are computed for, in milliseconds."""
+    minutes = max(settings.low_after_min, settings.idle_after_min, settings.startup_s // 60 + 1)
+    return minutes * MINUTE_MS
+
+
+def state_sql() -> str:
+    """The declared states as one multiIf: the first predicate that holds wins."""
+    branches = ", ".join(f"{s.predicate}, '{s.name}'" for s in STATES[:-1])
+    return f"multiIf({branches}, '{STATES[-1].name}')"
+
+
+def cells_sql(settings: LedgerSettings) -> str:
+    """SELECT of ledger_1m's columns. Parameters: since, until, lo, hi (Int64, milliseconds)."""
+    return f"""
+WITH
+places AS ({_PLACES}),
+snapshots AS ({SNAPSHOTS}),
+given AS ({_given(settings)}),
+declared AS ({_DECLARED}),
+wanted AS ({_WANTED}),
+cuts AS ({_CUTS}),
+segments AS ({_SEGMENTS}),
+lanes AS ({_LANES}),
+told AS ({_TOLD}),
+minutes AS ({_minutes(settings)}),
+ends AS ({_ends(settings)}),
+idles AS ({_idles(settings)}),
+lows AS ({_lows(settings)}),
+facts AS ({_facts(settings)})
+SELECT c.cluster AS cluster, c.gpu_id AS gpu_id,
+  fromUnixTimestamp64Milli(c.minute, 'UTC') AS minute, c.alloc_id AS alloc_id, c.state AS state,
+  '' AS flags, '' AS cause, c.grade AS grade,
+  avgOrNull(c.intensity) AS intensity_bp, round(sum(c.part_ms)) AS gpu_ms,
+  sumOrNull(c.part_uj) / 1000 AS energy_mj
+FROM (
+  SELECT l.cluster AS cluster, l.gpu_id AS gpu_id, l.minute AS minute, l.alloc_id AS alloc_id,
+    f.grade AS grade, l.part_ms AS part_ms, f.power_mw * l.part_ms AS part_uj,
+    {state_sql()} AS state,
+    if(state = 'productive', round(10000 * coalesce(f.sm, f.util)), NULL) AS intensity
+  FROM lanes AS l
+  LEFT JOIN facts AS f ON f.gpu_id = l.gpu_id AND f.alloc_id = l.alloc_id AND f.minute = l.minute
+  WHERE l.f >= {{since:Int64}} AND l.f < {{until:Int64}}) AS c
+GROUP BY cluster, gpu_id, minute, alloc_id, state, grade
+"""
+
+
+_PLACES = """
+SELECT gpu_id, cluster, node,
+  greatest(toUnixTimestamp64Milli(valid_from), {lo:Int64}) AS f,
+  least(toUnixTimestamp64Milli(valid_to), {hi:Int64}) AS t
+FROM assets FINAL
+WHERE toUnixTimestamp64Milli(valid_from) < {hi:Int64} AND toUnixTimestamp64Milli(valid_to) > {lo:Int64}
+"""
+
+# When each source last said that all is well: an open allocation it no longer names has ended.
+SNAPSHOTS = """
+SELECT cluster, source, max(ts) AS seen FROM source_runs
+WHERE failures = 0 AND runs > 0
+  AND ts > fromUnixTimestamp64Milli({until:Int64} - 86400000, 'UTC')
+GROUP BY cluster, source
+"""
+
+
+def open_until(settings: LedgerSettings) -> str:
+    """SQL: when an allocation `a` ended, in milliseconds, given the latest snapshot `s`."""
+    grace = f"INTERVAL {settings.snapshot_grace_s} SECOND"
+    return (
+        f"if(toUnixTimestamp64Milli(a.valid_to) < {FOREVER_MS}, toUnixTimestamp64Milli(a.valid_to),"
+        f" if(a.seen_at + {grace} < s.seen, toUnixTimestamp64Milli(a.seen_at), {FOREVER_MS}))"
+    )
+
+
+def _given(settings: LedgerSettings) -> str:
+    """Allocations by GPU: (from, until, allocation, start, share in thousandths)."""
+    return f"""
+SELECT gpu_id, groupArray((f, t, alloc_id, f, toFloat64(share))) AS allocs FROM (
+  SELECT a.gpu_id AS gpu_id, a.alloc_id AS alloc_id, a.share_milli AS share,
+    toUnixTimestamp64Milli(a.valid_from) AS f, {open_until(settings)} AS t
+  FROM (SELECT * FROM allocations FINAL) AS a
+  LEFT JOIN snapshots AS s
+    ON s.cluster = a.cluster AND s.source = if(a.source = 'process', 'nvml', a.source)
+) WHERE f < {{hi:Int64}} AND t > {{lo:Int64}} AND t > f GROUP BY gpu_id
+"""
+
+
+# By place: (from, until, state), latest statement last.
+_DECLARED = """
+SELECT cluster, node, arraySort(groupArray((toUnixTimestamp64Milli(valid_from),
+  toUnixTimestamp64Milli(valid_to), toString(state)))) AS states
+FROM node_states FINAL
+WHERE toUnixTimestamp64Milli(valid_from) < {hi:Int64} AND toUnixTimestamp64Milli(valid_to) > {lo:Int64}
+GROUP BY cluster, node
+"""
+
+_WANTED = """
+SELECT gpu_id, groupArray((toUnixTimestamp64Milli(valid_from),
+  toUnixTimestamp64Milli(valid_to))) AS wanted
+FROM free_states
+WHERE toUnixTimestamp64Milli(valid_from) >= {since:Int64}
+  AND toUnixTimestamp64Milli(valid_from) < {until:Int64}
+GROUP BY gpu_id
+"""
+
+_CUTS = """
+SELECT p.gpu_id AS gpu_id, p.cluster AS cluster, p.node AS node,
+  g.allocs AS allocs, d.states AS states, w.wanted AS wanted,
+  arraySort(arrayDistinct(arrayFilter(x -> x >= p.f AND x <= p.t, arrayConcat(
+    [p.f, p.t, {since:Int64}, {until:Int64}],
+    arrayMap(x -> toInt64(x), range(toUInt64({lo:Int64}), toUInt64({hi:Int64}), 60000)),
+    arrayMap(x -> x.1, g.allocs), arrayMap(x -> x.2, g.allocs),
+    arrayMap(x -> x.1, d.states), arrayMap(x -> x.2, d.states),
+    arrayMap(x -> x.1, w.wanted), arrayMap(x -> x.2, w.wanted))))) AS bounds
+FROM places AS p
+LEFT JOIN given AS g ON g.gpu_id = p.gpu_id
+LEFT JOIN declared AS d ON d.cluster = p.cluster AND d.node = p.node
+LEFT JOIN wanted AS w ON w.gpu_id = p.gpu_id
+"""
+
+_SEGMENTS = """
+SELECT gpu_id, cluster, node, span.1 AS f, span.2 AS t, intDiv(f, 60000) * 60000 AS minute,
+  arrayFilter(x -> x.1 <= f AND x.2 >= t, allocs) AS holding,
+  arraySum(x -> x.5, holding) AS held,
+  (arrayFilter(x -> x.1 <= f AND x.2 >= t, states)[-1]).3 AS node_state,
+  arrayExists(x -> x.1 <= f AND x.2 >= t, wanted) AS demanded
+FROM cuts ARRAY JOIN arrayZip(arrayPopBack(bounds), arrayPopFront(bounds)) AS span
+"""
+
+# Shares above a whole GPU are scaled down; what is left of a shared GPU is a lane of its own.
+_LANES = """
+SELECT gpu_id, cluster, node, f, t, minute, node_state = 'down' AS node_down,
+  node_state = 'drained' AS node_drained, lane.1 AS alloc_id, lane.1 != 0 AS allocated,
+  lane.2 AS start, demanded AND NOT allocated AS demanded, (t - f) * lane.3 AS part_ms
+FROM segments ARRAY JOIN arrayConcat(
+  arrayMap(x -> (x.3, x.4, x.5 / greatest(1000, held)), holding),
+  if(held < 1000, [(toUInt64(0), toInt64(0), (1000 - held) / 1000)], [])) AS lane
+"""
+
+_TOLD = """
+SELECT gpu_id, toUnixTimestamp64Milli(ts) AS minute,
+  least(sum(interval_ms), 60000) AS cover_ms, sum(active_ms) AS active_ms,
+  sum(lost_ms) AS lost_ms, max(processes_max) AS processes,
+  sum(sm_active_bp_wsum) / nullIf(sum(sm_active_bp_cover_ms), 0) / 1e4 AS sm,
+  sum(utilization_pct_wsum) / nullIf(sum(utilization_pct_cover_ms), 0) / 1e2 AS util,
+  sum(power_mw_wsum) / nullIf(sum(power_mw_cover_ms), 0) AS power_mw,
+  sum(power_limit_mw_wsum) / nullIf(sum(power_limit_mw_cover_ms), 0) AS limit_mw
+FROM gpu_samples_1m
+WHERE ts >= fromUnixTimestamp64Milli({lo:Int64}, 'UTC')
+  AND ts < fromUnixTimestamp64Milli({hi:Int64}, 'UTC')
+GROUP BY gpu_id, ts
+"""
+
+
+def _minutes(settings: LedgerSettings) -> str:
+    """One row per lane and minute: what telemetry says, and what it can be trusted for."""
+    return f"""
+SELECT l.gpu_id AS gpu_id, l.alloc_id AS alloc_id, l.start AS start, l.minute AS minute,
+  w.sm AS sm, w.util AS util, w.power_mw AS power_mw, w.limit_mw AS limit_mw,
+  w.processes AS processes, w.active_ms AS active_ms, ifNull(w.cover_ms, 0) AS cover,
+  cover >= {settings.min_cover_ratio} * {MINUTE_MS} AS covered,
+  w.active_ms IS NOT NULL AS evidence, ifNull(w.active_ms, 0) > 0 AS active,
+  ifNull(w.lost_ms, 0) > 0 AND w.lost_ms * 2 >= cover AS lost,
+  multiIf(sm IS NOT NULL, 'A', util IS NULL, 'D',
+    power_mw IS NOT NULL AND limit_mw IS NOT NULL, 'B', 'C') AS grade
+FROM (SELECT DISTINCT gpu_id, alloc_id, start, minute FROM lanes) AS l
+LEFT JOIN told AS w ON w.gpu_id = l.gpu_id AND w.minute = l.minute
+"""
+
+
+def _ends(settings: LedgerSettings) -> str:
+    """Conditions that look back from each minute of a lane."""
+    idle = settings.idle_after_min
+    return f"""
+SELECT *,
+  covered AND minute < start + {settings.startup_s * 1000}
+    AND sum(ifNull(active_ms, 0)) OVER {_back(settings.startup_s // 60)} = 0 AS starting,
+  ifNull(processes = 0, false)
+    AND ifNull(max(processes) OVER {_back(settings.teardown_s // 60)} > 0, false) AS ending,
+  sum(covered AND evidence) OVER {_back(idle - 1)} = {idle}
+    AND sum(active_ms) OVER {_back(idle - 1)}
+      <= {settings.idle_active_ratio} * sum(cover) OVER {_back(idle - 1)} AS idle_here,
+  sum(ifNull(processes, 0) > 0) OVER {_back(settings.process_after_min)}
+    = {settings.process_after_min + 1} AS occupied_here
+FROM minutes
+"""
+
+
+def _idles(settings: LedgerSettings) -> str:
+    """Idleness holds for every minute it rests on; what is left can be low."""
+    return f"""
+SELECT *, ifNull(max(idle_here) OVER {_ahead(settings.idle_after_min - 1)}, false) AS idle,
+  max(occupied_here) OVER {_ahead(settings.process_after_min)} AS occupied,
+  covered AND evidence AND NOT idle AS busy,
+  if(busy, sm, NULL) AS busy_sm, if(busy, util, NULL) AS busy_util,
+  if(busy, power_mw / limit_mw, NULL) AS busy_power
+FROM ends
+"""
+
+
+def _lows(settings: LedgerSettings) -> str:
+    """Low use, judged by the best evidence that the minutes share (grades A, B, C)."""
+    back, low = _back(settings.low_after_min - 1), settings.low_ratio
+    return f"""
+SELECT *, sum(busy) OVER {back} = {settings.low_after_min} AND multiIf(
+    count(busy_sm) OVER {back} > 0, avg(busy_sm) OVER {back} < {low},
+    count(busy_power) OVER {back} > 0, avg(busy_util) OVER {back} < {low}
+      AND avg(busy_power) OVER {back} < {settings.low_power_ratio},
+    avg(busy_util) OVER {back} < {low}) AS low_here
+FROM idles
+"""
+
+
+def _facts(settings: LedgerSettings) -> str:
+    """What the predicates of the states ask for, per lane and minute."""
+    return f"""
+SELECT gpu_id, alloc_id, minute, sm, util, power_mw, covered, evidence, active, lost, grade,
+  starting, ending, idle, occupied,
+  ifNull(max(low_here) OVER {_ahead(settings.low_after_min - 1)}, false) AS low
+FROM lows
+"""
+
+
+def _back(minutes: int) -> str:
+    return f"({_LANE} RANGE BETWEEN {minutes * MINUTE_MS} PRECEDING AND CURRENT ROW)"
+
+
+def _ahead(minutes: int) -> str:
+    return f"({_LANE} RANGE BETWEEN CURRENT ROW AND {minutes * MINUTE_MS} FOLLOWING)"
+
+
+_LANE = "PARTITION BY gpu_id, alloc_id ORDER BY minute"

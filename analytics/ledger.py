@@ -1,0 +1,282 @@
+"""The book: every owned GPU-second of a window booked to one state, staged, checked, swapped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from analytics.cells import FOREVER_MS, SNAPSHOTS, cells_sql, open_until, reach_ms
+from gpuledger.batch import to_milliseconds
+from gpuledger.catalogue import BookedHour, Cell, CellHour
+from gpuledger.ddl import create_table
+from gpuledger.errors import BookNotClosed
+from gpuledger.schema import Table
+from gpuledger.states import LedgerSettings
+from gpuledger.store import Store
+
+HOUR = timedelta(hours=1)
+# A query that books a day of a small fleet stays well below a second; partitions of one
+# INSERT are limited to 100 by ClickHouse.
+WINDOW_HOURS = 24
+# The promise: states add up to owned GPU-seconds within 0.01 %, here for every GPU and hour.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole hours to book, the last one perhaps not over yet."""
+
+    since: datetime
+    until: datetime
+
+    def hours(self) -> list[datetime]:
+        """Starts of the hours in it."""
+        count = -(-(self.until - self.since) // HOUR)
+        return [self.since + i * HOUR for i in range(count)]
+
+
+class Ledger:
+    """Books windows of a store."""
+
+    def __init__(self, store: Store, settings: LedgerSettings | None = None) -> None:
+        self._store = store
+        self._settings = settings or LedgerSettings()
+
+    def book(self, window: Window, booked_at: datetime) -> None:
+        """Book a window again from what is known now; the old book stays if it does not close.
+
+        Raises BookNotClosed where the states of some GPU's hour miss its owned time.
+        """
+        staging = self._stage(Cell.table)
+        self._store.select(
+            f"INSERT INTO {staging} {cells_sql(self._settings)}", **self._parameters(window)
+        )
+        self._check(window, staging)
+        self._swap(Cell.table, [str(_seconds(h)) for h in window.hours()])
+        self._roll_up(window)
+        self._sign(window, booked_at)
+
+    def dirty(self, now: datetime) -> list[Window]:
+        """Windows whose inputs differ from what they were booked from, oldest first.
+
+        Closed hours (older than the provisional time) never come back; hours that were never
+        booked always do.
+        """
+        until = now.replace(second=0, microsecond=0)
+        hours = list(self._open_hours(until))
+        signed = self._signatures(hours)
+        known = self._fingerprints(hours, until)
+        changed = [h for h in hours if signed.get(h) != known.get(h, 0)]
+        return list(_windows(changed, until))
+
+    def _open_hours(self, until: datetime) -> Iterator[datetime]:
+        """Hours that may still be booked: recent ones, and all that never were."""
+        first = self._store.value("SELECT min(valid_from) FROM assets HAVING count() > 0")
+        if first is None:
+            return
+        closed = _hour(until - timedelta(hours=self._settings.provisional_h))
+        booked = {r["hour"] for r in self._store.select("SELECT hour FROM booked_hours FINAL")}
+        hour = _hour(first)
+        while hour < until:
+            if hour >= closed or hour not in booked:
+                yield hour
+            hour += HOUR
+
+    def _signatures(self, hours: Sequence[datetime]) -> dict[datetime, int]:
+        if not hours:
+            return {}
+        rows = self._store.select(
+            "SELECT hour, fingerprint FROM booked_hours FINAL WHERE hour >= {first:DateTime64(3)}",
+            first=hours[0],
+        )
+        return {r["hour"]: r["fingerprint"] for r in rows}
+
+    def _fingerprints(self, hours: Sequence[datetime], until: datetime) -> dict[datetime, int]:
+        if not hours:
+            return {}
+        rows = self._store.select(
+            _fingerprint_sql(self._settings),
+            hours=[to_milliseconds(h) for h in hours],
+            until=to_milliseconds(until),
+            lo=to_milliseconds(hours[0]) - reach_ms(self._settings),
+        )
+        return {datetime.fromtimestamp(r["h"] / 1000, UTC): r["fingerprint"] for r in rows}
+
+    def _parameters(self, window: Window) -> dict[str, int]:
+        since, until = to_milliseconds(window.since), to_milliseconds(window.until)
+        reach = reach_ms(self._settings)
+        return {"since": since, "until": until, "lo": since - reach, "hi": until + reach}
+
+    def _stage(self, table: Table) -> str:
+        name = f"{table.name}_staging"
+        self._store.command(f"DROP TABLE IF EXISTS {name}")
+        self._store.command(create_table(table).replace(table.name, name, 1))
+        return name
+
+    def _check(self, window: Window, staging: str) -> None:
+        """Compare the staged book with what `assets` says is owned, GPU by GPU, hour by hour."""
+        wrong = self._store.select(
+            _closing_sql(staging),
+            since=to_milliseconds(window.since),
+            until=to_milliseconds(window.until),
+        )
+        if wrong:
+            w = wrong[0]
+            raise BookNotClosed(
+                f"the book of {window.since:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M} does"
+                f" not close: GPU {w['gpu_id']}, hour {w['hour']:%Y-%m-%d %H:%M}:"
+                f" booked {w['booked'] / 1000:.3f} s of {w['owned'] / 1000:.3f} s"
+            )
+
+    def _swap(self, table: Table, partitions: Iterable[str]) -> None:
+        """Replace whole partitions by the staged ones; absent ones are dropped."""
+        staging = f"{table.name}_staging"
+        staged = {
+            r["partition_id"]
+            for r in self._store.select(
+                "SELECT DISTINCT partition_id FROM system.parts"
+                f" WHERE active AND database = currentDatabase() AND table = '{staging}'"
+            )
+        }
+        changes = [
+            f"REPLACE PARTITION ID '{p}' FROM {staging}"
+            if p in staged
+            else f"DROP PARTITION ID '{p}'"
+            for p in partitions
+        ]
+        self._store.command(f"ALTER TABLE {table.name} {', '.join(changes)}")
+        self._store.command(f"DROP TABLE {staging}")
+
+    def _roll_up(self, window: Window) -> None:
+        """Write the hours of every day touched again, from its minutes."""
+        staging = self._stage(CellHour.table)
+        days = sorted({h.date() for h in window.hours()})
+        self._store.select(
+            f"INSERT INTO {staging} {_HOURS_SQL}",
+            since=datetime(days[0].year, days[0].month, days[0].day, tzinfo=UTC),
+            until=datetime(days[-1].year, days[-1].month, days[-1].day, tzinfo=UTC)
+            + timedelta(days=1),
+        )
+        self._swap(CellHour.table, [d.strftime("%Y%m%d") for d in days])
+
+    def _sign(self, window: Window, booked_at: datetime) -> None:
+        """Remember from what each hour was booked."""
+        hours = window.hours()
+        prints = self._fingerprints(hours, window.until)
+        self._store.insert_rows(
+            [
+                BookedHour(
+                    hour=h,
+                    fingerprint=prints.get(h, 0),
+                    booked_until=min(h + HOUR, window.until),
+                    owned_seconds=self._owned_seconds(h, min(h + HOUR, window.until)),
+                    booked_at=booked_at,
+                    version=to_milliseconds(booked_at),
+                )
+                for h in hours
+            ]
+        )
+
+    def _owned_seconds(self, since: datetime, until: datetime) -> float:
+        owned = self._store.value(_OWNED_SQL, since=since, until=until)
+        return float(owned or 0)
+
+
+def last_booked(store: Store) -> datetime | None:
+    """End of the last whole minute that was booked; None for an empty book."""
+    found = store.value("SELECT max(booked_until) FROM booked_hours FINAL HAVING count() > 0")
+    return found if isinstance(found, datetime) else None
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
+def _seconds(at: datetime) -> int:
+    return to_milliseconds(at) // 1000
+
+
+def _windows(hours: Sequence[datetime], until: datetime) -> Iterator[Window]:
+    """Neighbouring hours together, at most a day's worth."""
+    start = 0
+    for i, hour in enumerate(hours):
+        follows = i + 1 < len(hours) and hours[i + 1] == hour + HOUR
+        if not follows or i + 1 - start == WINDOW_HOURS:
+            yield Window(hours[start], min(hour + HOUR, until))
+            start = i + 1
+
+
+_OWNED_SQL = """
+SELECT sum(dateDiff('millisecond', greatest(valid_from, {since:DateTime64(3)}),
+  least(valid_to, {until:DateTime64(3)}))) / 1000
+FROM assets FINAL WHERE valid_from < {until:DateTime64(3)} AND valid_to > {since:DateTime64(3)}
+"""
+
+_HOURS_SQL = """
+SELECT c.cluster AS cluster, c.gpu_id AS gpu_id, toStartOfHour(c.minute) AS hour,
+  c.alloc_id AS alloc_id, c.state AS state, c.flags AS flags, c.cause AS cause, c.grade AS grade,
+  sum(c.gpu_ms) AS gpu_ms, sum(c.energy_mj) AS energy_mj
+FROM ledger_1m AS c WHERE minute >= {since:DateTime64(3)} AND minute < {until:DateTime64(3)}
+GROUP BY cluster, gpu_id, hour, alloc_id, state, flags, cause, grade
+"""
+
+
+def _closing_sql(staging: str) -> str:
+    """GPUs and hours whose booked time misses the owned time."""
+    return f"""
+SELECT gpu_id, fromUnixTimestamp64Milli(h, 'UTC') AS hour, sum(owned) AS owned, sum(booked) AS booked
+FROM (
+  SELECT gpu_id, h, toInt64(greatest(0, least(toUnixTimestamp64Milli(valid_to), h + 3600000,
+    {{until:Int64}}) - greatest(toUnixTimestamp64Milli(valid_from), h))) AS owned, 0 AS booked
+  FROM (SELECT * FROM assets FINAL)
+  ARRAY JOIN arrayMap(x -> toInt64(x),
+    range(toUInt64({{since:Int64}}), toUInt64({{until:Int64}}), 3600000)) AS h
+  UNION ALL
+  SELECT gpu_id, toUnixTimestamp64Milli(toDateTime64(toStartOfHour(minute), 3, 'UTC')) AS h,
+    0 AS owned, toInt64(sum(gpu_ms)) AS booked
+  FROM {staging} GROUP BY gpu_id, h)
+GROUP BY gpu_id, h HAVING abs(owned - booked) > {TOLERANCE} * greatest(owned, booked)
+ORDER BY hour, gpu_id LIMIT 1
+"""
+
+
+def _fingerprint_sql(settings: LedgerSettings) -> str:
+    """Hash of everything an hour is booked from. Parameters: hours, until, lo (milliseconds)."""
+    reach = reach_ms(settings)
+    clip = f"greatest(f, h - {reach}), least(t, h + {3_600_000 + reach})"
+    near = f"f < h + {3_600_000 + reach} AND t > h - {reach}"
+    return f"""
+WITH snapshots AS ({SNAPSHOTS}),
+inputs AS (
+  SELECT cityHash64('allocation', a.gpu_id, a.alloc_id, a.share_milli) AS id,
+    toUnixTimestamp64Milli(a.valid_from) AS f, {open_until(settings)} AS t
+  FROM (SELECT * FROM allocations FINAL) AS a
+  LEFT JOIN snapshots AS s
+    ON s.cluster = a.cluster AND s.source = if(a.source = 'process', 'nvml', a.source)
+  UNION ALL
+  SELECT cityHash64('asset', gpu_id, node, slot), toUnixTimestamp64Milli(valid_from),
+    toUnixTimestamp64Milli(valid_to) FROM assets FINAL
+  UNION ALL
+  SELECT cityHash64('node', cluster, node, state, gpus, cpu_milli), toUnixTimestamp64Milli(valid_from),
+    toUnixTimestamp64Milli(valid_to) FROM node_states FINAL
+  UNION ALL
+  SELECT cityHash64('wait', job_id, priority, nodes, gpus_per_node, state = 'pending' ? reason : ''),
+    toUnixTimestamp64Milli(eligible), toUnixTimestamp64Milli(least(started, ended)) FROM jobs FINAL
+),
+telemetry AS (
+  SELECT toUnixTimestamp64Milli(toDateTime64(toStartOfHour(ts), 3, 'UTC')) AS at,
+    cityHash64(count(), sum(interval_ms), sum(active_ms), sum(lost_ms)) AS part
+  FROM gpu_samples_1m WHERE ts >= fromUnixTimestamp64Milli({{lo:Int64}}, 'UTC') GROUP BY at
+)
+SELECT h, groupBitXor(part) AS fingerprint FROM (
+  SELECT h, groupBitXor(cityHash64(id, {clip})) AS part
+  FROM inputs ARRAY JOIN {{hours:Array(Int64)}} AS h
+  WHERE {near} AND f < {FOREVER_MS} GROUP BY h
+  UNION ALL
+  SELECT at + shift AS h, cityHash64(shift, part) AS part FROM telemetry
+  ARRAY JOIN [-3600000, 0, 3600000] AS shift WHERE has({{hours:Array(Int64)}}, h)
+  UNION ALL
+  SELECT arrayJoin({{hours:Array(Int64)}}) AS h, cityHash64(least({{until:Int64}}, h + 3600000))
+) GROUP BY h
+"""

@@ -1,0 +1,1 @@
+"""Launchers of the real services that component tests drive."""

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Installs the real components that the component tests drive; quick when everything is there.
+set -euo pipefail
+
+readonly PACKAGES=(
+  gcc libc6-dev slurm-wlm munge prometheus prometheus-alertmanager chromium fonts-dejavu-core
+  procps iproute2
+)
+readonly CHDB_PACKAGE="@chdb/lib-linux-x64-gnu@26.7.3-stable.1"
+readonly CHDB_SHA256="36ad4e999882821ef13cf2d0f52c93f48e6ee1b4498b35a201c23ce4b8d15bf5"
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+readonly target_dir="${root}/.components"
+readonly library="${target_dir}/libchdb.so"
+readonly stamp="${target_dir}/libchdb.so.checked"
+readonly policy="/usr/sbin/policy-rc.d"
+
+scratch="$(mktemp -d)"
+readonly scratch
+
+cleanup() {
+  rm -rf -- "${scratch}"
+  if [[ -e "${scratch}.policy" ]]; then
+    rm -f -- "${policy}" "${scratch}.policy"
+  fi
+}
+trap cleanup EXIT
+
+fail() {
+  printf 'install.sh: %s\n' "$1" >&2
+  exit 1
+}
+
+missing_packages() {
+  local package
+  for package in "${PACKAGES[@]}"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "${package}" 2>/dev/null | grep -qx installed ||
+      printf '%s\n' "${package}"
+  done
+}
+
+# Debian starts a service as soon as it is unpacked; the tests want to start it themselves.
+forbid_service_start() {
+  [[ -e "${policy}" ]] && return
+  printf '#!/bin/sh\nexit 101\n' >"${policy}"
+  chmod 755 "${policy}"
+  touch "${scratch}.policy"
+}
+
+install_packages() {
+  local missing
+  mapfile -t missing < <(missing_packages)
+  ((${#missing[@]} == 0)) && return
+  command -v apt-get >/dev/null || fail "apt-get is missing: install ${missing[*]} by hand"
+  ((EUID == 0)) || fail "not root: cannot install ${missing[*]}"
+  forbid_service_start
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+checksum_matches() {
+  sha256sum --check --status - <<<"${CHDB_SHA256}  $1"
+}
+
+# Hashing half a gigabyte takes seconds, so a stamp newer than the library stands for the check.
+library_is_checked() {
+  [[ -f "${library}" && -f "${stamp}" && ! "${library}" -nt "${stamp}" ]] &&
+    [[ "$(<"${stamp}")" == "${CHDB_SHA256}" ]]
+}
+
+fetch_library() {
+  command -v npm >/dev/null || fail "npm is missing: install it to fetch ${CHDB_PACKAGE}"
+  (cd "${scratch}" && npm pack --silent "${CHDB_PACKAGE}" >/dev/null)
+  tar -xzf "${scratch}"/*.tgz -C "${scratch}" package/libchdb.so
+  checksum_matches "${scratch}/package/libchdb.so" || fail "libchdb.so has a wrong checksum"
+  mv -- "${scratch}/package/libchdb.so" "${library}"
+}
+
+install_library() {
+  library_is_checked && return
+  mkdir -p "${target_dir}"
+  { [[ -f "${library}" ]] && checksum_matches "${library}"; } || fetch_library
+  touch "${library}"
+  printf '%s\n' "${CHDB_SHA256}" >"${stamp}"
+}
+
+install_packages
+install_library
+printf 'components are installed in %s and on the system\n' "${target_dir#"${root}"/}"
