@@ -65,7 +65,8 @@ SELECT gpu_id, cluster, node,
   greatest(toUnixTimestamp64Milli(valid_from), {lo:Int64}) AS f,
   least(toUnixTimestamp64Milli(valid_to), {hi:Int64}) AS t
 FROM assets FINAL
-WHERE toUnixTimestamp64Milli(valid_from) < {hi:Int64} AND toUnixTimestamp64Milli(valid_to) > {lo:Int64}
+WHERE toUnixTimestamp64Milli(valid_from) < {hi:Int64}
+  AND toUnixTimestamp64Milli(valid_to) > {lo:Int64}
 """
 
 # When each source last said that all is well: an open allocation it no longer names has ended.
@@ -104,7 +105,8 @@ _DECLARED = """
 SELECT cluster, node, arraySort(groupArray((toUnixTimestamp64Milli(valid_from),
   toUnixTimestamp64Milli(valid_to), toString(state)))) AS states
 FROM node_states FINAL
-WHERE toUnixTimestamp64Milli(valid_from) < {hi:Int64} AND toUnixTimestamp64Milli(valid_to) > {lo:Int64}
+WHERE toUnixTimestamp64Milli(valid_from) < {hi:Int64}
+  AND toUnixTimestamp64Milli(valid_to) > {lo:Int64}
 GROUP BY cluster, node
 """
 

@@ -225,7 +225,8 @@ GROUP BY cluster, gpu_id, hour, alloc_id, state, flags, cause, grade
 def _closing_sql(staging: str) -> str:
     """GPUs and hours whose booked time misses the owned time."""
     return f"""
-SELECT gpu_id, fromUnixTimestamp64Milli(h, 'UTC') AS hour, sum(owned) AS owned, sum(booked) AS booked
+SELECT gpu_id, fromUnixTimestamp64Milli(h, 'UTC') AS hour,
+  sum(owned) AS owned, sum(booked) AS booked
 FROM (
   SELECT gpu_id, h, toInt64(greatest(0, least(toUnixTimestamp64Milli(valid_to), h + 3600000,
     {{until:Int64}}) - greatest(toUnixTimestamp64Milli(valid_from), h))) AS owned, 0 AS booked
@@ -258,10 +259,11 @@ inputs AS (
   SELECT cityHash64('asset', gpu_id, node, slot), toUnixTimestamp64Milli(valid_from),
     toUnixTimestamp64Milli(valid_to) FROM assets FINAL
   UNION ALL
-  SELECT cityHash64('node', cluster, node, state, gpus, cpu_milli), toUnixTimestamp64Milli(valid_from),
-    toUnixTimestamp64Milli(valid_to) FROM node_states FINAL
+  SELECT cityHash64('node', cluster, node, state, gpus, cpu_milli),
+    toUnixTimestamp64Milli(valid_from), toUnixTimestamp64Milli(valid_to) FROM node_states FINAL
   UNION ALL
-  SELECT cityHash64('wait', job_id, priority, nodes, gpus_per_node, state = 'pending' ? reason : ''),
+  SELECT cityHash64('wait', job_id, priority, nodes, gpus_per_node,
+      if(state = 'pending', reason, '')),
     toUnixTimestamp64Milli(eligible), toUnixTimestamp64Milli(least(started, ended)) FROM jobs FINAL
 ),
 telemetry AS (

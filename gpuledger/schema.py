@@ -138,6 +138,7 @@ def _check_suffix(column: Column[Any]) -> None:
 Time = Column[datetime]
 Label = Column[str]
 Number = Column[int]
+Quantity = Column[float]
 Gauge = Column[float | None]
 Counter = Column[float | None]
 Additive = Column[float | None]
@@ -309,7 +310,7 @@ class Sample(Row):
     """What every telemetry row carries; the agent stamps these, sources leave them alone."""
 
     ts: Time = time("end of the interval that the row covers", default=UNSET_TIME)
-    interval_seconds: Number = number(
+    interval_seconds: Quantity = number(
         "time covered by the row, ending at ts", unit=SECOND, step=MILLI, default=0
     )
     cluster: Label = label("cluster name", default="")

@@ -64,3 +64,33 @@ def table(name: str) -> Table:
     if name not in TABLES:
         raise ConfigError(f"unknown table '{name}'{nearest(name, TABLES)}")
     return TABLES[name]
+
+
+__all__ = [
+    "INGESTED",
+    "ROWS",
+    "TABLES",
+    "AlertState",
+    "Allocation",
+    "Asset",
+    "BlockSample",
+    "BookedHour",
+    "Cell",
+    "CellHour",
+    "FilesystemSample",
+    "Finding",
+    "FreeState",
+    "Gpu",
+    "GpuEvent",
+    "GpuSample",
+    "HostSample",
+    "Job",
+    "NetworkSample",
+    "NodeState",
+    "Notification",
+    "Price",
+    "ProcessSample",
+    "Recommendation",
+    "SourceRun",
+    "table",
+]

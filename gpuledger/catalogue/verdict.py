@@ -7,6 +7,7 @@ from gpuledger.schema import (
     Gauge,
     Label,
     Number,
+    Quantity,
     Row,
     Time,
     Versions,
@@ -56,7 +57,7 @@ class Cell(
     intensity_ratio: Gauge = gauge(
         RATIO, "mean SM activity (else utilization) of productive time", step=BASIS_POINT, bits=16
     )
-    gpu_seconds: Number = number("GPU-seconds booked", unit=SECOND, step=MILLI)
+    gpu_seconds: Quantity = number("GPU-seconds booked", unit=SECOND, step=MILLI)
     energy_joules: Gauge = gauge(JOULE, "energy drawn in the cell", step=MILLI, bits=64)
 
 
@@ -75,7 +76,7 @@ class CellHour(
     flags: Label = label("flags, joined by commas", default="")
     cause: Label = label("sub-cause of the state", default="")
     grade: Label = label("evidence grade, A to D")
-    gpu_seconds: Number = number("GPU-seconds booked", unit=SECOND, step=MILLI)
+    gpu_seconds: Quantity = number("GPU-seconds booked", unit=SECOND, step=MILLI)
     energy_joules: Gauge = gauge(JOULE, "energy drawn", step=MILLI, bits=64)
 
 
@@ -85,7 +86,7 @@ class BookedHour(Row, table="booked_hours", layout=Versions(key=("hour",))):
     hour: Time = time("start of the hour")
     fingerprint: Number = ident("hash of everything the hour was booked from")
     booked_until: Time = time("end of the last whole minute booked")
-    owned_seconds: Number = number("GPU-seconds owned in it", unit=SECOND, step=MILLI, bits=64)
+    owned_seconds: Quantity = number("GPU-seconds owned in it", unit=SECOND, step=MILLI, bits=64)
     booked_at: Time = time("when it was booked")
     version: Number = number("milliseconds since 1970 of the booking", bits=64)
 
@@ -103,7 +104,7 @@ class Finding(Row, table="findings", layout=Versions(key=("finding_id",))):
     until: Time = time("last seen")
     open: Number = number("1 while it goes on", bits=8)
     gpus: Number = number("GPUs concerned", bits=32)
-    gpu_seconds: Number = number("GPU-seconds lost so far", unit=SECOND, step=MILLI, bits=64)
+    gpu_seconds: Quantity = number("GPU-seconds lost so far", unit=SECOND, step=MILLI, bits=64)
     capacity_value: Gauge = gauge(CURRENCY, "worth of those GPU-seconds", step=MICRO, bits=64)
     cash_avoidable: Gauge = gauge(CURRENCY, "energy that they cost", step=MICRO, bits=64)
     currency: Label = label("ISO 4217 code; empty without a price", default="")
@@ -130,7 +131,7 @@ class Recommendation(Row, table="recommendations", layout=Versions(key=("recomme
     gain_capacity_value: Gauge = gauge(CURRENCY, "their worth", step=MICRO, bits=64)
     gain_cash_avoidable: Gauge = gauge(CURRENCY, "energy not spent", step=MICRO, bits=64)
     currency: Label = label("ISO 4217 code; empty without a price", default="")
-    horizon_seconds: Number = number("time that the gain is counted over", unit=SECOND)
+    horizon_seconds: Quantity = number("time that the gain is counted over", unit=SECOND)
     confidence_ratio: Gauge = gauge(RATIO, "how sure the advisor is", step=CENTI, bits=8)
     because: Label = text("what it rests on, in words")
     created: Time = time("first proposed")
