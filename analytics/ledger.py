@@ -183,12 +183,6 @@ class Ledger:
         return float(owned or 0)
 
 
-def last_booked(store: Store) -> datetime | None:
-    """End of the last whole minute that was booked; None for an empty book."""
-    found = store.value("SELECT max(booked_until) FROM booked_hours FINAL HAVING count() > 0")
-    return found if isinstance(found, datetime) else None
-
-
 def _hour(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 

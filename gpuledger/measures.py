@@ -164,6 +164,27 @@ ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
 """
 
 
+_BOOK_COLUMNS = (
+    "cluster, node, pool, model, job, user, team, job_name, state, cause, flags, grade,"
+    " gpu_seconds, energy_joules, price, energy_price, currency"
+)
+
+
+def book_between() -> str:
+    """The book of a span as a subquery: whole hours from the hours, its edges from the minutes.
+
+    Parameters: since, until (DateTime64), both whole minutes.
+    """
+    first = "toStartOfHour({since:DateTime64(3)} + INTERVAL 59 MINUTE)"
+    last = "toStartOfHour({until:DateTime64(3)})"
+    within = "minute >= {since:DateTime64(3)} AND minute < {until:DateTime64(3)}"
+    return f"""(
+SELECT {_BOOK_COLUMNS} FROM v_book_1h WHERE hour >= {first} AND hour < {last}
+UNION ALL
+SELECT {_BOOK_COLUMNS} FROM v_book_1m
+WHERE {within} AND (minute < {first} OR minute >= {last}))"""
+
+
 QUEUE_WAIT_VIEW = """
 SELECT job_id AS job, cluster, user, team, pool, nodes * gpus_per_node AS gpus,
   multiIf(gpus <= 1, '1 GPU', gpus <= 4, '2-4 GPUs', gpus <= 8, '5-8 GPUs', 'over 8 GPUs')

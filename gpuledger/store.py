@@ -24,6 +24,14 @@ OLDEST_SERVER = (25, 8)
 INSERT_SETTINGS = {"async_insert": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
 
 
+# What a question through the SQL door may cost: seconds, rows of the answer, bytes of memory.
+READER_LIMITS = {
+    "max_execution_time": 60,
+    "max_result_rows": 1_000_000,
+    "max_memory_usage": 4 << 30,
+}
+
+
 class StoreSettings(Settings):
     """Section `[store]`."""
 
@@ -134,9 +142,11 @@ class Store:
         """The answer as a pyarrow table."""
         return self._ask(lambda c: c.query_arrow(sql, parameters=parameters, use_strings=True))
 
-    def select_typed(self, sql: str) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
+    def select_typed(
+        self, sql: str, **parameters: Any
+    ) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
         """Column names with ClickHouse types, and rows."""
-        result = self._ask(lambda c: c.query(sql))
+        result = self._ask(lambda c: c.query(sql, parameters=parameters))
         types = [t.name for t in result.column_types]
         return list(zip(result.column_names, types, strict=True)), list(result.result_rows)
 
@@ -176,7 +186,10 @@ class Store:
         return statements
 
     def reader(self) -> Store:
-        """A store on the same address whose clients can only read."""
+        """The embedded store again, for clients that only read and within limits.
+
+        A server's users get their rights from the server.
+        """
         return Store(self.address, self._settings, readonly=True)
 
     def close(self) -> None:
@@ -209,10 +222,9 @@ class Store:
 
     def _connect(self, address: Address) -> Any:
         client = _embedded(address) if address.directory else _server(address, self._settings)
-        if self._readonly:
-            client.command("SET readonly = 1") if address.directory else client.set_client_setting(
-                "readonly", "1"
-            )
+        if self._readonly and address.directory:
+            limits = ", ".join(f"{k} = {v}" for k, v in READER_LIMITS.items())
+            client.command(f"SET {limits}, readonly = 1")
         return client
 
 

@@ -1,0 +1,79 @@
+"""The verdict: what was paid for, what it did, what could be won back, whether anyone waited."""
+
+from __future__ import annotations
+
+from analytics.report.book import Figures
+from analytics.report.value import Demand, Piece
+from analytics.report.words import hours, money, percent, plural
+
+# Above this share of unknown time a range is told instead of a number (ledger, 'derived').
+RANGE_ABOVE = 0.02
+# Above this one, the book knows too little to judge.
+SILENT_ABOVE = 0.5
+# A piece below this share of what was paid for is not worth a manager's minute.
+WORTH_NAMING = 0.001
+
+
+def sentence(
+    gpus: int, figures: Figures, largest: Piece | None, demand: Demand, currency: str
+) -> str:
+    """Two or three plain sentences for people who read nothing else."""
+    if not gpus:
+        return "No GPU owned: the asset list has no GPU in this period, so nothing was paid for."
+    if not figures.booked_hours or figures.utilization is None:
+        return (
+            f"Not enough data: {plural(gpus, 'GPU')} owned, but no hour of this period is booked."
+        )
+    if (figures.unknown or 0) > SILENT_ABOVE:
+        return (
+            f"Not enough data: for {percent(figures.unknown)} of {_paid(gpus, figures)}"
+            " nobody saw what the GPUs did."
+        )
+    return " ".join((_work(gpus, figures), _winnable(figures, largest, currency), _unmet(demand)))
+
+
+def _paid(gpus: int, figures: Figures) -> str:
+    return f"{hours(figures.owned_gpu_hours)} paid for ({plural(gpus, 'GPU')})"
+
+
+def _work(gpus: int, figures: Figures) -> str:
+    low, unknown = figures.utilization or 0.0, figures.unknown or 0.0
+    share = percent(low)
+    if unknown > RANGE_ABOVE:
+        share = f"between {share} and {percent(low + unknown)}"
+    return f"Of {_paid(gpus, figures)}, {share} did productive work."
+
+
+def _winnable(figures: Figures, piece: Piece | None, currency: str) -> str:
+    if piece is None or piece.gpu_hours < WORTH_NAMING * figures.owned_gpu_hours:
+        return "Nothing worth naming could be won back."
+    worth = "" if piece.value is None else f", worth {money(piece.value, currency)}"
+    cause = f" (cause: {piece.cause.replace('_', ' ')})" if piece.cause else ""
+    return (
+        f"The largest piece to win back is {hours(piece.gpu_hours)}{worth}:"
+        f" {piece.help}{cause}{_held(piece)}."
+    )
+
+
+def _held(piece: Piece) -> str:
+    """Who holds it: a team where one is known, else the role that can act."""
+    if not piece.team:
+        return f"; {piece.owner} can act"
+    if piece.team_gpu_hours >= 0.995 * piece.gpu_hours:
+        return f", all of it in team {piece.team}"
+    share = percent(piece.team_gpu_hours / piece.gpu_hours)
+    return f", {share} of it in team {piece.team}"
+
+
+def _unmet(demand: Demand) -> str:
+    waiting = f"{plural(demand.waiting_jobs, 'job')} for {plural(demand.waiting_gpus, 'GPU')}"
+    verb = "was" if demand.waiting_jobs == 1 else "were"
+    left = f"{waiting} {verb} still waiting at the end" if demand.waiting_jobs else ""
+    if demand.free_gpu_hours > 0:
+        filled = f"waiting work would have filled {hours(demand.free_gpu_hours)} that stood free"
+        return f"Demand went unmet: {filled}{f', and {left}' if left else ''}."
+    if left:
+        return f"Demand went unmet: {left}."
+    if not demand.known:
+        return "No job was recorded, so nobody can tell whether demand went unmet."
+    return "No demand went unmet that free GPUs could have met, and no job was left waiting."

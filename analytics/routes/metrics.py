@@ -1,0 +1,80 @@
+"""The service's own state and the book's headline, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from analytics import book
+from analytics.routes.common import TheService
+from analytics.service import Service
+
+router = APIRouter(tags=["metrics"])
+
+
+@router.get("/metrics")
+def get_metrics(service: TheService) -> Response:
+    """The last hour's book by state, open findings, alerts, and the age of the book."""
+    registry = CollectorRegistry()
+    registry.register(_BookCollector(service))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _BookCollector:
+    """Families at scrape time; holds no state."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._hours()
+        yield self._findings()
+        yield self._alerts()
+        yield self._booked()
+
+    def _hours(self) -> Metric:
+        family = GaugeMetricFamily(
+            "gpuledger_book_gpu_hours",
+            "GPU-hours of the last booked hour by state",
+            labels=["state"],
+        )
+        store = self._service.store
+        for row in book.ledger(store, book.span(store, "1h"), ["state"]):
+            family.add_metric([row["state"]], row["gpu_hours"])
+        return family
+
+    def _findings(self) -> Metric:
+        family = GaugeMetricFamily(
+            "gpuledger_open_findings", "Open findings by kind", labels=["kind"]
+        )
+        for row in self._service.store.select(
+            "SELECT kind, count() AS n FROM v_findings WHERE open = 1 GROUP BY kind ORDER BY kind"
+        ):
+            family.add_metric([row["kind"]], row["n"])
+        return family
+
+    def _alerts(self) -> Metric:
+        family = GaugeMetricFamily(
+            "gpuledger_alert_value",
+            "Measured value of pending and firing alerts",
+            labels=["rule", "subject", "state"],
+        )
+        for row in self._service.store.select(
+            "SELECT rule, subject, state, value FROM v_alert_states"
+            " WHERE state IN ('pending', 'firing') ORDER BY rule, subject"
+        ):
+            family.add_metric([row["rule"], row["subject"], row["state"]], row["value"] or 0)
+        return family
+
+    def _booked(self) -> Metric:
+        family = GaugeMetricFamily(
+            "gpuledger_last_booked_timestamp_seconds", "End of the last booked minute"
+        )
+        last = book.last_booked(self._service.store)
+        if last:
+            family.add_metric([], last.timestamp())
+        return family

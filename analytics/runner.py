@@ -1,0 +1,145 @@
+"""One tick: assets, prices, placement, book, findings, recommendations, and what else is wired."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from analytics import assets, lifecycle
+from analytics.advisor import Advisor
+from analytics.book import Span, last_booked
+from analytics.detector import Detector
+from analytics.ledger import Ledger, Window
+from analytics.placement import Placement
+from gpuledger import plugins
+from gpuledger.batch import to_milliseconds
+from gpuledger.catalogue import Finding, Recommendation
+from gpuledger.config import Config, Settings
+from gpuledger.errors import BookNotClosed, GpuledgerError
+from gpuledger.states import LedgerSettings
+from gpuledger.store import Store
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[datetime], None]
+Progress = Callable[[str, float], None]
+
+
+class RunnerSettings(Settings):
+    """Section `[runner]`."""
+
+    period_s: Annotated[float, "seconds between ticks"] = 60.0
+    settle_s: Annotated[float, "age that a minute must have before it is booked"] = 30.0
+    look_back_h: Annotated[float, "hours that detectors look back at least"] = 26.0
+
+
+def _silent(_phase: str, _share: float) -> None:
+    return None
+
+
+class Runner:
+    """Turns telemetry into a book, findings and recommendations, tick by tick."""
+
+    def __init__(self, store: Store, config: Config, steps: Sequence[Step] = ()) -> None:
+        self._store = store
+        self._config = config
+        self._steps = steps
+        self._settings = config.section("runner", RunnerSettings)
+        ledger = config.section("ledger", LedgerSettings)
+        self._ledger = Ledger(store, ledger)
+        self._placement = Placement(store, ledger)
+        self._prices = config.section("prices", assets.PriceSettings)
+        self._detectors = plugins.discover("analytics.detectors", Detector)
+        self._advisors = plugins.discover("analytics.advisors", Advisor)
+        self.last_tick: datetime | None = None
+
+    def tick(self, now: datetime, progress: Progress = _silent) -> None:
+        """Bring the book and everything that rests on it up to date. StoreError, BookNotClosed."""
+        booked_at = now
+        settled = now - timedelta(seconds=self._settings.settle_s)
+        assets.discover(self._store, now)
+        assets.write_prices(self._store, self._prices, now)
+        since = self._book(settled, booked_at, progress)
+        progress("findings", 0.0)
+        self._advise(self._detect(since))
+        for step in self._steps:
+            step(now)
+        progress("findings", 1.0)
+        self.last_tick = now
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick every period until told to stop; a failed tick is logged and tried again."""
+        while not stop.is_set():
+            started = time.monotonic()
+            try:
+                self.tick(datetime.now(UTC))
+            except GpuledgerError as e:
+                log.error("tick failed: %s", e)
+            stop.wait(max(0.0, self._settings.period_s - (time.monotonic() - started)))
+
+    def _book(self, settled: datetime, booked_at: datetime, progress: Progress) -> datetime | None:
+        """Book every window whose inputs changed; returns where the changes begin."""
+        windows = self._ledger.dirty(settled)
+        broken: BookNotClosed | None = None
+        for i, window in enumerate(windows):
+            progress("book", i / len(windows))
+            broken = self._book_window(window, booked_at) or broken
+        progress("book", 1.0)
+        if broken:
+            raise broken
+        return windows[0].since if windows else None
+
+    def _book_window(self, window: Window, booked_at: datetime) -> BookNotClosed | None:
+        """The other windows go on when one does not close."""
+        self._placement.write(window.since, window.until)
+        try:
+            self._ledger.book(window, booked_at)
+        except BookNotClosed as e:
+            log.error("%s", e)
+            return e
+        return None
+
+    def _detect(self, since: datetime | None) -> list[Finding]:
+        until = last_booked(self._store)
+        if until is None:
+            return []
+        span = Span(self._look_back(since, until), until)
+        found = [
+            finding
+            for name, detector in self._detectors.items()
+            for finding in detector.find(
+                self._store, self._config.section(name, detector.settings), span
+            )
+        ]
+        findings = lifecycle.keep_ids(self._store, found)
+        self._store.insert_rows(findings)
+        version = to_milliseconds(until)
+        lifecycle.close_findings(self._store, {f.finding_id for f in findings if f.open}, version)
+        return findings
+
+    def _look_back(self, since: datetime | None, until: datetime) -> datetime:
+        """Far enough to see every episode that is open whole, and every hour booked again."""
+        oldest = self._store.value(
+            "SELECT min(since) FROM v_findings WHERE open = 1 HAVING count() > 0"
+        )
+        default = until - timedelta(hours=self._settings.look_back_h)
+        return min(at for at in (since, oldest, default) if at is not None)
+
+    def _advise(self, findings: Sequence[Finding]) -> None:
+        until = last_booked(self._store)
+        if until is None:
+            return
+        proposals: list[Recommendation] = [
+            proposal
+            for name, advisor in self._advisors.items()
+            for proposal in advisor.advise(
+                self._store, self._config.section(name, advisor.settings), findings, until
+            )
+        ]
+        self._store.insert_rows(proposals)
+        seen = {p.recommendation_id for p in proposals}
+        lifecycle.expire_recommendations(self._store, seen, to_milliseconds(until))

@@ -1,0 +1,97 @@
+"""Options that commands share, and how they become a configuration and a store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gpuledger import config, plugins
+from gpuledger.config import Config
+from gpuledger.errors import ConfigError
+from gpuledger.service import Reader, open_reader
+from gpuledger.store import Store, StoreSettings, parse_address
+
+# Sections that belong to a module of ours and not to a plugin.
+OWN_SECTIONS = ("store", "collector", "ledger", "runner", "prices", "alerts", "service")
+PLUGIN_PACKAGES = (
+    "collector.sources",
+    "analytics.detectors",
+    "analytics.advisors",
+)
+
+Command = Callable[..., Any]
+
+
+def store_option(function: Command) -> Command:
+    """`--store`, or GPULEDGER_STORE."""
+    return click.option(
+        "--store",
+        "store_url",
+        envvar="GPULEDGER_STORE",
+        required=True,
+        metavar="URL",
+        help="chdb:///absolute/dir or http(s)://user@host:port[/database]  [env: GPULEDGER_STORE]",
+    )(function)
+
+
+def config_option(function: Command) -> Command:
+    """`--config`, or GPULEDGER_CONFIG."""
+    return click.option(
+        "--config",
+        "config_path",
+        envvar="GPULEDGER_CONFIG",
+        type=click.Path(path_type=Path),
+        help="TOML file  [env: GPULEDGER_CONFIG]",
+    )(function)
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """`--format`, the first one being the default."""
+    return click.option(
+        "--format", "fmt", type=click.Choice(formats), default=formats[0], show_default=True
+    )
+
+
+def load_config(path: Path | None) -> Config:
+    """The configuration, every section known. ConfigError names an unknown one."""
+    loaded = config.load(path)
+    known = [*OWN_SECTIONS]
+    for package in PLUGIN_PACKAGES:
+        known += plugins.names(package)
+    loaded.check(known)
+    return loaded
+
+
+def open_store(url: str, configuration: Config) -> Store:
+    """The store for reading and writing."""
+    settings = configuration.section("store", StoreSettings)
+    return Store(parse_address(url, os.environ), settings)
+
+
+def open_for_questions(url: str, configuration: Config) -> Reader:
+    """The store for questions, through its running service where there is one."""
+    return open_reader(url, os.environ, configuration.section("store", StoreSettings))
+
+
+def writable(path: Path) -> Path:
+    """The directory, made where it was missing. ConfigError where it cannot be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise ConfigError(f"cannot write to {path}: {e.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise ConfigError(f"cannot write to {path}: permission denied")
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write one file. ConfigError where that is impossible."""
+    writable(path.parent)
+    try:
+        path.write_text(text)
+    except OSError as e:
+        raise ConfigError(f"cannot write {path}: {e.strerror}") from None

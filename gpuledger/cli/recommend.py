@@ -1,0 +1,54 @@
+"""`gpuledger recommend`: what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gpuledger.cli import options, show
+from gpuledger.errors import ConfigError
+
+
+@click.group("recommend")
+def command() -> None:
+    """Recommendations: printed for people, never carried out."""
+
+
+@command.command("list")
+@options.store_option
+@options.config_option
+@click.option("--status", type=click.Choice(["proposed", "expired"]), default="proposed")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000))
+@options.format_option("table", "json", "csv")
+def list_(store_url: str, config_path: Path | None, status: str, limit: int, fmt: str) -> None:
+    """What to do, largest gain first."""
+    from analytics import book
+
+    reader = options.open_for_questions(store_url, options.load_config(config_path))
+    rows = book.recommendations(reader, status=status, limit=limit)
+    if fmt == "json":
+        show.as_json(rows)
+    elif fmt == "csv":
+        show.as_csv(rows)
+    elif not rows:
+        click.echo("Nothing to recommend.")
+    else:
+        show.recommendations_table(rows, "Recommendations")
+
+
+@command.command("show")
+@click.argument("identifier")
+@options.store_option
+@options.config_option
+def show_(identifier: str, store_url: str, config_path: Path | None) -> None:
+    """One recommendation as JSON; ID as `list` prints it."""
+    reader = options.open_for_questions(store_url, options.load_config(config_path))
+    rows = reader.select(
+        "SELECT * EXCEPT (version) FROM v_recommendations"
+        " WHERE startsWith(leftPad(lower(hex(recommendation_id)), 16, '0'), lower({id:String}))",
+        id=identifier,
+    )
+    if len(rows) != 1:
+        raise ConfigError(f"{len(rows)} recommendations begin with '{identifier}'")
+    show.as_json(rows[0])

@@ -1,0 +1,145 @@
+"""How commands print: JSON and CSV for programs, tables for people."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+Row = Mapping[str, Any]
+
+
+def as_json(value: Any) -> None:
+    """One JSON value on standard output; times RFC 3339."""
+    click.echo(json.dumps(value, default=_plain, indent=2))
+
+
+def as_csv(rows: Sequence[Row]) -> None:
+    """Rows as CSV with a header; nested values as JSON."""
+    if not rows:
+        return
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(rows[0])
+    writer.writerows([_cell(v) for v in row.values()] for row in rows)
+
+
+def ledger_table(rows: Sequence[Row], by: Sequence[str], title: str) -> None:
+    """The book as a table that adds up to 100 %."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from gpuledger.states import BY_NAME
+
+    table = Table(title=title, title_justify="left", show_footer=True, box=None, pad_edge=False)
+    total = sum(r["gpu_hours"] for r in rows)
+    for name in by:
+        table.add_column(name, footer="all owned time" if name == by[0] else "", no_wrap=True)
+    for name, footer in (
+        ("GPU-hours", f"{total:,.1f}"),
+        ("share", "100.0 %" if rows else ""),
+        ("worth", money(_sum(rows, "capacity_value"), _currency(rows))),
+        ("cash avoidable", money(_sum(rows, "cash_avoidable"), _currency(rows))),
+    ):
+        table.add_column(name, footer=footer, justify="right", no_wrap=True)
+    table.add_column("grade")
+    for row in rows:
+        colour = BY_NAME[row["state"]].colour if "state" in row else ""
+        names = [_named(row, name, colour) for name in by]
+        table.add_row(*names, *_figures(row), row["grade"])
+    Console().print(table)
+
+
+def _named(row: Row, name: str, colour: str) -> str:
+    from rich.markup import escape
+
+    text = escape(str(row[name]) or "–")
+    return f"[{colour}]■[/] {text.replace('_', ' ')}" if name == "state" else text
+
+
+def _figures(row: Row) -> tuple[str, ...]:
+    return (
+        f"{row['gpu_hours']:,.1f}",
+        f"{100 * row['share']:.1f} %",
+        money(row["capacity_value"], row["currency"]),
+        money(row["cash_avoidable"], row["currency"]),
+    )
+
+
+def recommendations_table(rows: Sequence[Row], title: str) -> None:
+    """What to do, with what it frees."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    table.add_column("what to do", ratio=1)
+    table.add_column("team", no_wrap=True)
+    for name in ("GPU-hours freed", "worth"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for r in rows:
+        text = f"{escape(r['title'])}\n[dim]{escape(r['because'])}\n{escape(r['command'])}[/dim]"
+        worth = money(r["gain_capacity_value"], r["currency"])
+        gain = f"{r['gain_gpu_hours']:,.0f}"
+        table.add_row(short_id(r["recommendation_id"]), text, escape(r["team"]), gain, worth)
+    Console().print(table)
+
+
+def findings_table(rows: Sequence[Row], title: str) -> None:
+    """What is wrong."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in ("id", "kind", "team", "since"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("GPU-hours", justify="right", no_wrap=True)
+    table.add_column("what", ratio=1)
+    for r in rows:
+        hours = f"{r['gpu_seconds'] / 3600:,.1f}"
+        table.add_row(
+            short_id(r["finding_id"]),
+            r["kind"],
+            escape(r["team"]),
+            f"{r['since']:%m-%d %H:%M}",
+            hours,
+            escape(r["summary"]),
+        )
+    Console().print(table)
+
+
+def short_id(identifier: int) -> str:
+    """An identifier as people type it."""
+    return f"{identifier:016x}"[:8]
+
+
+def money(amount: float | None, currency: str | None) -> str:
+    """An amount in whole units, or that there is no price."""
+    return "no price" if amount is None else f"{amount:,.0f} {currency or ''}".strip()
+
+
+def _sum(rows: Sequence[Row], key: str) -> float | None:
+    known = [r[key] for r in rows if r[key] is not None]
+    return sum(known) if known else None
+
+
+def _currency(rows: Sequence[Row]) -> str:
+    return next((r["currency"] for r in rows if r["currency"]), "")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return _plain(value)
+    return json.dumps(value) if isinstance(value, dict | list) else value

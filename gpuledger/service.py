@@ -1,0 +1,117 @@
+"""Finding and asking the running service of an embedded store: `<directory>/service.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from gpuledger.errors import ConfigError, StoreError
+from gpuledger.store import Store, StoreSettings, parse_address
+
+
+class Reader(Protocol):
+    """What commands that only ask need."""
+
+    def select(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows as mappings."""
+        ...
+
+    def value(self, sql: str, **parameters: Any) -> Any:
+        """The first column of the first row, or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServiceFile:
+    """Where a service listens and the token it wants; readable by its owner alone."""
+
+    directory: Path
+
+    @property
+    def path(self) -> Path:
+        """The file itself."""
+        return self.directory / "service.json"
+
+    def write(self, url: str, token: str) -> None:
+        """Announce this process; the file is 0600 from its first byte on."""
+        self.path.unlink(missing_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as f:
+            json.dump({"url": url, "token": token, "pid": os.getpid()}, f)
+
+    def read(self) -> Mapping[str, Any] | None:
+        """What a living service announced, or None."""
+        try:
+            found: Mapping[str, Any] = json.loads(self.path.read_text())
+            os.kill(found["pid"], 0)
+        except (OSError, ValueError, KeyError):
+            return None
+        return found
+
+    def remove(self) -> None:
+        """Withdraw the announcement."""
+        self.path.unlink(missing_ok=True)
+
+
+class RemoteStore:
+    """Questions to a running service through its read-only SQL door."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._token = token
+
+    def select(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows as mappings. StoreError where the service does not answer or refuses."""
+        import urllib3  # noqa: PLC0415 - only commands beside a running service come here
+
+        body = {"sql": sql, "parameters": {k: _sent(v) for k, v in parameters.items()}}
+        headers = {"Authorization": f"Bearer {self._token}"}
+        try:
+            answer = urllib3.request(
+                "POST", f"{self._url}/v1/sql", json=body, headers=headers, retries=False
+            )
+        except urllib3.exceptions.HTTPError as e:
+            raise StoreError(f"the service at {self._url} does not answer: {e}") from e
+        if answer.status != 200:
+            raise StoreError(f"the service at {self._url} refused: {answer.data.decode()[:300]}")
+        return _rows(answer.json())
+
+    def value(self, sql: str, **parameters: Any) -> Any:
+        """The first column of the first row, or None."""
+        rows = self.select(sql, **parameters)
+        return next(iter(rows[0].values())) if rows else None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open_reader(url: str, environ: Mapping[str, str], settings: StoreSettings) -> Reader:
+    """The store for questions: through its running service, or opened here when none runs."""
+    address = parse_address(url, environ)
+    if address.directory:
+        if not address.directory.is_dir():
+            raise ConfigError(f"there is no store in {address.directory}")
+        running = ServiceFile(address.directory).read()
+        if running:
+            return RemoteStore(running["url"], running["token"])
+    return Store(address, settings)
+
+
+def _sent(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return value
+
+
+def _rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = [c["name"] for c in answer["columns"]]
+    times = [i for i, c in enumerate(answer["columns"]) if "DateTime" in c["type"]]
+    for row in answer["rows"]:
+        for i in times:
+            row[i] = None if row[i] is None else datetime.fromisoformat(row[i])
+    return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
