@@ -15,8 +15,14 @@ FOREVER_MS = 4_291_747_200_000
 
 def reach_ms(settings: LedgerSettings) -> int:
     """How far facts look outside the window they are computed for, in milliseconds."""
-    minutes = max(settings.low_after_min, settings.idle_after_min, settings.startup_s // 60 + 1)
-    return minutes * MINUTE_MS
+    # Low use rests on minutes that are not idle, and those on the minutes around them in turn.
+    minutes = (
+        settings.low_after_min + settings.idle_after_min,
+        settings.startup_s // 60 + 1,
+        settings.teardown_s // 60,
+        settings.process_after_min,
+    )
+    return max(minutes) * MINUTE_MS
 
 
 def state_sql() -> str:
@@ -46,12 +52,12 @@ facts AS ({_facts(settings)})
 SELECT c.cluster AS cluster, c.gpu_id AS gpu_id,
   fromUnixTimestamp64Milli(c.minute, 'UTC') AS minute, c.alloc_id AS alloc_id, c.state AS state,
   '' AS flags, '' AS cause, c.grade AS grade,
-  avgOrNull(c.intensity) AS intensity_bp, round(sum(c.part_ms)) AS gpu_ms,
-  sumOrNull(c.part_uj) / 1000 AS energy_mj
+  avgOrNull(c.intensity) AS intensity_bp, sum(c.part_ms) AS gpu_ms,
+  round(sumOrNull(c.part_uj) / 1000) AS energy_mj
 FROM (
   SELECT l.cluster AS cluster, l.gpu_id AS gpu_id, l.minute AS minute, l.alloc_id AS alloc_id,
     f.grade AS grade, l.part_ms AS part_ms, f.power_mw * l.part_ms AS part_uj,
-    {state_sql()} AS state,
+    l.unheld AND f.occupied AS occupied, {state_sql()} AS state,
     if(state = 'productive', round(10000 * coalesce(f.sm, f.util)), NULL) AS intensity
   FROM lanes AS l
   LEFT JOIN facts AS f ON f.gpu_id = l.gpu_id AND f.alloc_id = l.alloc_id AND f.minute = l.minute
@@ -88,9 +94,9 @@ def open_until(settings: LedgerSettings) -> str:
 
 
 def _given(settings: LedgerSettings) -> str:
-    """Allocations by GPU: (from, until, allocation, start, share in thousandths)."""
+    """Allocations by GPU, in order: (from, until, allocation, share in thousandths)."""
     return f"""
-SELECT gpu_id, groupArray((f, t, alloc_id, f, toFloat64(share))) AS allocs FROM (
+SELECT gpu_id, arraySort(groupArray((f, t, alloc_id, toInt64(share)))) AS allocs FROM (
   SELECT a.gpu_id AS gpu_id, a.alloc_id AS alloc_id, a.share_milli AS share,
     toUnixTimestamp64Milli(a.valid_from) AS f, {open_until(settings)} AS t
   FROM (SELECT * FROM allocations FINAL) AS a
@@ -137,20 +143,22 @@ LEFT JOIN wanted AS w ON w.gpu_id = p.gpu_id
 _SEGMENTS = """
 SELECT gpu_id, cluster, node, span.1 AS f, span.2 AS t, intDiv(f, 60000) * 60000 AS minute,
   arrayFilter(x -> x.1 <= f AND x.2 >= t, allocs) AS holding,
-  arraySum(x -> x.5, holding) AS held,
+  arraySum(x -> x.4, holding) AS held,
+  if(held < 1000, arrayPushBack(holding, (0, 0, 0, 1000 - held)), holding) AS sharing,
   (arrayFilter(x -> x.1 <= f AND x.2 >= t, states)[-1]).3 AS node_state,
   arrayExists(x -> x.1 <= f AND x.2 >= t, wanted) AS demanded
 FROM cuts ARRAY JOIN arrayZip(arrayPopBack(bounds), arrayPopFront(bounds)) AS span
 """
 
 # Shares above a whole GPU are scaled down; what is left of a shared GPU is a lane of its own.
+# The parts of a segment are differences of one rising series, so they add up to it exactly.
 _LANES = """
 SELECT gpu_id, cluster, node, f, t, minute, node_state = 'down' AS node_down,
-  node_state = 'drained' AS node_drained, lane.1 AS alloc_id, lane.1 != 0 AS allocated,
-  lane.2 AS start, demanded AND NOT allocated AS demanded, (t - f) * lane.3 AS part_ms
-FROM segments ARRAY JOIN arrayConcat(
-  arrayMap(x -> (x.3, x.4, x.5 / greatest(1000, held)), holding),
-  if(held < 1000, [(toUInt64(0), toInt64(0), (1000 - held) / 1000)], [])) AS lane
+  node_state = 'drained' AS node_drained, lane.1 AS start, lane.3 AS alloc_id,
+  alloc_id != 0 AS allocated, held = 0 AS unheld, demanded AND NOT allocated AS demanded,
+  greatest(1000, held) AS whole,
+  intDiv((t - f) * upto, whole) - intDiv((t - f) * (upto - lane.4), whole) AS part_ms
+FROM segments ARRAY JOIN sharing AS lane, arrayCumSum(x -> x.4, sharing) AS upto
 """
 
 _TOLD = """
@@ -172,6 +180,7 @@ def _minutes(settings: LedgerSettings) -> str:
     """One row per lane and minute: what telemetry says, and what it can be trusted for."""
     return f"""
 SELECT l.gpu_id AS gpu_id, l.alloc_id AS alloc_id, l.start AS start, l.minute AS minute,
+  l.unheld AS unheld,
   w.sm AS sm, w.util AS util, w.power_mw AS power_mw, w.limit_mw AS limit_mw,
   w.processes AS processes, w.active_ms AS active_ms, ifNull(w.cover_ms, 0) AS cover,
   cover >= {settings.min_cover_ratio} * {MINUTE_MS} AS covered,
@@ -179,7 +188,8 @@ SELECT l.gpu_id AS gpu_id, l.alloc_id AS alloc_id, l.start AS start, l.minute AS
   ifNull(w.lost_ms, 0) > 0 AND w.lost_ms * 2 >= cover AS lost,
   multiIf(sm IS NOT NULL, 'A', util IS NULL, 'D',
     power_mw IS NOT NULL AND limit_mw IS NOT NULL, 'B', 'C') AS grade
-FROM (SELECT DISTINCT gpu_id, alloc_id, start, minute FROM lanes) AS l
+FROM (SELECT gpu_id, alloc_id, start, minute, max(unheld) AS unheld FROM lanes
+  GROUP BY gpu_id, alloc_id, start, minute) AS l
 LEFT JOIN told AS w ON w.gpu_id = l.gpu_id AND w.minute = l.minute
 """
 
@@ -196,7 +206,7 @@ SELECT *,
   sum(covered AND evidence) OVER {_back(idle - 1)} = {idle}
     AND sum(active_ms) OVER {_back(idle - 1)}
       <= {settings.idle_active_ratio} * sum(cover) OVER {_back(idle - 1)} AS idle_here,
-  sum(ifNull(processes, 0) > 0) OVER {_back(settings.process_after_min)}
+  sum(unheld AND ifNull(processes, 0) > 0) OVER {_back(settings.process_after_min)}
     = {settings.process_after_min + 1} AS occupied_here
 FROM minutes
 """
@@ -215,15 +225,16 @@ FROM ends
 
 
 def _lows(settings: LedgerSettings) -> str:
-    """Low use, judged by the best evidence that the minutes share (grades A, B, C)."""
-    back, low = _back(settings.low_after_min - 1), settings.low_ratio
+    """Low use, judged by the best evidence that all its minutes share (grades A, C, B)."""
+    size, low = settings.low_after_min, settings.low_ratio
     return f"""
-SELECT *, sum(busy) OVER {back} = {settings.low_after_min} AND multiIf(
-    count(busy_sm) OVER {back} > 0, avg(busy_sm) OVER {back} < {low},
-    count(busy_power) OVER {back} > 0, avg(busy_util) OVER {back} < {low}
-      AND avg(busy_power) OVER {back} < {settings.low_power_ratio},
-    avg(busy_util) OVER {back} < {low}) AS low_here
-FROM idles
+SELECT *, sum(busy) OVER recent = {size} AND multiIf(
+    count(busy_sm) OVER recent = {size}, avg(busy_sm) OVER recent < {low},
+    count(busy_util) OVER recent < {size}, false,
+    count(busy_power) OVER recent < {size}, avg(busy_util) OVER recent < {low},
+    avg(busy_util) OVER recent < {low}
+      AND avg(busy_power) OVER recent < {settings.low_power_ratio}) AS low_here
+FROM idles WINDOW recent AS {_back(size - 1)}
 """
 
 

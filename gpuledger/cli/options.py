@@ -16,7 +16,7 @@ from gpuledger.service import Reader, open_reader
 from gpuledger.store import Store, StoreSettings, parse_address
 
 # Sections that belong to a module of ours and not to a plugin.
-OWN_SECTIONS = ("store", "collector", "ledger", "runner", "prices", "alerts", "service")
+OWN_SECTIONS = ("store", "agent", "prometheus", "ledger", "runner", "prices", "alerts")
 PLUGIN_PACKAGES = (
     "collector.sources",
     "analytics.detectors",

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from gpuledger.schema import Row as TableRow
+
 Row = Mapping[str, Any]
 
 
@@ -112,6 +114,35 @@ def findings_table(rows: Sequence[Row], title: str) -> None:
             escape(r["summary"]),
         )
     Console().print(table)
+
+
+def rows_by_table(rows: Sequence[TableRow]) -> None:
+    """Rows of the catalogue as one table each: a line per column, a column per row."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.table.name, []).append(row.values())
+    for name, group in groups.items():
+        table = Table(title=name, title_justify="left", box=None, pad_edge=False)
+        keys = [k for k in group[0] if any(r[k] not in {None, "", 0} for r in group)]
+        for key in keys:
+            table.add_column(key, overflow="fold")
+        for row in group:
+            table.add_row(*(_short(row[k]) for k in keys))
+        console.print(table)
+        console.print()
+
+
+def _short(value: Any) -> str:
+    """A value as people read it; missing is a dash."""
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return "–" if value is None else str(value)
 
 
 def short_id(identifier: int) -> str:

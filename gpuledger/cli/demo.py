@@ -1,0 +1,265 @@
+"""`gpuledger demo`: a simulated cluster with a week of history, booked and reported."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from gpuledger import config
+from gpuledger.batch import Batch
+from gpuledger.cli import options, show
+from gpuledger.cli.serve import listen_option
+from gpuledger.errors import ConfigError
+from gpuledger.store import Address, Store, StoreSettings
+
+if TYPE_CHECKING:
+    from collector.simulation.world import World
+
+# What the simulated H100s are worth: a list-price order of magnitude, written into the demo's
+# configuration for everyone to see and change.
+CONFIGURATION = """\
+# Written by `gpuledger demo`. Prices are an example, not a quote.
+[prices]
+currency = "USD"
+capacity_value = 2.50   # per GPU-hour
+energy_price = 0.12     # per kilowatt-hour
+
+[runner]
+settle_s = 0
+"""
+FINE_S, COARSE_S = 10, 60
+INSERTERS = 2
+
+
+@click.command("demo")
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path("gpuledger-demo"),
+    show_default=True,
+)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--nodes", default=32, show_default=True, type=click.IntRange(1, 2000))
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 90))
+@click.option("--end", "end_text", default="", help="End of the history [default: last full hour].")
+@click.option("--exit", "only_write", is_flag=True, help="Stop after writing.")
+@listen_option
+def command(
+    directory: Path, seed: int, nodes: int, days: int, end_text: str, only_write: bool, listen: str
+) -> None:
+    """Simulate a cluster, book its week, write report, boards and rules, then serve it."""
+    from analytics import server
+
+    bound = None if only_write else server.bind(listen)
+    end = _end(end_text)
+    home = _fresh(directory)
+    demo = Demo(home, Store(Address(home / "store"), StoreSettings()))
+    with demo.progress():
+        world = demo.simulate(seed, nodes, end - timedelta(days=days), end)
+        demo.analyse(end)
+        report = demo.write(world)
+    demo.tell()
+    if bound:
+        demo.serve(bound, report)
+    demo.store.close()
+
+
+@dataclass
+class Demo:
+    """The steps of the demo over one directory."""
+
+    home: Path
+    store: Store
+    phases: dict[str, float] = field(default_factory=dict)
+    _show: object = None
+
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """A bar on a terminal, nothing in a pipe."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        with Progress(
+            TextColumn("{task.description:<34}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        ) as bar:
+            self._show = bar
+            yield
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[_Bar]:
+        """One line of the progress, timed."""
+        bar = _Bar(self._show, name)
+        started = time.monotonic()
+        yield bar
+        bar(1.0)
+        self.phases[name] = time.monotonic() - started
+
+    def simulate(self, seed: int, nodes: int, start: datetime, end: datetime) -> World:
+        """History older than a day by the minute, the last day by ten seconds."""
+        from collector.simulation import records, telemetry
+        from collector.simulation.world import simulate
+
+        with self.phase("simulating the cluster") as bar:
+            self.store.apply()
+            world = simulate(seed, nodes, start, end)
+            fine = max(start, end - timedelta(days=1))
+            spans = [(fine, end, FINE_S)] + ([(start, fine, COARSE_S)] if start < fine else [])
+            with _Inserter(self.store) as insert:
+                for since, until, interval_s in sorted(spans):
+                    for batch in telemetry.telemetry(world, since, until, interval_s):
+                        insert(batch)
+                        bar(_share(batch, start, end))
+            for batch in records.scheduler_batches(world, end):
+                self.store.insert(batch)
+        return world
+
+    def analyse(self, end: datetime) -> None:
+        """One tick over the whole history."""
+        from gpuledger.cli.wiring import make_runner
+
+        (self.home / "gpuledger.toml").write_text(CONFIGURATION)
+        with self.phase("booking every GPU-second") as bar:
+            runner = make_runner(self.store, config.load(self.home / "gpuledger.toml", {}))
+            runner.tick(end, lambda name, share: bar(share) if name == "book" else None)
+
+    def write(self, world: World) -> str:
+        """Report, boards, alert rules, and what really happened."""
+        import alerts.build
+        import dashboards.build
+        from collector.simulation.truth import truth
+        from gpuledger.cli.wiring import weekly_report
+
+        with self.phase("writing report, boards and rules"):
+            report = weekly_report(self.store)
+            (self.home / "weekly-report.html").write_text(report)
+            dashboards.build.write(options.writable(self.home / "dashboards"))
+            alerts.build.write(options.writable(self.home / "alerts"))
+            told = truth(world, world.start, world.end)
+            (self.home / "truth.json").write_text(json.dumps(told, indent=1, default=str))
+        return report
+
+    def tell(self) -> None:
+        """The week as a table, what to do, and where the files are."""
+        from analytics import book
+
+        span = book.span(self.store, "90d")
+        if span is None:
+            raise ConfigError("nothing was booked")
+        rows = book.in_order_of_states(book.ledger(self.store, span, ["state"]))
+        title = f"The book, {span.since:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} UTC"
+        show.ledger_table(rows, ["state"], title)
+        click.echo()
+        show.recommendations_table(book.recommendations(self.store, limit=5), "What to do first")
+        click.echo()
+        for what, name in (
+            ("weekly report", "weekly-report.html"),
+            ("Grafana boards", "dashboards/"),
+            ("alert rules", "alerts/"),
+            ("database", "store/"),
+            ("configuration", "gpuledger.toml"),
+        ):
+            click.echo(f"{what:<15} {self.home / name}")
+        took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items())
+        click.echo(f"{'took':<15} {took}")
+
+    def serve(self, bound: object, report: str) -> None:
+        """API and start page until Ctrl-C."""
+        import socket
+
+        from analytics import server
+        from gpuledger.cli.wiring import make_service
+
+        assert isinstance(bound, socket.socket)
+        configuration = config.load(self.home / "gpuledger.toml", {})
+        # History ends where the simulation does: nothing must be booked after it.
+        service = make_service(self.store, configuration, report_html=report)
+        server.run(service, bound, click.echo, ticking=False)
+
+
+class _Bar:
+    """One line of a progress display."""
+
+    def __init__(self, display: object, name: str) -> None:
+        from rich.progress import Progress
+
+        self._display = display if isinstance(display, Progress) else None
+        self._task = self._display.add_task(name, total=1.0) if self._display else None
+
+    def __call__(self, share: float) -> None:
+        if self._display and self._task is not None:
+            self._display.update(self._task, completed=share)
+
+
+class _Inserter:
+    """Inserts batches on threads of its own, a few waiting at most; the first error comes out."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pool = ThreadPoolExecutor(INSERTERS, "insert")
+        self._room = threading.Semaphore(2 * INSERTERS)
+        self._futures: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __call__(self, batch: Batch) -> None:
+        self._room.acquire()
+        self._futures.append(self._pool.submit(self._insert, batch))
+
+    def _insert(self, batch: Batch) -> None:
+        try:
+            self._store.insert(batch)
+        finally:
+            self._room.release()
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        for future in self._futures:
+            future.result()
+
+
+def _share(batch: Batch, start: datetime, end: datetime) -> float:
+    """How far GPU samples have come; other tables do not move the bar."""
+    if batch.table.name != "gpu_samples":
+        return 0.0
+    latest = int(max(batch.columns["ts"])) / 1000
+    return (latest - start.timestamp()) / (end - start).total_seconds()
+
+
+def _end(text: str) -> datetime:
+    """The end of the history: given, or the last full hour."""
+    if not text:
+        return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"--end {text}: write 2026-11-22T04:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _fresh(directory: Path) -> Path:
+    """The directory, emptied of an earlier demo. ConfigError where something else lies there."""
+    home = options.writable(directory).absolute()
+    if any(home.iterdir()) and not (home / "truth.json").exists() and not (home / ".demo").exists():
+        raise ConfigError(f"{home} is not empty and no earlier demo: choose another --dir")
+    for entry in home.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    (home / ".demo").touch()
+    return home
