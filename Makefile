@@ -19,7 +19,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/gpuledger-generate --check
+	$(BIN)/gpuledger generate --check
 
 # Chaos and benchmarks in their long forms.
 soak: $(VENV)/.installed components
@@ -29,7 +29,7 @@ components:
 	bash tests/components/install.sh
 
 generate: $(VENV)/.installed
-	$(BIN)/gpuledger-generate
+	$(BIN)/gpuledger generate
 
 lock:
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

@@ -225,7 +225,7 @@ FROM ends
 
 
 def _lows(settings: LedgerSettings) -> str:
-    """Low use, judged by the best evidence that all its minutes share (grades A, C, B)."""
+    """Low use, judged by the best evidence (grade A, B or C) that all its minutes share."""
     size, low = settings.low_after_min, settings.low_ratio
     return f"""
 SELECT *, sum(busy) OVER recent = {size} AND multiIf(

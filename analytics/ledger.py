@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from analytics.cells import FOREVER_MS, SNAPSHOTS, cells_sql, open_until, reach_ms
-from gpuledger.batch import to_milliseconds
+from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import BookedHour, Cell, CellHour
 from gpuledger.ddl import create_table
 from gpuledger.errors import BookNotClosed
@@ -48,6 +48,8 @@ class Ledger:
 
         Raises BookNotClosed where the states of some GPU's hour miss its owned time.
         """
+        # Before the cells: what arrives meanwhile must look new to the next tick.
+        prints = self._fingerprints(window.hours(), window.until)
         staging = self._stage(Cell.table)
         self._store.select(
             f"INSERT INTO {staging} {cells_sql(self._settings)}", **self._parameters(window)
@@ -55,13 +57,13 @@ class Ledger:
         self._check(window, staging)
         self._swap(Cell.table, [str(_seconds(h)) for h in window.hours()])
         self._roll_up(window)
-        self._sign(window, booked_at)
+        self._sign(window, prints, booked_at)
 
     def dirty(self, now: datetime) -> list[Window]:
         """Windows whose inputs differ from what they were booked from, oldest first.
 
         Closed hours (older than the provisional time) never come back; hours that were never
-        booked always do.
+        booked to their end always do.
         """
         until = now.replace(second=0, microsecond=0)
         hours = list(self._open_hours(until))
@@ -71,12 +73,12 @@ class Ledger:
         return list(_windows(changed, until))
 
     def _open_hours(self, until: datetime) -> Iterator[datetime]:
-        """Hours that may still be booked: recent ones, and all that never were."""
+        """Hours that may still be booked: recent ones, and all that never were to their end."""
         first = self._store.value("SELECT min(valid_from) FROM assets HAVING count() > 0")
         if first is None:
             return
         closed = _hour(until - timedelta(hours=self._settings.provisional_h))
-        booked = {r["hour"] for r in self._store.select("SELECT hour FROM booked_hours FINAL")}
+        booked = {r["hour"] for r in self._store.select(_WHOLE_HOURS_SQL)}
         hour = _hour(first)
         while hour < until:
             if hour >= closed or hour not in booked:
@@ -101,7 +103,7 @@ class Ledger:
             until=to_milliseconds(until),
             lo=to_milliseconds(hours[0]) - reach_ms(self._settings),
         )
-        return {datetime.fromtimestamp(r["h"] / 1000, UTC): r["fingerprint"] for r in rows}
+        return {from_milliseconds(r["h"]): r["fingerprint"] for r in rows}
 
     def _parameters(self, window: Window) -> dict[str, int]:
         since, until = to_milliseconds(window.since), to_milliseconds(window.until)
@@ -160,17 +162,17 @@ class Ledger:
         )
         self._swap(CellHour.table, [d.strftime("%Y%m%d") for d in days])
 
-    def _sign(self, window: Window, booked_at: datetime) -> None:
+    def _sign(self, window: Window, prints: Mapping[datetime, int], booked_at: datetime) -> None:
         """Remember from what each hour was booked."""
         hours = window.hours()
-        prints = self._fingerprints(hours, window.until)
+        owned = self._owned_seconds(hours, window.until)
         self._store.insert_rows(
             [
                 BookedHour(
                     hour=h,
                     fingerprint=prints.get(h, 0),
                     booked_until=min(h + HOUR, window.until),
-                    owned_seconds=self._owned_seconds(h, min(h + HOUR, window.until)),
+                    owned_seconds=owned.get(h, 0.0),
                     booked_at=booked_at,
                     version=to_milliseconds(booked_at),
                 )
@@ -178,9 +180,13 @@ class Ledger:
             ]
         )
 
-    def _owned_seconds(self, since: datetime, until: datetime) -> float:
-        owned = self._store.value(_OWNED_SQL, since=since, until=until)
-        return float(owned or 0)
+    def _owned_seconds(self, hours: Sequence[datetime], until: datetime) -> dict[datetime, float]:
+        rows = self._store.select(
+            _OWNED_SQL,
+            hours=[to_milliseconds(h) for h in hours],
+            until=to_milliseconds(until),
+        )
+        return {from_milliseconds(r["h"]): r["owned_ms"] / 1000 for r in rows}
 
 
 def _hour(at: datetime) -> datetime:
@@ -201,10 +207,15 @@ def _windows(hours: Sequence[datetime], until: datetime) -> Iterator[Window]:
             start = i + 1
 
 
+_WHOLE_HOURS_SQL = """
+SELECT hour FROM booked_hours FINAL WHERE booked_until >= hour + INTERVAL 1 HOUR
+"""
+
 _OWNED_SQL = """
-SELECT sum(dateDiff('millisecond', greatest(valid_from, {since:DateTime64(3)}),
-  least(valid_to, {until:DateTime64(3)}))) / 1000
-FROM assets FINAL WHERE valid_from < {until:DateTime64(3)} AND valid_to > {since:DateTime64(3)}
+SELECT h, sum(greatest(0, least(toUnixTimestamp64Milli(valid_to), h + 3600000, {until:Int64})
+  - greatest(toUnixTimestamp64Milli(valid_from), h))) AS owned_ms
+FROM (SELECT valid_from, valid_to FROM assets FINAL) ARRAY JOIN {hours:Array(Int64)} AS h
+GROUP BY h
 """
 
 _HOURS_SQL = """
@@ -261,8 +272,8 @@ inputs AS (
     toUnixTimestamp64Milli(eligible), toUnixTimestamp64Milli(least(started, ended)) FROM jobs FINAL
 ),
 telemetry AS (
-  SELECT toUnixTimestamp64Milli(toDateTime64(toStartOfHour(ts), 3, 'UTC')) AS at,
-    cityHash64(count(), sum(interval_ms), sum(active_ms), sum(lost_ms)) AS part
+  SELECT toUnixTimestamp64Milli(ts) AS at, sum(interval_ms) AS cover_ms,
+    sum(active_ms) AS active_ms, sum(lost_ms) AS lost_ms
   FROM gpu_samples_1m WHERE ts >= fromUnixTimestamp64Milli({{lo:Int64}}, 'UTC') GROUP BY at
 )
 SELECT h, groupBitXor(part) AS fingerprint FROM (
@@ -270,8 +281,10 @@ SELECT h, groupBitXor(part) AS fingerprint FROM (
   FROM inputs ARRAY JOIN {{hours:Array(Int64)}} AS h
   WHERE {near} AND f < {FOREVER_MS} GROUP BY h
   UNION ALL
-  SELECT at + shift AS h, cityHash64(shift, part) AS part FROM telemetry
-  ARRAY JOIN [-3600000, 0, 3600000] AS shift WHERE has({{hours:Array(Int64)}}, h)
+  SELECT arrayJoin(range(intDiv(at - {reach}, 3600000), intDiv(at + {reach}, 3600000) + 1))
+      * 3600000 AS h,
+    cityHash64(sum(cover_ms), ifNull(sum(active_ms), 0), ifNull(sum(lost_ms), 0)) AS part
+  FROM telemetry GROUP BY h HAVING has({{hours:Array(Int64)}}, h)
   UNION ALL
   SELECT arrayJoin({{hours:Array(Int64)}}) AS h, cityHash64(least({{until:Int64}}, h + 3600000))
 ) GROUP BY h

@@ -24,7 +24,19 @@ from gpuledger.errors import ConfigError, nearest
 
 ENV_PREFIX = "GPULEDGER_"
 # Words of the environment that are no settings: they say where configuration and store are.
-RESERVED = {"config", "store", "store_password", "store_password_file", "token", "debug", "libchdb"}
+RESERVED = {
+    "cluster",
+    "config",
+    "debug",
+    "ingest",
+    "libchdb",
+    "require_components",
+    "store",
+    "store_password",
+    "store_password_file",
+    "token",
+    "token_file",
+}
 
 
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -58,7 +58,7 @@ def stored_names(table: Table) -> list[str]:
 def _definition(field: Field) -> str:
     codec = f" CODEC({field.codec.value})" if field.codec else ""
     note = field.column.help.replace("'", "\\'")
-    return f"`{field.stored}` {field.type}{codec} COMMENT '{note}'"
+    return f"`{field.stored}` {field.type} COMMENT '{note}'{codec}"
 
 
 def _engine(table: Table, retention: bool) -> str:

@@ -29,6 +29,9 @@ class Measure:
     sql: str
 
 
+# A ratio over nothing is absent.
+OWNED = "nullIf(sum(gpu_seconds), 0)"
+
 GPU_HOURS = Measure("gpu_hours", COUNT, "GPU-hours booked", "sum(gpu_seconds) / 3600")
 CAPACITY_VALUE = Measure(
     "capacity_value",
@@ -40,7 +43,9 @@ CASH_AVOIDABLE = Measure(
     "cash_avoidable",
     CURRENCY,
     "energy of recoverable states; null without a price",
-    f"sum(energy_joules / 3.6e6 * energy_price * {recoverable_factor()})",
+    # What is not recoverable costs nothing avoidable, whether or not its energy is known.
+    f"sum(if({recoverable_factor()} = 0, 0, energy_joules) / 3.6e6 * energy_price"
+    f" * {recoverable_factor()})",
 )
 ENERGY_KWH = Measure("energy_kwh", COUNT, "energy drawn", "sum(energy_joules) / 3.6e6")
 OWNED_SECONDS = Measure("owned_seconds", SECOND, "GPU-seconds owned", "sum(gpu_seconds)")
@@ -48,34 +53,34 @@ AVAILABILITY = Measure(
     "availability_ratio",
     RATIO,
     "share of owned time on healthy hardware",
-    f"1 - sumIf(gpu_seconds, state IN {in_list(group_of(UNAVAILABLE))}) / sum(gpu_seconds)",
+    f"1 - sumIf(gpu_seconds, state IN {in_list(group_of(UNAVAILABLE))}) / {OWNED}",
 )
 ALLOCATION = Measure(
     "allocation_ratio",
     RATIO,
     "share of available time that was occupied",
     f"sumIf(gpu_seconds, state IN {in_list(group_of(OCCUPIED))})"
-    f" / sumIf(gpu_seconds, state NOT IN {in_list(group_of(UNAVAILABLE))})",
+    f" / nullIf(sumIf(gpu_seconds, state NOT IN {in_list(group_of(UNAVAILABLE))}), 0)",
 )
 ACTIVITY = Measure(
     "activity_ratio",
     RATIO,
     "share of known occupied time that did work",
     f"sumIf(gpu_seconds, state IN {in_list(ACTIVE)})"
-    f" / sumIf(gpu_seconds, state IN {in_list(group_of(OCCUPIED))}"
-    f" AND state NOT IN {in_list(UNKNOWN)})",
+    f" / nullIf(sumIf(gpu_seconds, state IN {in_list(group_of(OCCUPIED))}"
+    f" AND state NOT IN {in_list(UNKNOWN)}), 0)",
 )
 UTILIZATION = Measure(
     "utilization_ratio",
     RATIO,
     "productive share of owned GPU-seconds",
-    "sumIf(gpu_seconds, state = 'productive') / sum(gpu_seconds)",
+    f"sumIf(gpu_seconds, state = 'productive') / {OWNED}",
 )
 UNKNOWN_SHARE = Measure(
     "unknown_ratio",
     RATIO,
     "share of owned time of which the book knows too little",
-    f"sumIf(gpu_seconds, state IN {in_list(UNKNOWN)}) / sum(gpu_seconds)",
+    f"sumIf(gpu_seconds, state IN {in_list(UNKNOWN)}) / {OWNED}",
 )
 RECOVERABLE_HOURS = Measure(
     "recoverable_gpu_hours",

@@ -23,6 +23,7 @@ COMMANDS = {
     "report": "gpuledger.cli.report",
     "dashboards": "gpuledger.cli.dashboards",
     "alerts": "gpuledger.cli.alerts",
+    "generate": "gpuledger.cli.generate",
 }
 
 

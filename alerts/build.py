@@ -1,0 +1,33 @@
+"""Rules to files for Prometheus and Grafana."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alerts.render import grafana, prometheus
+from alerts.rule import Rule
+from gpuledger.plugins import discover
+
+GENERATED = Path(__file__).parent / "generated"
+
+
+def rules() -> dict[str, Rule]:
+    """Every rule by the name of its module."""
+    return discover("alerts.rules", Rule)
+
+
+def build() -> dict[str, str]:
+    """File name to YAML text; the same bytes each time."""
+    known = list(rules().values())
+    return {"grafana.yaml": grafana(known), "prometheus.yaml": prometheus(known)}
+
+
+def write(directory: Path = GENERATED) -> list[Path]:
+    """Write the files into the directory; the paths written."""
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in build().items():
+        path = directory / name
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths

@@ -1,0 +1,41 @@
+"""TelemetryStale: a node that told of itself today has fallen silent."""
+
+from alerts.rule import NOW, Rule, Severity
+from gpuledger.units import SECOND
+
+SILENT_INTERVALS = 3
+# A node that has been silent for longer was taken away, or somebody knows.
+SEEN_WITHIN_H = 24
+
+rule = Rule(
+    name="TelemetryStale",
+    help="no readings from a node for 3 of its intervals, and 3 minutes at least",
+    sql=f"""
+WITH heard AS (
+  SELECT cluster, node, max(ts) AS last, avg(interval_ms) / 1000 AS interval_s
+  FROM source_runs
+  WHERE ts > {NOW} - INTERVAL {SEEN_WITHIN_H} HOUR AND ts <= {NOW}
+  GROUP BY cluster, node
+), owned AS (
+  SELECT cluster, node, countIf(valid_to > {NOW}) AS gpus
+  FROM v_assets GROUP BY cluster, node
+)
+SELECT concat(heard.cluster, '/', heard.node) AS subject,
+  dateDiff('second', heard.last, {NOW}) AS silent_s,
+  toFloat64(if(silent_s > {SILENT_INTERVALS} * heard.interval_s, silent_s, 0)) AS value,
+  heard.cluster AS cluster, heard.node AS node, owned.gpus AS gpus
+FROM heard
+LEFT JOIN owned ON owned.cluster = heard.cluster AND owned.node = heard.node
+WHERE (heard.cluster, heard.node) NOT IN (SELECT cluster, node FROM owned WHERE gpus = 0)
+ORDER BY subject
+""".strip(),
+    labels=("cluster", "node"),
+    threshold=180.0,
+    unit=SECOND,
+    # One late delivery (a restart of the agent or of the service) is no reason to call anybody.
+    for_s=60.0,
+    severity=Severity.HIGH,
+    owner="platform",
+    summary="{subject} has been silent for {value}; GPUs booked as unknown: {gpus}",
+    runbook="telemetry_stale.md",
+)

@@ -1,0 +1,89 @@
+"""From what stood and what was seen to what stands now: pending → firing → resolved.
+
+| stood | condition | stands |
+|---|---|---|
+| nothing or resolved | holds | pending, or firing where `for_s` is 0 |
+| nothing or resolved | does not hold | as before |
+| pending | holds | pending until it has held for `for_s`, then firing |
+| pending | does not hold | resolved, without ever having fired |
+| firing | holds | firing |
+| firing | does not hold | resolved |
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from alerts.rule import Condition, Rule
+from gpuledger.batch import to_milliseconds
+from gpuledger.catalogue import AlertState
+from gpuledger.schema import FOREVER
+
+PENDING, FIRING, RESOLVED = "pending", "firing", "resolved"
+# An end that lies ahead of Alertmanager's clock is no end to it; said again, it is.
+# Prometheus repeats it for 15 minutes (rules/alerting.go, resolvedRetention).
+END_REPEATED = timedelta(minutes=5)
+
+
+def transition(
+    rule: Rule, before: AlertState | None, seen: Condition | None, now: datetime
+) -> AlertState | None:
+    """The state to write down; None where nothing is new.
+
+    `seen` is None when the condition does not hold.
+    """
+    standing = before if before and before.state != RESOLVED else None
+    if seen:
+        return _holding(rule, standing, seen, now)
+    return _resolved(standing, now) if standing else None
+
+
+def _holding(rule: Rule, standing: AlertState | None, seen: Condition, now: datetime) -> AlertState:
+    since = standing.since if standing else now
+    fired = standing.fired if standing else FOREVER
+    if fired == FOREVER and now - since >= timedelta(seconds=rule.for_s):
+        fired = now
+    return AlertState(
+        rule=rule.name,
+        subject=seen.subject,
+        state=PENDING if fired == FOREVER else FIRING,
+        since=since,
+        fired=fired,
+        value=seen.value,
+        # The first labels stay: an alert with other labels is another alert to Alertmanager.
+        labels=standing.labels if standing else _json(seen.labels),
+        annotations=_json(seen.annotations),
+        version=to_milliseconds(now),
+    )
+
+
+def _resolved(standing: AlertState, now: datetime) -> AlertState:
+    values = vars(standing) | {"state": RESOLVED, "resolved": now, "version": to_milliseconds(now)}
+    return AlertState(**values)
+
+
+def _json(words: dict[str, str]) -> str:
+    return json.dumps(words, sort_keys=True)
+
+
+def changed_at(alert: AlertState) -> datetime:
+    """When the alert came into the state that it is in."""
+    return {PENDING: alert.since, FIRING: alert.fired, RESOLVED: alert.resolved}[alert.state]
+
+
+def is_due(
+    alert: AlertState, told_at: datetime | None, now: datetime, refresh_s: float | None
+) -> bool:
+    """Whether somebody must hear of it now.
+
+    `told_at` is when this state was last handed over; `refresh_s` is how often a firing alert (and
+    for a while its end) is said again, None for never.
+    """
+    if alert.fired == FOREVER:
+        return False
+    if told_at is None or told_at < changed_at(alert):
+        return True
+    if refresh_s is None or (alert.state == RESOLVED and now - alert.resolved > END_REPEATED):
+        return False
+    return now - told_at >= timedelta(seconds=refresh_s)

@@ -1,0 +1,104 @@
+"""The outbox: from stamped rows to encoded blocks that are safe in the spool."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from collector.counters import Counters
+from collector.window import Folded, Windows
+from gpuledger.batch import Batch
+from gpuledger.errors import StoreError
+from gpuledger.schema import Row, Table
+from gpuledger.spool import Block, Spool
+
+BLOCK_ROWS = 1_000  # a body that the store finds too large is split between blocks
+KEPT_BYTES = 8 << 20  # in memory while the spool's disk is full: hours of one node
+COUNTERS = "counter/"
+
+Encode = Callable[[Batch], bytes]
+Listener = Callable[[Sequence[Folded]], None]
+
+
+class Outbox:
+    """Corrects counters, folds windows and hands both over in one transaction."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        windows: Windows,
+        counters: Counters,
+        *,
+        encode: Encode,
+        log: logging.Logger,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        self._spool = spool
+        self._windows = windows
+        self._counters = counters
+        self._encode = encode
+        self._log = log
+        self._listeners = tuple(listeners)
+        self._lock = threading.Lock()
+        self._parcels: list[tuple[str, Sequence[Block]]] = []
+        self._memory: dict[str, str] = {}
+        self._trouble = False
+
+    def accept(self, rows: Sequence[Row]) -> None:
+        """Take stamped rows, from any thread."""
+        with self._lock:
+            for row in rows:
+                self._counters.correct(row)
+            self._windows.add(rows)
+
+    def flush(self, now_ms: int | None = None) -> None:
+        """Put finished windows (None: all) into the spool; kept here while its disk is full."""
+        with self._lock:
+            folded = self._windows.take(now_ms)
+            changed = self._counters.changed()
+        for listen in self._listeners:
+            listen(folded)
+        self._parcels += self._pack(folded)
+        self._memory |= {COUNTERS + key: value for key, value in changed.items()}
+        if self._parcels or self._memory:
+            self._put()
+
+    def _put(self) -> None:
+        try:
+            self._spool.put(self._parcels, self._memory)
+        except StoreError as e:
+            if not self._trouble:
+                self._log.error("rows stay in memory: %s", e)
+            self._trouble = True
+            self._shed()
+            return
+        self._parcels, self._memory, self._trouble = [], {}, False
+
+    def _pack(self, folded: Sequence[Folded]) -> list[tuple[str, Sequence[Block]]]:
+        """Blocks of each table; a table that cannot be encoded is said and left out."""
+        groups: dict[Table, list[Folded]] = {}
+        for row in folded:
+            groups.setdefault(row.table, []).append(row)
+        out: list[tuple[str, Sequence[Block]]] = []
+        for table, rows in groups.items():
+            try:
+                out.append((table.name, self._blocks(table, rows)))
+            except (ValueError, TypeError, KeyError) as e:
+                self._log.error("%d rows of %s cannot be encoded: %s", len(rows), table.name, e)
+        return out
+
+    def _blocks(self, table: Table, rows: Sequence[Folded]) -> list[Block]:
+        parts = [rows[i : i + BLOCK_ROWS] for i in range(0, len(rows), BLOCK_ROWS)]
+        return [
+            Block(len(p), self._encode(Batch.of_values(table, [r.values for r in p])))
+            for p in parts
+        ]
+
+    def _shed(self) -> None:
+        """Let the oldest go where there is no room for them at all."""
+        size = sum(len(b.body) for _, blocks in self._parcels for b in blocks)
+        while size > KEPT_BYTES:
+            table, blocks = self._parcels.pop(0)
+            size -= sum(len(b.body) for b in blocks)
+            self._log.error("%d rows of %s are lost", sum(b.rows for b in blocks), table)

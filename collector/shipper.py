@@ -1,0 +1,115 @@
+"""The shipper: drains the spool into a sink, fresh rows and backlog side by side."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from tenacity import (
+    RetryCallState,
+    RetryError,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+
+from collector.sink import Reply, Sink, Verdict
+from gpuledger.errors import StoreError
+from gpuledger.spool import Entry, Spool
+
+LONGEST_WAIT_S = 60.0
+POLL_S = 1.0
+
+
+class Shipper:
+    """Sends what waits, until it is stopped; backs off, with jitter, while nothing gets through."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        sink: Sink,
+        log: logging.Logger,
+        *,
+        longest_wait_s: float = LONGEST_WAIT_S,
+    ) -> None:
+        self._spool = spool
+        self._sink = sink
+        self._log = log
+        self._longest_wait_s = longest_wait_s
+        self._trouble = ""
+
+    def run(self, stopped: threading.Event) -> None:
+        """Drain until `stopped`."""
+        attempt = Retrying(
+            retry=retry_if_exception_type(StoreError),
+            wait=wait_random_exponential(multiplier=1, max=self._longest_wait_s),
+            sleep=sleep_using_event(stopped),
+            stop=stop_when_event_set(stopped),
+            before_sleep=self._tell_retry,
+        )
+        try:
+            while not stopped.wait(attempt(self.round)):
+                pass
+        except RetryError:
+            return
+
+    def finish(self) -> None:
+        """Send what waits, as far as it goes without waiting; then close the sink."""
+        try:
+            while self._spool.heads() and not self.round():
+                pass
+        except StoreError as e:
+            entries, _ = self._spool.waiting()
+            self._log.warning("%d batches stay in the spool: %s", entries, e)
+        self._sink.close()
+
+    def round(self) -> float:
+        """Send both ends of every table's queue; returns seconds to wait before the next round.
+
+        StoreError if not one entry got through and one failed.
+        """
+        sent, failure = 0, None
+        for sequence in self._spool.heads():
+            entry = self._spool.entry(sequence)
+            if entry is None:
+                continue
+            try:
+                reply = self._sink.send(entry)
+            except StoreError as e:
+                failure = e
+                continue
+            if reply.verdict is Verdict.HOLD:
+                self._tell(reply.reason)
+                return max(reply.after_s, POLL_S)
+            self._settle(entry, reply)
+            sent += 1
+        if failure and not sent:
+            raise failure
+        self._tell(str(failure) if failure else "")
+        return 0.0 if sent and not failure else POLL_S
+
+    def _settle(self, entry: Entry, reply: Reply) -> None:
+        """Do with the entry what the other side said."""
+        if reply.verdict is Verdict.TAKEN:
+            self._spool.done(entry.sequence)
+        elif reply.verdict is Verdict.REJECTED or not self._spool.split(entry):
+            self._spool.reject(entry.sequence, reply.reason)
+            self._log.error(
+                "%d rows of %s were refused for good and set apart in the spool: %s",
+                entry.rows,
+                entry.table,
+                reply.reason,
+            )
+
+    def _tell_retry(self, state: RetryCallState) -> None:
+        self._tell(str(state.outcome.exception()) if state.outcome else "")
+
+    def _tell(self, trouble: str) -> None:
+        """One line when sending stops or goes on, none while it lasts."""
+        if trouble and not self._trouble:
+            self._log.warning("rows wait in the spool: %s", trouble)
+        elif self._trouble and not trouble:
+            self._log.info("rows are sent again")
+        self._trouble = trouble

@@ -1,0 +1,93 @@
+"""What a source is: something that reads rows from one kind of device, on its own period."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Any
+
+from gpuledger.config import Settings
+from gpuledger.schema import Row
+
+
+class Role(StrEnum):
+    """Where a source belongs: on every node, or once per cluster."""
+
+    NODE = "node"
+    CLUSTER = "cluster"
+
+
+class Trust(IntEnum):
+    """Whose word wins where two sources tell of the same fact; see `catalogue.work.version`."""
+
+    PROCESS = 1
+    NVML = 4
+    SCHEDULER = 8
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Wall time stamps rows; monotonic time measures intervals and keeps deadlines. Seconds."""
+
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a source may know of the place it runs in.
+
+    `root` is where /proc and /sys are looked up; `memory` outlives the process (the agent keeps
+    it in its spool), for what a source must still know after a restart.
+    """
+
+    cluster: str
+    node: str
+    root: Path = Path("/")
+    clock: Clock = field(default_factory=Clock)
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("gpuledger.collector"))
+    memory: MutableMapping[str, str] = field(default_factory=dict)
+
+
+class Source(ABC):
+    """One kind of device. Called by one thread only, so it may keep state between readings."""
+
+    period_s: float
+
+    @abstractmethod
+    def read(self) -> Iterable[Row]:
+        """Rows of this moment in base units; what they leave unset, the agent stamps.
+
+        Unavailable where this machine lacks the device: the agent asks no more. ReadError where
+        the whole reading failed: the agent counts it and asks again next period.
+        """
+
+    def close(self) -> None:
+        """Let go of what `read` opened; called once, after the last reading."""
+        return
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """The public value `source` of a module in `collector/sources/`.
+
+    `settings` validates the section of the module's name; `make(settings, context)` only
+    stores. With `optional` the source runs only where the configuration names it.
+    """
+
+    settings: type[Settings]
+    make: Callable[[Any, Context], Source]
+    role: Role = Role.NODE
+    optional: bool = False
+
+    @property
+    def help(self) -> str:
+        """What it reads: the first line of its module's docstring."""
+        module = sys.modules[self.settings.__module__]
+        return (module.__doc__ or "").strip().partition("\n")[0]

@@ -1,0 +1,284 @@
+"""The executive board: four success metrics, the book, what could be won back, and from whom."""
+
+from __future__ import annotations
+
+from dashboards.ask import OWNER, PLACE, book, chosen, picked
+from dashboards.panel import (
+    Board,
+    Column,
+    Panel,
+    Text,
+    Variable,
+    area,
+    bars,
+    coloured,
+    lines,
+    measured,
+    stat,
+    table,
+)
+from gpuledger.measures import (
+    ACTIVITY,
+    ALLOCATION,
+    AVAILABILITY,
+    CASH_AVOIDABLE,
+    GPU_HOURS,
+    GRADE,
+    JOBS_STARTED,
+    PAGES,
+    RECOVERABLE_HOURS,
+    RECOVERABLE_VALUE,
+    REQUEST_SIZES,
+    RESOLVE_MEDIAN,
+    UNKNOWN_SHARE,
+    UTILIZATION,
+    WAIT_MEDIAN,
+    WAIT_P90,
+    startable_sql,
+)
+from gpuledger.states import STATES
+from gpuledger.units import CURRENCY, RATIO
+
+UID = "gpuledger-executive"
+TOP = 10
+CURRENCY_SQL = "arrayStringConcat(arraySort(groupUniqArrayIf(currency, currency != '')), ', ')"
+WASTE = (RECOVERABLE_HOURS, RECOVERABLE_VALUE, CASH_AVOIDABLE)
+MONEY = (
+    measured(RECOVERABLE_HOURS, "GPU-hours"),
+    measured(RECOVERABLE_VALUE, "worth"),
+    measured(CASH_AVOIDABLE, "cash avoidable"),
+)
+
+
+def _availability() -> Panel:
+    sizes = ", ".join(f"startable_{n} AS `{n} GPU{'s' if n > 1 else ''}`" for n in REQUEST_SIZES)
+    inner = startable_sql("$__timeFilter(minute)", chosen(PLACE)).strip()
+    return stat(
+        Text(
+            "GPU availability",
+            "Share of time in which a request of that size on one node could start at once.",
+            "`gpuledger ledger --by node,state` shows where the free GPUs are.",
+            "SELECT * FROM v_free_nodes WHERE $__timeFilter(minute) ORDER BY minute LIMIT 1000",
+        ),
+        f"SELECT {sizes} FROM (\n{inner}\n) WHERE minutes > 0",
+        *(
+            Column(name, name, RATIO)
+            for name in (f"{n} GPU{'s' if n > 1 else ''}" for n in REQUEST_SIZES)
+        ),
+        width=6,
+    )
+
+
+def _utilization() -> Panel:
+    shown = (UTILIZATION, ACTIVITY, UNKNOWN_SHARE, GRADE)
+    return stat(
+        Text(
+            "Resource utilization",
+            "Productive share of owned GPU-seconds; activity is the share of known occupied time"
+            " that did work. The grade is the lowest evidence behind it (A best, D worst).",
+            "`gpuledger ledger --by state,pool` shows where the rest went.",
+            "SELECT * FROM v_book_1h WHERE $__timeFilter(hour) ORDER BY hour LIMIT 1000",
+        ),
+        f"SELECT {picked(*shown)}\n{book('hour')}\nHAVING count() > 0",
+        *map(measured, shown),
+        width=6,
+    )
+
+
+def _execution() -> Panel:
+    shown = (WAIT_MEDIAN, WAIT_P90, JOBS_STARTED)
+    return stat(
+        Text(
+            "Workload execution",
+            "Time from eligible to started of the GPU jobs that started.",
+            "Look at the size classes below.",
+            "SELECT * FROM v_queue_waits WHERE $__timeFilter(started) LIMIT 1000",
+        ),
+        f"SELECT {picked(*shown)}\n{_waits()}\nHAVING count() > 0",
+        measured(WAIT_MEDIAN, "wait, median"),
+        measured(WAIT_P90, "wait, 90 %"),
+        measured(JOBS_STARTED),
+        width=6,
+    )
+
+
+def _overhead() -> Panel:
+    pages = f"SELECT {PAGES.sql} FROM v_notifications WHERE $__timeFilter(ts)"
+    resolve = (
+        f"SELECT {RESOLVE_MEDIAN.sql} FROM v_alert_states"
+        " WHERE state = 'resolved' AND fired <= resolved AND $__timeFilter(resolved)"
+    )
+    hours = "SELECT sum(gpu_seconds) / 3600 FROM v_ledger_1h WHERE $__timeFilter(hour)"
+    return stat(
+        Text(
+            "Management overhead",
+            "Pages per 1,000 GPU-hours and the median time until they resolved; whole fleet,"
+            " whatever is chosen above.",
+            "Read the runbook of the rule that pages most.",
+            "SELECT * FROM v_notifications WHERE $__timeFilter(ts) ORDER BY ts LIMIT 1000",
+        ),
+        f"WITH ({hours}) AS hours\n"
+        f"SELECT 1000 * ({pages}) / hours AS pages_per_1000_gpu_hours,\n"
+        f"  ({resolve}) AS {RESOLVE_MEDIAN.name}\nWHERE hours > 0",
+        Column("pages_per_1000_gpu_hours", "pages per 1,000 GPU-hours"),
+        measured(RESOLVE_MEDIAN, "time to resolve, median"),
+        width=6,
+    )
+
+
+def _ledger() -> Panel:
+    per_state = ",\n  ".join(
+        f"sumIf(c.gpu_seconds, c.state = '{s.name}') / any(b.seconds) AS {s.name}" for s in STATES
+    )
+    # An hour may be booked in part, so that the width of a bucket is what was booked of it.
+    buckets = (
+        "SELECT $__timeInterval(hour) AS time, sum(dateDiff('second', hour, booked_until)) AS"
+        " seconds\n  FROM v_booked_hours WHERE $__timeFilter(hour) GROUP BY time HAVING seconds > 0"
+    )
+    cells = f"SELECT $__timeInterval(hour) AS time, state, gpu_seconds\n  {book('hour')}"
+    return area(
+        Text(
+            "The book: every GPU in exactly one state",
+            "Mean GPUs in each state; the states add up to the GPUs owned.",
+            "Choose a pool or team above; `gpuledger ledger --by state` prints the same book.",
+            "SELECT * FROM v_book_1h WHERE $__timeFilter(hour) ORDER BY hour LIMIT 1000",
+        ),
+        f"SELECT c.time AS time,\n  {per_state}\nFROM ({cells}) AS c\nINNER JOIN ({buckets}) AS b"
+        " ON b.time = c.time\nGROUP BY time ORDER BY time",
+        *map(coloured, STATES),
+        width=16,
+    )
+
+
+def _recoverable() -> Panel:
+    return stat(
+        Text(
+            "Recoverable GPU-hours",
+            "What idle, underused (counts half) and free-while-wanted GPUs cost. Worth of the"
+            " hours and cash avoidable are two views of it: never add them.",
+            "The tables below name who can act.",
+            "SELECT * FROM v_book_1h WHERE $__timeFilter(hour)"
+            " AND state IN ('alloc_idle', 'underused', 'free_demand') ORDER BY hour LIMIT 1000",
+        ),
+        f"SELECT {picked(*WASTE)}, {CURRENCY_SQL} AS currency, {picked(GRADE)}\n{book('hour')}\n"
+        "HAVING count() > 0",
+        *MONEY,
+        measured(GRADE),
+        width=8,
+        height=10,
+    )
+
+
+def _trend() -> Panel:
+    shown = (UTILIZATION, ALLOCATION, AVAILABILITY)
+    return lines(
+        Text(
+            "Utilization, allocation and healthy hardware over time",
+            "Productive share of owned time, occupied share of available time, healthy share of"
+            " owned time.",
+            "Compare the weeks before and after a change.",
+        ),
+        f"SELECT $__timeInterval(hour) AS time, {picked(*shown)}\n{book('hour')}\n"
+        "GROUP BY time ORDER BY time",
+        *(measured(m) for m in shown),
+        width=12,
+    )
+
+
+def _queue() -> Panel:
+    shown = (WAIT_MEDIAN, WAIT_P90)
+    return bars(
+        Text(
+            "Queue wait by size class",
+            "Time from eligible to started of the GPU jobs that started.",
+            "Long waits beside free GPUs are a placement problem: `gpuledger recommend list`.",
+            "SELECT * FROM v_queue_waits WHERE $__timeFilter(started) LIMIT 1000",
+        ),
+        f"SELECT size_class, {picked(*shown)}\n{_waits()}\nGROUP BY size_class ORDER BY min(gpus)",
+        measured(WAIT_MEDIAN, "median"),
+        measured(WAIT_P90, "90 %"),
+        width=12,
+    )
+
+
+def _waits() -> str:
+    return f"FROM v_queue_waits WHERE $__timeFilter(started) AND {chosen(OWNER)}"
+
+
+def _waste(by: str, *more: str, next: str, width: int) -> Panel:
+    """Top waste by one column of the book; `more` are columns that go with it."""
+    keys = ", ".join((by, *more))
+    return table(
+        Text(
+            f"Top waste by {by}",
+            f"GPU-hours that could be won back from each {by}, and the share of its time at work.",
+            next,
+        ),
+        f"SELECT {keys}, {picked(*WASTE)}, {CURRENCY_SQL} AS currency,"
+        f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book('hour')} AND {by} != ''\n"
+        f"GROUP BY {keys} HAVING {RECOVERABLE_HOURS.name} > 0\n"
+        f"ORDER BY {RECOVERABLE_HOURS.name} DESC, {keys} LIMIT {TOP}",
+        Column(by, by, link=_only(by) if by in OWNER else ""),
+        *MONEY,
+        measured(GPU_HOURS, "GPU-hours in all"),
+        measured(ACTIVITY),
+        width=width,
+    )
+
+
+def _only(variable: str) -> str:
+    """Address of this board with one value chosen."""
+    return f"/d/{UID}?${{ds:queryparam}}&var-{variable}=${{__value.raw}}&${{__url_time_range}}"
+
+
+def _actions() -> Panel:
+    gain = Column("gain_capacity_value", "worth", CURRENCY)
+    return table(
+        Text(
+            "What to do next",
+            "Open recommendations by the GPU-hours that they free; printed, never carried out.",
+            "`gpuledger recommend show ID` says what it rests on.",
+            "SELECT * FROM v_recommendations ORDER BY gain_gpu_hours DESC LIMIT 1000",
+        ),
+        "SELECT title, team, gain_gpu_hours, gain_capacity_value, currency, confidence_ratio,"
+        " command\nFROM v_recommendations\n"
+        "WHERE status = 'proposed' AND $__conditionalAll(team IN (${team:singlequote}), $team)\n"
+        f"ORDER BY gain_gpu_hours DESC, recommendation_id LIMIT {TOP}",
+        Column("gain_gpu_hours", "GPU-hours"),
+        gain,
+        Column("confidence_ratio", "confidence", RATIO),
+        width=24,
+    )
+
+
+board = Board(
+    uid=UID,
+    title="gpuledger: executive",
+    help="What the GPUs did, what it was worth, what could be won back, and who can act.",
+    variables=(
+        Variable("cluster", "SELECT DISTINCT cluster FROM v_assets ORDER BY cluster"),
+        Variable("pool", "SELECT DISTINCT pool FROM v_assets ORDER BY pool"),
+        Variable("team", "SELECT DISTINCT team FROM v_jobs WHERE team != '' ORDER BY team"),
+    ),
+    panels=(
+        _availability(),
+        _utilization(),
+        _execution(),
+        _overhead(),
+        _ledger(),
+        _recoverable(),
+        _trend(),
+        _queue(),
+        _waste("team", next="Choose a team to see only its part of the book.", width=12),
+        _waste("user", "team", next="`gpuledger findings` lists what each is about.", width=12),
+        _waste(
+            "job",
+            "job_name",
+            "user",
+            "team",
+            next="`gpuledger ledger --by job,state` shows what its GPUs did.",
+            width=24,
+        ),
+        _actions(),
+    ),
+)

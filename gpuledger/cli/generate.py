@@ -1,0 +1,76 @@
+"""`gpuledger generate`: the generated files of the repository, written or checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from gpuledger import reference
+from gpuledger.config import Settings
+from gpuledger.errors import ConfigError
+from gpuledger.plugins import discover
+
+
+@click.command("generate", hidden=True)
+@click.option("--check", is_flag=True, help="Write nothing; exit 2 where a file is out of date.")
+def command(check: bool) -> None:
+    """Write docs, boards and alert rules of this repository from the code."""
+    stale = [path for path, text in files() if not path.exists() or path.read_text() != text]
+    if check and stale:
+        raise ConfigError(f"out of date: {', '.join(map(str, stale))}; run 'make generate'")
+    for path, text in files():
+        if path in stale:
+            path.write_text(text)
+            click.echo(path)
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Every generated file of the repository and what it should hold."""
+    import alerts.build
+    import dashboards.build
+
+    yield Path("docs/metrics.md"), reference.metrics_page()
+    yield Path("docs/config.md"), reference.config_page(sections())
+    yield Path("docs/detectors.md"), reference.plugins_page(_plugins())
+    for package, built in (("dashboards", dashboards.build), ("alerts", alerts.build)):
+        for name, text in built.build().items():
+            yield Path(package, "generated", name), text
+
+
+def sections() -> dict[str, type[Settings]]:
+    """Every section of the configuration and its settings."""
+    import collector.run
+    from alerts.settings import AlertSettings
+    from analytics.advisor import Advisor
+    from analytics.assets import PriceSettings
+    from analytics.detector import Detector
+    from analytics.runner import RunnerSettings
+    from gpuledger.states import LedgerSettings
+    from gpuledger.store import StoreSettings
+
+    return {
+        "store": StoreSettings,
+        "ledger": LedgerSettings,
+        "runner": RunnerSettings,
+        "prices": PriceSettings,
+        "alerts": AlertSettings,
+        **collector.run.sections(),
+        **{n: d.settings for n, d in discover("analytics.detectors", Detector).items()},
+        **{n: a.settings for n, a in discover("analytics.advisors", Advisor).items()},
+    }
+
+
+def _plugins() -> dict[str, list[tuple[str, str]]]:
+    from alerts.rule import Rule
+    from analytics.advisor import Advisor
+    from analytics.detector import Detector
+    from collector.source import SourceKind
+
+    return {
+        "Sources": [(n, s.help) for n, s in discover("collector.sources", SourceKind).items()],
+        "Detectors": [(n, d.help) for n, d in discover("analytics.detectors", Detector).items()],
+        "Advisors": [(n, a.help) for n, a in discover("analytics.advisors", Advisor).items()],
+        "Alert rules": [(n, r.help) for n, r in discover("alerts.rules", Rule).items()],
+    }

@@ -1,0 +1,1 @@
+"""What cannot be started here is at least held against schemas, tools and the real engine."""

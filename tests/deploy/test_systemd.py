@@ -1,0 +1,97 @@
+"""systemd accepts the units, and the agent on a node is well confined."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.components.process import program
+from tests.deploy.files import DEPLOY
+
+PROGRAM = "/opt/gpuledger/bin/gpuledger"
+UNITS = ["gpuledger-collector.service", "gpuledger.service"]
+# Exposure in tenths; below 4 is what `systemd-analyze security` calls OK or better.
+THRESHOLD = 39
+
+
+@pytest.fixture(params=UNITS)
+def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy whose program exists on this machine."""
+    name = str(request.param)
+    text = (DEPLOY / "systemd" / name).read_text()
+    assert f"ExecStart={PROGRAM} " in text
+    copy = tmp_path / name
+    copy.write_text(text.replace(PROGRAM, "/bin/true"))
+    return copy
+
+
+def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [program("systemd-analyze"), "--no-pager", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+
+def settings(text: str) -> dict[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    for key, value in re.findall(r"^(\w+)=(.*)$", text, flags=re.MULTILINE):
+        out.setdefault(key, []).append(value)
+    return out
+
+
+def test_there_are_no_other_units() -> None:
+    assert sorted(f.name for f in (DEPLOY / "systemd").iterdir()) == UNITS
+
+
+def test_systemd_accepts_it(unit: Path) -> None:
+    done = analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+    assert done.returncode == 0, done.stderr
+    # Unknown keys and bad values are warnings, with status 0.
+    assert unit.name not in done.stderr
+
+
+def test_verify_would_have_told_of_a_mistake(unit: Path) -> None:
+    unit.write_text(unit.read_text().replace("NoNewPrivileges=", "NoNewPriviledges="))
+    done = analyze("verify", "--man=no", "--recursive-errors=no", str(unit))
+    assert "NoNewPriviledges" in done.stderr
+
+
+def test_its_exposure_is_low(unit: Path) -> None:
+    done = analyze("security", "--offline=true", f"--threshold={THRESHOLD}", str(unit))
+    assert done.returncode == 0, done.stdout[-400:]
+
+
+def test_wrong_configuration_does_not_restart_for_ever(unit: Path) -> None:
+    told = settings(unit.read_text())
+    assert told["Restart"] == ["always"]
+    assert told["RestartPreventExitStatus"] == ["2"]
+    assert told["DynamicUser"] == ["yes"]
+
+
+def test_secrets_come_as_credentials(unit: Path) -> None:
+    told = settings(unit.read_text())
+    loaded = {c.partition(":")[0] for c in told["LoadCredential"]}
+    named = {
+        Path(value).name
+        for line in told["Environment"]
+        for key, _, value in [line.partition("=")]
+        if key.endswith("_FILE")
+    }
+    assert named == loaded
+
+
+def test_the_agent_sees_processes_and_mounts_of_everybody() -> None:
+    # With these, GPUs would have no owner and /home no filesystem figures, without any error.
+    told = settings((DEPLOY / "systemd" / UNITS[0]).read_text())
+    assert not {"ProtectProc", "ProcSubset", "PrivateUsers", "PrivateDevices"} & set(told)
+    assert told["ProtectHome"] == ["read-only"]
+    assert told["DeviceAllow"] == ["char-nvidia* rw"]
+
+
+def test_the_agent_cannot_disturb_a_job() -> None:
+    told = settings((DEPLOY / "systemd" / UNITS[0]).read_text())
+    assert told["MemoryMax"] == ["128M"]
+    assert told["CPUQuota"] == ["10%"]
+    assert told["CapabilityBoundingSet"] == [""]
+    assert int(told["Nice"][0]) > 0

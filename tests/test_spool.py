@@ -1,0 +1,181 @@
+"""The spool: nothing is lost, and what cannot be kept is counted."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gpuledger.errors import ConfigError, StoreError
+from gpuledger.spool import Block, Spool
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "spool.sqlite"
+
+
+@pytest.fixture
+def spool(path: Path) -> Iterator[Spool]:
+    opened = Spool(path, capacity_bytes=1_000, clock=lambda: 1_700_000_000.5).open()
+    yield opened
+    opened.close()
+
+
+def put(spool: Spool, *tables: str, size: int = 10, rows: int = 1) -> None:
+    spool.put([(table, [Block(rows, table[:1].encode() * size)]) for table in tables])
+
+
+def sent(spool: Spool) -> list[tuple[str, int]]:
+    entries = [spool.entry(s) for s in spool.heads()]
+    return [(e.table, e.sequence) for e in entries if e]
+
+
+def test_an_entry_outlives_the_process_under_the_same_token(path: Path, spool: Spool) -> None:
+    put(spool, "gpu_samples")
+    before = spool.entry(spool.heads()[0])
+    spool.close()
+    with_same_file = Spool(path).open()
+    after = with_same_file.entry(with_same_file.heads()[0])
+    with_same_file.close()
+    assert before == after
+    assert after is not None
+    assert after.token == f"{spool.identity}/gpu_samples/1"
+
+
+def test_the_file_is_for_its_owner_only(path: Path, spool: Spool) -> None:
+    put(spool, "jobs")
+    for name in (path, path.with_name(path.name + "-wal")):
+        assert stat.S_IMODE(name.stat().st_mode) == 0o600
+
+
+def test_sequences_are_never_used_twice(spool: Spool) -> None:
+    put(spool, "jobs")
+    spool.done(1)
+    put(spool, "jobs")
+    assert sent(spool) == [("jobs", 2)]
+
+
+def test_heads_are_both_ends_of_every_tables_queue(spool: Spool) -> None:
+    put(spool, "a", "b", "a", "b", "a")
+    assert sent(spool) == [("a", 5), ("b", 4), ("b", 2), ("a", 1)]
+
+
+def test_over_capacity_the_oldest_go_first_and_are_counted_by_table(spool: Spool) -> None:
+    put(spool, "old", size=600, rows=7)
+    put(spool, "new", size=600)
+    assert sent(spool) == [("new", 2)]
+    assert spool.lost_rows("dropped") == {"old": 7}
+    assert spool.waiting() == (1, 600)
+
+
+def test_rows_and_memory_are_stored_together_or_not_at_all(spool: Spool) -> None:
+    spool.put([("jobs", [Block(1, b"x")])], {"counter/a": "1"})
+    with pytest.raises(StoreError):
+        spool.put([("jobs", [Block(1, b"x")])], {"counter/a": object()})  # type: ignore[dict-item]
+    assert spool.recall("counter/") == {"a": "1"}
+    assert spool.waiting() == (1, 1)
+
+
+def test_a_rejected_entry_is_set_apart_and_counted(path: Path, spool: Spool) -> None:
+    put(spool, "jobs", rows=3)
+    spool.reject(1, "400: no such column")
+    assert spool.heads() == []
+    assert spool.lost_rows("rejected") == {"jobs": 3}
+    spool.close()
+    found = sqlite3.connect(path).execute("SELECT tbl, reason FROM rejected").fetchall()
+    assert found == [("jobs", "400: no such column")]
+
+
+def test_rejected_entries_take_a_tenth_of_the_room_at_most(path: Path, spool: Spool) -> None:
+    for sequence in range(1, 5):
+        put(spool, "jobs", size=40)
+        spool.reject(sequence, "no")
+    spool.close()
+    kept = sqlite3.connect(path).execute("SELECT sequence FROM rejected ORDER BY 1").fetchall()
+    assert kept == [(3,), (4,)]
+
+
+def test_an_entry_is_split_between_its_blocks(spool: Spool) -> None:
+    spool.put([("jobs", [Block(1, b"a"), Block(2, b"bb"), Block(3, b"ccc")])])
+    whole = spool.entry(1)
+    assert whole is not None
+    assert spool.split(whole)
+    halves = [spool.entry(s) for s in sorted(spool.heads())]
+    assert [(h.rows, h.body) for h in halves if h] == [(1, b"a"), (5, b"bbccc")]
+
+
+def test_an_entry_of_one_block_is_not_split(spool: Spool) -> None:
+    put(spool, "jobs")
+    only = spool.entry(1)
+    assert only is not None
+    assert not spool.split(only)
+    assert spool.heads() == [1]
+
+
+def test_a_second_process_may_not_use_the_same_spool(path: Path, spool: Spool) -> None:
+    put(spool, "jobs")
+    with pytest.raises(ConfigError, match="locked"):
+        Spool(path).open()
+
+
+def test_a_path_that_cannot_be_written_is_a_wrong_configuration(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        Spool(tmp_path / "nowhere" / "spool").open()
+
+
+def test_a_damaged_file_is_moved_aside_and_the_epoch_rises(path: Path, spool: Spool) -> None:
+    before = spool.epoch
+    spool.close()
+    path.write_bytes(b"this is no database" * 100)
+    later = Spool(path, clock=lambda: 1_700_000_999.0).open()
+    assert path.with_name("spool.sqlite.damaged").exists()
+    assert later.epoch == 1_700_000_999 > before
+    later.close()
+
+
+def test_the_epoch_stays_while_the_file_does(path: Path, spool: Spool) -> None:
+    spool.close()
+    again = Spool(path, clock=lambda: 1_900_000_000.0).open()
+    assert again.epoch == spool.epoch == 1_700_000_000
+    again.close()
+
+
+def test_a_full_disk_is_a_store_error_and_changes_nothing(spool: Spool) -> None:
+    put(spool, "jobs")
+    spool._db.execute("PRAGMA max_page_count = 1")  # type: ignore[union-attr]
+    with pytest.raises(StoreError, match="full"):
+        put(spool, "jobs", size=500_000)
+    assert spool.waiting() == (1, 10)
+    spool._db.execute("PRAGMA max_page_count = 1000000")  # type: ignore[union-attr]
+    put(spool, "jobs")
+    assert spool.waiting() == (2, 20)
+
+
+def test_threads_share_it(spool: Spool) -> None:
+    threads = [threading.Thread(target=put, args=(spool, "jobs")) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert spool.waiting() == (8, 80)
+
+
+def test_memory_is_a_mapping_with_a_prefix(spool: Spool) -> None:
+    memory = spool.memory("source/slurm/")
+    memory["seen"] = "1"
+    memory["seen"] = "2"
+    spool.memory("source/nvml/")["seen"] = "3"
+    assert dict(memory) == {"seen": "2"}
+    del memory["seen"]
+    assert memory.pop("seen", None) is None
+    assert len(memory) == 0
+
+
+def test_a_closed_spool_says_so(path: Path) -> None:
+    with pytest.raises(StoreError, match="is closed"):
+        Spool(path).heads()
