@@ -12,7 +12,7 @@ up: $(VENV)/.installed
 	$(BIN)/gpuledger up $(ARGS)
 
 test: $(VENV)/.installed components
-	$(BIN)/pytest $(ARGS)
+	GPULEDGER_REQUIRE_COMPONENTS=1 $(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.notify import ACCEPTED, REFRESH_S, Alertmanager, Notify
@@ -18,7 +18,7 @@ from alerts.settings import AlertSettings, Mode
 from alerts.transition import changed_at, is_due, transition
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import AlertState, Notification
-from gpuledger.errors import StoreError
+from gpuledger.errors import ConfigError, StoreError, nearest
 from gpuledger.plugins import discover
 from gpuledger.store import Store
 
@@ -162,7 +162,17 @@ def _at(told: Told, alert: AlertState) -> datetime | None:
 
 
 def make_engine(store: Store, settings: AlertSettings) -> Engine:
-    """The engine over every rule there is, as the section `[alerts]` says."""
-    rules = list(discover("alerts.rules", Rule).values())
+    """The engine over every rule there is, as the section `[alerts]` says.
+
+    ConfigError for the threshold of a rule that there is not.
+    """
+    known = {rule.name: rule for rule in discover("alerts.rules", Rule).values()}
+    for name in settings.thresholds:
+        if name not in known:
+            raise ConfigError(f"[alerts] thresholds: unknown rule '{name}'{nearest(name, known)}")
+    rules = [
+        replace(rule, threshold=settings.thresholds.get(name, rule.threshold))
+        for name, rule in known.items()
+    ]
     notify = Alertmanager(settings.alertmanager_url, timeout_s=settings.timeout_s)
     return Engine(store, rules, notify, settings.mode)

@@ -24,6 +24,7 @@ class AlertSettings(Settings):
     )
     alertmanager_url: Annotated[str, "address of Alertmanager, e.g. http://alerts:9093"] = ""
     timeout_s: Annotated[float, "time to wait for Alertmanager's answer"] = 5.0
+    thresholds: Annotated[dict[str, float], "rule to threshold, in the rule's unit"] = {}
 
     def __post_init__(self) -> None:
         if self.mode is Mode.PAGE and not self.alertmanager_url:

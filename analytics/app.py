@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from analytics.ingest import batches
 from analytics.routes import book, console, health, metrics, sql
@@ -20,6 +23,8 @@ from gpuledger.errors import ConfigError, GpuledgerError
 THREADS = 8
 # Read by load balancers and people without a token; they tell nothing about the cluster.
 OPEN_PATHS = {"/healthz", "/readyz", "/login"}
+# Long enough for a server to come back, short enough for a spool to stay small.
+RETRY_AFTER_S = 10
 
 
 def create_app(service: Service) -> FastAPI:
@@ -31,10 +36,10 @@ def create_app(service: Service) -> FastAPI:
         # Their pages load scripts from a CDN; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(_authorised)],
         lifespan=_limited_threads,
     )
     app.state.service = service
+    app.add_middleware(Guard, service=service)
     for router in _routers():
         app.include_router(router)
     app.add_exception_handler(GpuledgerError, _problem)
@@ -53,20 +58,36 @@ async def _limited_threads(_: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-def _authorised(request: Request) -> None:
-    """401 without our token in the header or the cookie."""
-    service: Service = request.app.state.service
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if request.url.path in OPEN_PATHS:
-        return
-    given = token if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
-    if not service.knows(given):
-        raise HTTPException(401, "a token is needed: use the login link that the service printed")
+class Guard:
+    """Nobody passes without our token in the header or the cookie; nothing is read before."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._may_pass(Request(scope)):
+            await self._app(scope, receive, send)
+            return
+        refusal = problem(
+            401,
+            "a token is needed: use the login link that the service printed",
+            {"WWW-Authenticate": "Bearer"},
+        )
+        await refusal(scope, receive, send)
+
+    def _may_pass(self, request: Request) -> bool:
+        if request.url.path in OPEN_PATHS:
+            return True
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        given = token if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+        return self._service.knows(given)
 
 
 async def _problem(_: Request, error: Exception) -> JSONResponse:
-    status = 400 if isinstance(error, ConfigError) else 503
-    return problem(status, str(error))
+    if isinstance(error, ConfigError):
+        return problem(400, str(error))
+    return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
 
 
 async def _http_problem(_: Request, error: Exception) -> JSONResponse:
@@ -83,7 +104,12 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """A problem-details answer."""
     return JSONResponse(
-        {"type": "about:blank", "status": status, "detail": detail},
+        {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": detail,
+        },
         status,
         headers,
         media_type="application/problem+json",

@@ -55,14 +55,14 @@ def span(reader: Reader, since: str) -> Span | None:
 def parse_since(text: str, until: datetime) -> datetime:
     """The instant that `--since` names, counted back from `until`."""
     found = _SPAN.match(text)
-    if found:
-        return until - timedelta(**{_SPAN_UNITS[found[2]]: int(found[1])})
     try:
+        if found:
+            return until - timedelta(**{_SPAN_UNITS[found[2]]: int(found[1])})
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return at.astimezone(UTC).replace(second=0, microsecond=0)
+    except (ValueError, OverflowError):
         raise ConfigError(f"--since {text}: write 7d, 12h, 90m or 2026-11-16T00:00Z") from None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at.astimezone(UTC).replace(second=0, microsecond=0)
 
 
 def check_dimensions(by: Sequence[str]) -> tuple[str, ...]:

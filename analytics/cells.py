@@ -86,7 +86,7 @@ GROUP BY cluster, source
 
 def open_until(settings: LedgerSettings) -> str:
     """SQL: when an allocation `a` ended, in milliseconds, given the latest snapshot `s`."""
-    grace = f"INTERVAL {settings.snapshot_grace_s} SECOND"
+    grace = f"INTERVAL {settings.unnamed_s} SECOND"
     return (
         f"if(toUnixTimestamp64Milli(a.valid_to) < {FOREVER_MS}, toUnixTimestamp64Milli(a.valid_to),"
         f" if(a.seen_at + {grace} < s.seen, toUnixTimestamp64Milli(a.seen_at), {FOREVER_MS}))"

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from gpuledger.catalogue import Finding
 from gpuledger.store import Store
 
 
-def keep_ids(store: Store, findings: Sequence[Finding]) -> list[Finding]:
-    """The findings, with the id of the stored episode that they overlap."""
+def keep_ids(store: Store, findings: Sequence[Finding], since: datetime) -> list[Finding]:
+    """The findings, with the id of the stored episode that they overlap.
+
+    Without those that a span from `since` on shows cut short: what is stored of them stays.
+    """
     subjects = sorted({f.subject for f in findings})
     stored = store.select(
         "SELECT finding_id, kind, subject, since, until FROM v_findings"
         " WHERE subject IN {subjects:Array(String)} ORDER BY since, finding_id",
         subjects=subjects,
     )
+    kept = []
     for finding in findings:
-        for old in stored:
-            same = (old["kind"], old["subject"]) == (finding.kind, finding.subject)
-            if same and old["since"] <= finding.until and old["until"] >= finding.since:
-                finding.finding_id = old["finding_id"]
-                break
-    return list(findings)
+        old = next((o for o in stored if _same(finding, o)), None)
+        if old and old["since"] < since:
+            continue
+        if old:
+            # An episode that fell apart leaves its id to its largest part.
+            stored.remove(old)
+            finding.finding_id = old["finding_id"]
+        kept.append(finding)
+    return kept
+
+
+def _same(finding: Finding, old: Mapping[str, Any]) -> bool:
+    named = (old["kind"], old["subject"]) == (finding.kind, finding.subject)
+    return named and old["since"] <= finding.until and old["until"] >= finding.since
 
 
 def close_findings(store: Store, seen: Iterable[int], version: int) -> None:

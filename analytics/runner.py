@@ -46,15 +46,20 @@ class Runner:
 
     def __init__(self, store: Store, config: Config, steps: Sequence[Step] = ()) -> None:
         self._store = store
-        self._config = config
         self._steps = steps
         self._settings = config.section("runner", RunnerSettings)
         ledger = config.section("ledger", LedgerSettings)
         self._ledger = Ledger(store, ledger)
         self._placement = Placement(store, ledger)
         self._prices = config.section("prices", assets.PriceSettings)
-        self._detectors = plugins.discover("analytics.detectors", Detector)
-        self._advisors = plugins.discover("analytics.advisors", Advisor)
+        self._detectors = [
+            (detector, config.section(name, detector.settings))
+            for name, detector in plugins.discover("analytics.detectors", Detector).items()
+        ]
+        self._advisors = [
+            (advisor, config.section(name, advisor.settings))
+            for name, advisor in plugins.discover("analytics.advisors", Advisor).items()
+        ]
         self.last_tick: datetime | None = None
 
     def tick(self, now: datetime, progress: Progress = _silent) -> None:
@@ -110,21 +115,21 @@ class Runner:
         span = Span(self._look_back(since, until), until)
         found = [
             finding
-            for name, detector in self._detectors.items()
-            for finding in detector.find(
-                self._store, self._config.section(name, detector.settings), span
-            )
+            for detector, settings in self._detectors
+            for finding in detector.find(self._store, settings, span)
         ]
-        findings = lifecycle.keep_ids(self._store, found)
+        findings = lifecycle.keep_ids(self._store, found, span.since)
         self._store.insert_rows(findings)
         version = to_milliseconds(until)
         lifecycle.close_findings(self._store, {f.finding_id for f in findings if f.open}, version)
         return findings
 
     def _look_back(self, since: datetime | None, until: datetime) -> datetime:
-        """Far enough to see every episode that is open whole, and every hour booked again."""
+        """Far enough to see whole what is open and what touches an hour that was booked again."""
         oldest = self._store.value(
-            "SELECT min(since) FROM v_findings WHERE open = 1 HAVING count() > 0"
+            "SELECT min(since) FROM v_findings"
+            " WHERE open = 1 OR until >= {since:DateTime64(3)} HAVING count() > 0",
+            since=since or until,
         )
         default = until - timedelta(hours=self._settings.look_back_h)
         return min(at for at in (since, oldest, default) if at is not None)
@@ -135,10 +140,8 @@ class Runner:
             return
         proposals: list[Recommendation] = [
             proposal
-            for name, advisor in self._advisors.items()
-            for proposal in advisor.advise(
-                self._store, self._config.section(name, advisor.settings), findings, until
-            )
+            for advisor, settings in self._advisors
+            for proposal in advisor.advise(self._store, settings, findings, until)
         ]
         self._store.insert_rows(proposals)
         seen = {p.recommendation_id for p in proposals}

@@ -18,19 +18,23 @@ from gpuledger.errors import ConfigError
 from gpuledger.service import ServiceFile
 
 
+MAX_PORT = 65535
+
+
 def bind(listen: str) -> socket.socket:
     """A listening socket on HOST:PORT. ConfigError where it cannot be had."""
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > MAX_PORT:
         raise ConfigError(f"--listen {listen}: write HOST:PORT, e.g. 127.0.0.1:8080")
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host.strip("[]"), int(port)))
         bound.listen()
-    except OSError as e:
+    except (OSError, UnicodeError) as e:
         bound.close()
-        raise ConfigError(f"cannot listen on {listen}: {e.strerror}; choose another port") from None
+        reason = getattr(e, "strerror", None) or "no such host"
+        raise ConfigError(f"cannot listen on {listen}: {reason}; choose another") from None
     return bound
 
 
@@ -40,9 +44,12 @@ def token(environ: Mapping[str, str]) -> str:
     if not path:
         return environ.get("GPULEDGER_TOKEN") or secrets.token_urlsafe(32)
     try:
-        return Path(path).read_text().strip()
+        found = Path(path).read_text().strip()
     except OSError as e:
         raise ConfigError(f"GPULEDGER_TOKEN_FILE {path}: {e.strerror}") from None
+    if not found:
+        raise ConfigError(f"GPULEDGER_TOKEN_FILE {path} is empty: it must hold the token")
+    return found
 
 
 def run(
@@ -51,7 +58,8 @@ def run(
     """Serve until SIGINT or SIGTERM, with the runner beside; returns when all has ended."""
     stop = threading.Event()
     runner = threading.Thread(target=service.runner.run, args=(stop,), name="runner", daemon=True)
-    url = "http://{}:{}".format(*bound.getsockname()[:2])
+    web = _web_server(service)
+    url = _url(bound)
     directory = service.store.address.directory
     announcement = ServiceFile(directory) if directory else None
     if announcement:
@@ -60,7 +68,7 @@ def run(
         runner.start()
     say(f"ready: open {url}/login?key={service.logins.new()} (works once)")
     try:
-        _serve(service, bound)
+        web.run(sockets=[bound])
     finally:
         stop.set()
         if ticking:
@@ -69,14 +77,25 @@ def run(
             announcement.remove()
 
 
-def _serve(service: Service, bound: socket.socket) -> None:
-    # uvicorn raises the signal again once it has ended; ours is an orderly end, with exit code 0.
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: None)
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _web_server(service: Service) -> uvicorn.Server:
+    """The server, which a signal ends from now on, even one that comes before it runs."""
     config = uvicorn.Config(
         create_app(service), log_level="warning", access_log=False, timeout_graceful_shutdown=3
     )
-    uvicorn.Server(config).run(sockets=[bound])
+    server = uvicorn.Server(config)
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn raises the signal again once it has ended; ours is an orderly end, with exit code 0.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, end)
+    return server
 
 
 def environment_token() -> str:

@@ -123,7 +123,7 @@ class Fold:
         for name in self.plan.sums:
             out[name] = self.sums.get(name)
         for name in self.plan.masks:
-            out[name] = self.masks[name]
+            out[name] = self.masks.get(name)
         for name in self.plan.lasts:
             out[name] = self.last.get(name)
         return out
@@ -134,7 +134,8 @@ class Fold:
             if value not in {None, ""} or name not in self.last:
                 self.last[name] = value
         for name in self.plan.masks:
-            self.masks[name] = self.masks.get(name, 0) | masks[name]
+            if masks.get(name) is not None:
+                self.masks[name] = self.masks.get(name, 0) | masks[name]
 
     def _extend(self, stamp: Any, seconds: float) -> None:
         self.stamp = stamp if self.stamp is None else max(self.stamp, stamp)

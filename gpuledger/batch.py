@@ -76,7 +76,8 @@ def _scaler(factor: Fraction, nullable: bool, bits: int) -> Callable[[Any], int 
     def scale(value: float | None) -> int | None:
         if value is None:
             return None
-        scaled = value if isinstance(value, int) and factor == 1 else round(value * per_step)
+        exact = value if isinstance(value, int) and factor == 1 else value * per_step
+        scaled = round(exact) if -1 < exact < top + 1 else -1
         if 0 <= scaled <= top:
             return scaled
         if nullable:
@@ -106,10 +107,16 @@ def _scaled(array: np.ndarray[Any, Any], field: Field) -> Any:
     import numpy as np  # noqa: PLC0415 - see above
 
     if array.dtype.kind in "iu" and field.factor == 1:
-        return array
-    missing = np.isnan(array)
-    scaled = np.rint(np.where(missing, 0, array) / float(field.factor)).astype("uint64")
-    return np.ma.array(scaled, mask=missing) if missing.any() else scaled
+        scaled = array
+    else:
+        with np.errstate(over="ignore"):
+            scaled = np.rint(array * float(1 / field.factor))
+    missing = ~((scaled >= 0) & (scaled < 1 << field.column.bits))
+    if not missing.any():
+        return array if scaled is array else scaled.astype("uint64")
+    if not field.nullable:
+        raise ValueError(f"{array[missing][0]} does not fit {field.stored} {field.type}")
+    return np.ma.array(np.where(missing, 0, scaled).astype("uint64"), mask=missing)
 
 
 def by_table(rows: Iterable[Row]) -> list[Batch]:

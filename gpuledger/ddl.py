@@ -57,7 +57,7 @@ def stored_names(table: Table) -> list[str]:
 
 def _definition(field: Field) -> str:
     codec = f" CODEC({field.codec.value})" if field.codec else ""
-    note = field.column.help.replace("'", "\\'")
+    note = field.column.help.replace("\\", "\\\\").replace("'", "\\'")
     return f"`{field.stored}` {field.type} COMMENT '{note}'{codec}"
 
 
@@ -130,7 +130,7 @@ def _rolled(field: Field, table: Table) -> Iterator[tuple[str, str, str]]:
         case Kind.ADDITIVE:
             yield name, "SimpleAggregateFunction(sum, Nullable(UInt64))", f"sum(s.{name})"
         case Kind.BITS:
-            yield name, "SimpleAggregateFunction(groupBitOr, UInt64)", f"groupBitOr(s.{name})"
+            yield name, f"SimpleAggregateFunction(groupBitOr, {field.type})", f"groupBitOr(s.{name})"
         case _:
             yield name, f"SimpleAggregateFunction(anyLast, {field.type})", f"anyLast(s.{name})"
 

@@ -119,7 +119,7 @@ class Column(Generic[T]):
                 return "LowCardinality(String)"
             case Kind.TEXT:
                 return "String"
-            case Kind.GAUGE | Kind.COUNTER | Kind.ADDITIVE:
+            case Kind.GAUGE | Kind.COUNTER | Kind.ADDITIVE | Kind.BITS:
                 return f"Nullable(UInt{self.bits})"
             case _:
                 return f"UInt{self.bits}"
@@ -139,6 +139,7 @@ Time = Column[datetime]
 Label = Column[str]
 Number = Column[int]
 Quantity = Column[float]
+Bits = Column[int | None]
 Gauge = Column[float | None]
 Counter = Column[float | None]
 Additive = Column[float | None]
@@ -200,9 +201,9 @@ def additive(unit: Unit, help: str, *, step: Step = ONE, bits: int = 32) -> Any:
     return Column[float | None](Kind.ADDITIVE, help, unit, step, bits, codec=Codec.PLATEAU)
 
 
-def bits(help: str, *, default: Any = REQUIRED) -> Any:
+def bits(help: str) -> Any:
     """A mask of flags; windows and rollups join the flags."""
-    return Column[int](Kind.BITS, help, bits=64, codec=Codec.NOISY, default=default)
+    return Column[int | None](Kind.BITS, help, bits=64, codec=Codec.NOISY)
 
 
 @dataclass(frozen=True)

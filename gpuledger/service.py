@@ -49,7 +49,7 @@ class ServiceFile:
         try:
             found: Mapping[str, Any] = json.loads(self.path.read_text())
             os.kill(found["pid"], 0)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
         return found
 

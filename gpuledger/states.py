@@ -151,7 +151,8 @@ class LedgerSettings(Settings):
     ] = 0.40
     process_after_min: Annotated[int, "minutes a process without allocation must stay"] = 2
     min_cover_ratio: Annotated[float, "share of a minute that must be covered by samples"] = 0.5
-    snapshot_grace_s: Annotated[int, "age up to which a scheduler's snapshot is fresh"] = 120
+    # Agents name every open allocation again at least every 10 minutes.
+    unnamed_s: Annotated[int, "an open allocation that nobody named for so long has ended"] = 1500
     provisional_h: Annotated[int, "hours until a cell closes"] = 24
 
 

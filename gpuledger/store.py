@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,16 +21,19 @@ from gpuledger.schema import Row, Table
 DATABASE = "gpuledger"
 # What the generated SQL was run on; older servers lack the settings it relies on.
 OLDEST_SERVER = (25, 8)
-# Their defaults changed in ClickHouse 26.2, so they are always sent.
-INSERT_SETTINGS = {"async_insert": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
-
+# In a table and in its rollup. As async_insert, its default changed in ClickHouse 26.2: always sent.
+DEDUPLICATION = ("insert_deduplicate", "deduplicate_blocks_in_dependent_materialized_views")
 
 # What a question through the SQL door may cost: seconds, rows of the answer, bytes of memory.
-READER_LIMITS = {
-    "max_execution_time": 60,
-    "max_result_rows": 1_000_000,
-    "max_memory_usage": 4 << 30,
-}
+LIMITS = {"max_execution_time": 60, "max_result_rows": 1_000_000, "max_memory_usage": 4 << 30}
+
+
+QUESTIONS = {"SELECT", "WITH", "EXPLAIN", "DESCRIBE", "SHOW"}
+# A string, or (kept) an identifier in backticks.
+QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|(`(?:[^`\\]|\\.)*`)")
+
+# The driver also logs, with a traceback, what it raises and we report.
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 
 
 class StoreSettings(Settings):
@@ -103,7 +107,7 @@ class Store:
     ) -> None:
         self.address = address
         self._settings = settings or StoreSettings()
-        self._readonly = readonly
+        self._readonly = readonly and address.directory is not None
         self._local = threading.local()
         self._clients: list[Any] = []
         self._lock = threading.Lock()
@@ -136,28 +140,28 @@ class Store:
 
     def select(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
         """Rows as mappings; parameters are bound by the server as `{name:Type}`."""
-        return list(self._ask(lambda c: c.query(sql, parameters=parameters)).named_results())
+        return list(self._query(sql, parameters).named_results())
 
     def select_arrow(self, sql: str, **parameters: Any) -> Any:
         """The answer as a pyarrow table."""
-        return self._ask(lambda c: c.query_arrow(sql, parameters=parameters, use_strings=True))
+        return self._ask(lambda c: c.query_arrow(sql, parameters=parameters, use_strings=True), sql)
 
     def select_typed(
         self, sql: str, **parameters: Any
     ) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:
         """Column names with ClickHouse types, and rows."""
-        result = self._ask(lambda c: c.query(sql, parameters=parameters))
+        result = self._query(sql, parameters)
         types = [t.name for t in result.column_types]
         return list(zip(result.column_names, types, strict=True)), list(result.result_rows)
 
     def value(self, sql: str, **parameters: Any) -> Any:
         """The first column of the first row, or None."""
-        rows = self._ask(lambda c: c.query(sql, parameters=parameters)).result_rows
+        rows = self._query(sql, parameters).result_rows
         return rows[0][0] if rows else None
 
     def command(self, sql: str, **settings: Any) -> None:
         """Run a statement that answers nothing."""
-        self._ask(lambda c: c.command(sql, settings=settings))
+        self._ask(lambda c: c.command(sql, settings=settings), sql)
 
     def check(self) -> str:
         """The server's version. StoreError where it cannot be reached or is too old."""
@@ -207,14 +211,20 @@ class Store:
             client.command(f"CREATE DATABASE IF NOT EXISTS `{name}`")
             client.close()
 
-    def _ask(self, question: Callable[[Any], Any]) -> Any:
+    def _query(self, sql: str, parameters: Mapping[str, Any]) -> Any:
+        return self._ask(lambda c: c.query(sql, parameters=parameters), sql)
+
+    def _ask(self, question: Callable[[Any], Any], sql: str = "") -> Any:
         with _connecting(self.address):
-            return question(self._client())
+            client = self._client()
+            if self._readonly:
+                _check_question(client, sql)
+            return question(client)
 
     def _client(self) -> Any:
         if not hasattr(self._local, "client"):
             client = self._connect(self.address)
-            _check_version(client.server_version)
+            _check_version(client.server_version, self.address)
             with self._lock:
                 self._clients.append(client)
             self._local.client = client
@@ -222,8 +232,8 @@ class Store:
 
     def _connect(self, address: Address) -> Any:
         client = _embedded(address) if address.directory else _server(address, self._settings)
-        if self._readonly and address.directory:
-            limits = ", ".join(f"{k} = {v}" for k, v in READER_LIMITS.items())
+        if self._readonly:
+            limits = ", ".join(f"{k} = {v}" for k, v in LIMITS.items())
             client.command(f"SET {limits}, readonly = 1")
         return client
 
@@ -265,16 +275,27 @@ def _server(address: Address, settings: StoreSettings) -> Any:
 
 def _with_token(token: str | None) -> dict[str, Any]:
     """Without a token nothing is deduplicated: equal rows may be two facts."""
-    if not token:
-        return {**INSERT_SETTINGS, "insert_deduplicate": 0}
-    return {**INSERT_SETTINGS, "insert_deduplicate": 1, "insert_deduplication_token": token}
+    settings = {"async_insert": 0, **dict.fromkeys(DEDUPLICATION, int(bool(token)))}
+    return {**settings, "insert_deduplication_token": token} if token else settings
 
 
-def _check_version(version: str) -> None:
+def _check_version(version: str, address: Address) -> None:
     found = tuple(int(n) for n in re.findall(r"\d+", version)[:2])
     if found < OLDEST_SERVER:
         oldest = ".".join(map(str, OLDEST_SERVER))
-        raise StoreError(f"ClickHouse {version} is too old: gpuledger needs {oldest} or newer")
+        raise StoreError(f"{address}: ClickHouse {version} is too old, {oldest} or newer is needed")
+
+
+def _check_question(client: Any, sql: str) -> None:
+    """Refuse what `readonly` lets through: files of this machine, and all that is no question.
+
+    The engine's formatter drops comments, spells keywords alike and refuses a second statement.
+    """
+    format_sql = "SELECT formatQuerySingleLine({sql:String})"
+    plain = client.query(format_sql, parameters={"sql": sql}).result_rows[0][0]
+    words = re.findall(r"\w+", QUOTED.sub(r"\1", plain))
+    if words[0] not in QUESTIONS or {"file", "OUTFILE"} & set(words):
+        raise StoreError("only questions about tables are answered here, none about files")
 
 
 @contextmanager
@@ -297,14 +318,10 @@ def _translated(error: BaseException, address: Address) -> ConfigError | StoreEr
     if "AUTHENTICATION_FAILED" in text or "REQUIRED_PASSWORD" in text:
         return StoreError(f"{address}: wrong user or password (see GPULEDGER_STORE_PASSWORD_FILE)")
     if "UNKNOWN_DATABASE" in text or "UNKNOWN_TABLE" in text:
-        return StoreError(f"{address}: {_short(text)}; run 'gpuledger schema apply' first")
+        return StoreError(f"{address}: {text[:600]}; run 'gpuledger schema apply' first")
     if "Connection refused" in text or "Max retries" in text or "timed out" in text:
         return StoreError(f"{address} cannot be reached: is ClickHouse running there?")
-    return StoreError(f"{address}: {_short(text)}")
-
-
-def _short(text: str, limit: int = 600) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}…"
+    return StoreError(f"{address}: {text[:600]}")
 
 
 def arrow(batch: Batch) -> Any:
@@ -354,13 +371,19 @@ def decode(table: Table, body: bytes) -> tuple[Batch, list[str]]:
 
     try:
         source: Any = RespBuffCls(_Bytes(body))  # type: ignore[no-untyped-call] # the driver's
-        result: Any = NativeTransform.parse_response(source, QueryContext(column_oriented=True))
+        context = QueryContext(column_oriented=True, query_formats={"DateTime64": "int"})
+        result: Any = NativeTransform.parse_response(source, context)
         columns = dict(zip(result.column_names, result.result_columns, strict=True))
     except Exception as e:
         raise ValueError(f"not ClickHouse Native blocks: {e}") from e
-    known = set(ddl.stored_names(table))
-    batch = Batch(table, {n: list(c) for n, c in columns.items() if n in known})
-    return batch, sorted(set(columns) - known)
+    if len({len(c) for c in columns.values()}) != 1 or len(columns) < len(result.column_names):
+        raise ValueError("not Native blocks of one table")
+    declared = {f.stored: f.type for f in table.fields}
+    for name, kind in zip(result.column_names, result.column_types, strict=True):
+        if kind.name != declared.get(name, kind.name):
+            raise ValueError(f"column {name} is {kind.name}, but declared {declared[name]}")
+    batch = Batch(table, {n: list(c) for n, c in columns.items() if n in declared})
+    return batch, sorted(set(columns) - set(declared))
 
 
 class _Bytes:

@@ -15,7 +15,7 @@ WHERE kind = 'idle' AND open = 1
 ORDER BY subject
 """.strip(),
     labels=("user", "team", "pool"),
-    # Run:ai warns after 5 minutes, IdleBot after 15 (reference/analytics.md, section 5).
+    # Run:ai warns after 5 minutes of idleness, Northeastern's IdleBot after 15.
     threshold=900.0,
     unit=SECOND,
     for_s=0.0,

@@ -39,11 +39,11 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
         after=settings.after_min,
     )
     for row in rows:
-        yield _finding(row, span)
+        yield _finding(row, settings, span)
 
 
-def _finding(row: Mapping[str, Any], span: Span) -> Finding:
-    is_open = row["until"] >= span.until and row["running"]
+def _finding(row: Mapping[str, Any], settings: IdleSettings, span: Span) -> Finding:
+    is_open = row["running"] and row["until"] + timedelta(minutes=settings.gap_min) >= span.until
     hours = row["gpu_seconds"] / 3600
     who = row["user"] or "an unknown user"
     return Finding(

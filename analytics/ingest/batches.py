@@ -43,7 +43,7 @@ async def post_batch(
         raise HTTPException(404, f"no table '{table}' takes batches")
     body = await _body(request)
     return await run_in_threadpool(
-        _store, service, TABLES[table], _plain(body, content_encoding), idempotency_key
+        _take, service, TABLES[table], body, content_encoding.lower(), idempotency_key
     )
 
 
@@ -74,16 +74,20 @@ def _plain(body: bytes, encoding: str) -> bytes:
         raise HTTPException(413, "the batch is too large when decompressed; split it")
     if not decompressor.eof:
         raise HTTPException(400, f"body is not {encoding}: it ends too early")
+    if decompressor.unused_data:
+        raise HTTPException(400, f"body is not one {encoding} frame: bytes follow it")
     return plain
 
 
-def _store(service: Service, table: Table, body: bytes, key: str) -> dict[str, int]:
+def _take(
+    service: Service, table: Table, body: bytes, encoding: str, key: str
+) -> dict[str, int]:
     try:
-        batch, unknown = decode(table, body)
+        batch, unknown = decode(table, _plain(body, encoding))
         _check(batch)
+        service.store.insert(batch, token=key)
     except ValueError as e:
         raise HTTPException(400, str(e)) from e
-    service.store.insert(batch, token=key)
     return {"accepted": len(batch), "quarantined": 0, "dropped_columns": len(unknown)}
 
 
@@ -91,7 +95,8 @@ def _check(batch: Batch) -> None:
     """ValueError where a batch has no rows or lacks what makes its rows."""
     if not len(batch):
         raise ValueError("the batch has no rows")
-    needed = {f.stored for c in batch.table.keys for f in c.fields}
+    keys = {f.stored for c in batch.table.keys for f in c.fields}
+    needed = keys | ({"ts"} & {f.stored for f in batch.table.fields})
     missing = needed - set(batch.columns)
     if missing:
         raise ValueError(f"the batch lacks {', '.join(sorted(missing))}")

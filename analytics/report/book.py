@@ -21,8 +21,8 @@ from gpuledger.measures import (
     select,
     startable_sql,
 )
+from gpuledger.service import Reader
 from gpuledger.states import OCCUPIED, STATES, UNKNOWN, group_of, in_list, recoverable_factor
-from gpuledger.store import Store
 from gpuledger.units import CURRENCY
 
 Rows = list[dict[str, Any]]
@@ -83,8 +83,8 @@ class Figures:
 class Book:
     """The book between two instants (UTC); hours are those that begin within."""
 
-    def __init__(self, store: Store, since: datetime, until: datetime) -> None:
-        self._store = store
+    def __init__(self, reader: Reader, since: datetime, until: datetime) -> None:
+        self._reader = reader
         self._period = {"since": since, "until": until}
 
     def figures(self) -> Figures:
@@ -92,10 +92,10 @@ class Book:
         booked, share, waits = self._booked(), self._shares(), self._all_waits()
         return Figures(
             booked["hours"],
-            booked["gpu_hours"] or 0.0,
-            share["gpu_hours"] or 0.0,
-            share["utilization_ratio"],
-            share["unknown_ratio"],
+            booked["gpu_hours"],
+            share.get("gpu_hours", 0.0),
+            share.get("utilization_ratio"),
+            share.get("unknown_ratio"),
             self._grade(),
             self._startable(),
             waits["jobs"],
@@ -115,8 +115,9 @@ class Book:
     def prices(self) -> Prices:
         """Which currencies price the period, and how much of it."""
         row = self._one(
-            "SELECT arraySort(groupUniqArrayIf(currency, price IS NOT NULL)) AS currencies,"
-            " sumIf(gpu_seconds, price IS NOT NULL) / sum(gpu_seconds) AS priced,"
+            "SELECT arraySort(groupUniqArrayIf(currency,"
+            " price IS NOT NULL OR energy_price IS NOT NULL)) AS currencies,"
+            " sumIf(gpu_seconds, price IS NOT NULL) / nullIf(sum(gpu_seconds), 0) AS priced,"
             f" {select(CAPACITY_VALUE, CASH_AVOIDABLE)} FROM v_book_1h WHERE {HOURS}"
         )
         currencies = tuple(row["currencies"])
@@ -138,7 +139,7 @@ class Book:
     def days(self) -> Rows:
         """Hours by day and state."""
         return self._ask(
-            f"SELECT toDate(hour, 'UTC') AS day, state, {select(GPU_HOURS)}"
+            f"SELECT toString(toDate(hour, 'UTC')) AS day, state, {select(GPU_HOURS)}"
             f" FROM v_book_1h WHERE {HOURS} GROUP BY day, state ORDER BY day, state"
         )
 
@@ -172,7 +173,7 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         """What is proposed and was so before the period ended, largest gain first."""
         return self._ask(
             "SELECT * FROM v_recommendations"
-            " WHERE status = 'proposed' AND created < {until:DateTime64(3)}"
+            " WHERE status = 'proposed' AND created <= {until:DateTime64(3)}"
             " ORDER BY gain_gpu_hours DESC NULLS LAST, recommendation_id"
         )
 
@@ -206,9 +207,12 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         )
 
     def _shares(self) -> dict[str, Any]:
-        return self._one(
-            f"SELECT {select(GPU_HOURS, UTILIZATION, UNKNOWN_SHARE)} FROM v_book_1h WHERE {HOURS}"
+        """Empty where nothing is booked, for a share of nothing is no number."""
+        rows = self._ask(
+            f"SELECT {select(GPU_HOURS, UTILIZATION, UNKNOWN_SHARE)} FROM v_book_1h"
+            f" WHERE {HOURS} HAVING count() > 0"
         )
+        return rows[0] if rows else {}
 
     def _grade(self) -> str:
         row = self._one(
@@ -218,11 +222,9 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
 
     def _startable(self) -> tuple[tuple[int, float], ...]:
         """Request size and share of minutes, for the sizes that some node could ever hold."""
-        row = self._one(startable_sql())
-        if not row["minutes"]:
-            return ()
-        largest = self._largest_node()
-        return tuple((n, row[f"startable_{n}"]) for n in REQUEST_SIZES if n <= largest)
+        rows = self._ask(f"SELECT * FROM ({startable_sql()}) WHERE minutes > 0")
+        largest = self._largest_node() if rows else 0
+        return tuple((n, rows[0][f"startable_{n}"]) for n in REQUEST_SIZES if n <= largest)
 
     def _largest_node(self) -> int:
         row = self._one(
@@ -248,7 +250,7 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         return self._ask(sql)[0]
 
     def _ask(self, sql: str) -> Rows:
-        return [_steady(row) for row in self._store.select(sql, **self._period)]
+        return [_steady(row) for row in self._reader.select(sql, **self._period)]
 
 
 _WAITS = (
@@ -258,14 +260,8 @@ _WAITS = (
 
 
 def _steady(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with floats rounded, and what is no number (0 / 0) missing."""
-    return {key: _rounded(value) for key, value in row.items()}
-
-
-def _rounded(value: Any) -> Any:
-    if not isinstance(value, float):
-        return value
-    return round(value, DIGITS) if abs(value) < float("inf") else None
+    """The row with its floats rounded."""
+    return {k: round(v, DIGITS) if isinstance(v, float) else v for k, v in row.items()}
 
 
 def total(rows: Iterable[dict[str, Any]], key: str) -> float:

@@ -26,7 +26,7 @@ INK, MUTED, RULE, PALE = "#1d2733", "#66717e", "#dfe3e8", "#e9edf1"
 BLUE, ORANGE, STRANGER = "#1f4e79", "#c4671d", "#616161"
 # Inches at 72 points: wide enough for a phone held upright without shrinking the text.
 WIDTH, NARROW, FONT_PT = 5.0, 4.4, 10.5
-LONGEST_NAME = 24
+LONGEST_NAME, MOST_NAMED_DAYS = 24, 7
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "gpuledger",
@@ -45,7 +45,9 @@ def daily_svg(days: tuple[Day, ...]) -> str:
         for at, day in enumerate(days):
             _stack(axes, at, day)
         axes.set_xlim(-0.55, max(len(days), 3) - 0.45)
-        axes.set_xticks(range(len(days)), [f"{d.day:%a} {d.day.day}" for d in days])
+        named = len(days) <= MOST_NAMED_DAYS
+        names = [f"{d.day:%a} {d.day.day}" if named else str(d.day.day) for d in days]
+        axes.set_xticks(range(len(days)), names)
         _scale(axes, max(sum(h for _, h in d.gpu_hours) for d in days))
     return out[0]
 
@@ -104,7 +106,9 @@ def _inline(svg: str, chart: str, title: str, names: list[str]) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{chart}-\1"', svg)
     svg = re.sub(r'(url\(|href=")#', rf"\1#{chart}-", svg)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]+", r"font-size: \1px", svg)
-    svg = re.sub(r'<svg width="[^"]+" height="[^"]+"', f'<svg role="img" aria-label="{title}"', svg)
+    svg = re.sub(
+        r' width="[^"]+" height="[^"]+"', f' role="img" aria-label="{title}"', svg, count=1
+    )
     for at, name in enumerate(names):
         svg = svg.replace(_placeholder(at), html.escape(name))
     return svg.rstrip()

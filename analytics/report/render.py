@@ -94,9 +94,9 @@ def _trend(metric: Metric) -> str:
     return "better" if (metric.change > 0) is metric.higher_is_better else "worse"
 
 
-def _amount(value: float | None, report: WeeklyReport) -> str:
-    """An amount in the report's currency, or why there is none."""
-    return words.number(value) if value is not None else report.money_not_shown or "not known"
+def _amount(value: float | None, missing: str = words.NO_PRICE) -> str:
+    """An amount without its currency, or why there is none."""
+    return missing if value is None else words.number(value)
 
 
 def _closing(ratio: float | None) -> str:

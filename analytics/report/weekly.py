@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any
 
+from analytics.book import last_booked
 from analytics.report.book import Book, Figures, Prices, Rows, total
 from analytics.report.metrics import success_metrics
 from analytics.report.notes import Span, closure, quality_notes
@@ -26,8 +27,8 @@ from analytics.report.value import (
 from analytics.report.verdict import sentence
 from analytics.report.words import plain, without_persons
 from gpuledger.errors import ConfigError
+from gpuledger.service import Reader
 from gpuledger.states import ACTIVE, BY_NAME, OCCUPIED, STATES, UNAVAILABLE, UNOCCUPIED, State
-from gpuledger.store import Store
 
 __all__ = [
     "Metric",
@@ -50,7 +51,7 @@ READING_ORDER = tuple(s.name for group in GROUP_ORDER for s in reversed(STATES) 
 
 def week_bounds(label: str) -> tuple[datetime, datetime]:
     """Monday 00:00 UTC and the next one, of an ISO week such as `2026-W47`; else ConfigError."""
-    match = re.fullmatch(r"(\d{4})-W(\d{2})", label)
+    match = re.fullmatch(r"(\d{4})-W(\d{2})", label, re.ASCII)
     try:
         if not match:
             raise ValueError(label)
@@ -62,24 +63,17 @@ def week_bounds(label: str) -> tuple[datetime, datetime]:
     return since, since + WEEK
 
 
-def last_booked(store: Store) -> datetime | None:
-    """End of the last booked minute; None for an empty book."""
-    booked: datetime | None = store.value(
-        "SELECT maxOrNull(booked_until) AS booked_until FROM v_booked_hours"
-    )
-    return booked
-
-
 def last_seven_days(until: datetime) -> tuple[datetime, datetime]:
-    """168 hours of the book that end with the one `until` lies in."""
+    """168 hours of the book, UTC, that end with the one `until` lies in."""
+    until = until.astimezone(UTC)
     return until + (-(until - datetime.min.replace(tzinfo=UTC)) % HOUR) - WEEK, until
 
 
-def collect(store: Store, since: datetime, until: datetime) -> WeeklyReport:
+def collect(reader: Reader, since: datetime, until: datetime) -> WeeklyReport:
     """The report on the hours that begin in [since, until), UTC. StoreError where it fails."""
-    book, expected = Book(store, since, until), ceil((until - since) / HOUR)
-    now, before = book.figures(), Book(store, since - (until - since), since).figures()
-    (clusters, gpus), prices, last = book.inventory(), book.prices(), last_booked(store)
+    book, expected = Book(reader, since, until), ceil((until - since) / HOUR)
+    now, before = book.figures(), Book(reader, since - (until - since), since).figures()
+    (clusters, gpus), prices, last = book.inventory(), book.prices(), last_booked(reader)
     ledger, largest = _ledger(book, prices), _largest(book, prices)
     demand, advice = _demand(book, now, ledger), book.recommendations()
     return WeeklyReport(
@@ -185,11 +179,11 @@ def _hours(ledger: tuple[LedgerRow, ...], chosen: Callable[[LedgerRow], bool]) -
 
 
 def _days(book: Book) -> tuple[Day, ...]:
-    days: dict[date, dict[str, float]] = {}
+    days: dict[str, dict[str, float]] = {}
     for row in book.days():
         days.setdefault(row["day"], {})[row["state"]] = row["gpu_hours"]
     return tuple(
-        Day(day, tuple(sorted(states.items(), key=lambda item: _rank(item[0]))))
+        Day(date.fromisoformat(day), tuple(sorted(states.items(), key=lambda item: _rank(item[0]))))
         for day, states in days.items()
     )
 

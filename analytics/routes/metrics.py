@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from fastapi import APIRouter, Response
@@ -67,7 +68,7 @@ class _BookCollector:
             "SELECT rule, subject, state, value FROM v_alert_states"
             " WHERE state IN ('pending', 'firing') ORDER BY rule, subject"
         ):
-            family.add_metric([row["rule"], row["subject"], row["state"]], row["value"] or 0)
+            family.add_metric([row["rule"], row["subject"], row["state"]], math.nan if row["value"] is None else row["value"])
         return family
 
     def _booked(self) -> Metric:

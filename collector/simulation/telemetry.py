@@ -217,12 +217,12 @@ def _batch(names: _Names, window: Window, stamps: Ints, counts: Ints, block: Flo
             "memory_temperature_celsius": values["temperature_celsius"] + MEMORY_WARMER_CELSIUS,
             "memory_temperature_celsius_max": values["temperature_celsius_max"]
             + MEMORY_WARMER_CELSIUS,
-            "throttle_reasons": _reasons(values),
+            "throttle_reasons": _reasons(values) * constant,
         },
     )
 
 
-def _reasons(values: dict[str, Floats]) -> Ints:
+def _reasons(values: dict[str, Floats]) -> Floats:
     idle = np.where(values["active_seconds"] == 0, REASON_IDLE, 0)
     capped = np.where(values["power_watts_max"] > POWER_LIMIT_WATTS - 8, REASON_POWER_CAP, 0)
-    return np.asarray(idle | capped, dtype=np.int64)
+    return np.asarray(idle | capped, dtype=np.float64)

@@ -159,7 +159,7 @@ def sample(identity: Identity, readings: Readings, elapsed_s: float, *, lost: bo
         memory_temperature_celsius=readings.memory_temperature_celsius,
         sm_clock_hertz=readings.sm_clock_hertz,
         memory_clock_hertz=readings.memory_clock_hertz,
-        throttle_reasons=readings.throttle_reasons or 0,
+        throttle_reasons=readings.throttle_reasons,
         processes=None if readings.processes is None else len(readings.processes),
     )
 

@@ -2,6 +2,7 @@
 
 from gpuledger.schema import (
     Additive,
+    Bits,
     Codec,
     Counter,
     Events,
@@ -87,7 +88,7 @@ class GpuSample(Sample, table="gpu_samples", layout=Samples(key=("node", "slot")
     memory_clock_hertz: Gauge = gauge(
         HERTZ, "memory clock", step=MEGA, bits=16, codec=Codec.PLATEAU
     )
-    throttle_reasons: Number = bits("clock event reasons seen, NVML's bit mask", default=0)
+    throttle_reasons: Bits = bits("clock event reasons seen, NVML's bit mask")
     processes: Gauge = gauge(
         COUNT,
         "compute processes on the device",

@@ -21,6 +21,7 @@ from gpuledger.batch import Batch
 from gpuledger.cli import options, show
 from gpuledger.cli.serve import listen_option
 from gpuledger.errors import ConfigError
+from gpuledger.service import ServiceFile
 from gpuledger.store import Address, Store, StoreSettings
 
 if TYPE_CHECKING:
@@ -259,6 +260,8 @@ def _fresh(directory: Path) -> Path:
     home = options.writable(directory).absolute()
     if any(home.iterdir()) and not (home / "truth.json").exists() and not (home / ".demo").exists():
         raise ConfigError(f"{home} is not empty and no earlier demo: choose another --dir")
+    if ServiceFile(home / "store").read():
+        raise ConfigError(f"an earlier demo still serves {home}: end it or choose another --dir")
     for entry in home.iterdir():
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     (home / ".demo").touch()

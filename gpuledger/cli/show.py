@@ -130,8 +130,8 @@ def rows_by_table(rows: Sequence[TableRow]) -> None:
         keys = [k for k in group[0] if any(r[k] not in {None, "", 0} for r in group)]
         for key in keys:
             table.add_column(key, overflow="fold")
-        for row in group:
-            table.add_row(*(_short(row[k]) for k in keys))
+        for values in group:
+            table.add_row(*(_short(values[k]) for k in keys))
         console.print(table)
         console.print()
 

@@ -1,0 +1,72 @@
+"""Files of /proc and /sys that change, vanish, lie, or bite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.files import Files, real, scaled, total, whole
+from tests.collector.support import FakeClock, tree
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def files(tmp_path: Path, clock: FakeClock) -> Files:
+    return Files(tree(tmp_path, {"sys/a": "1\n"}), clock.clock.monotonic)
+
+
+def test_a_kept_descriptor_sees_updates(files: Files) -> None:
+    assert files.number("sys/a") == 1
+    (files.root / "sys/a").write_text("22\n")
+    assert files.number("sys/a") == 22
+    files.close()
+
+
+def test_long_files_are_read_to_their_end(files: Files) -> None:
+    text = "line\n" * 50_000
+    tree(files.root, {"proc/long": text})
+    assert files.text("proc/long") == text
+
+
+def test_a_file_that_is_not_there_is_missing(files: Files) -> None:
+    assert files.text("sys/b") is None
+    assert files.number("sys/b") is None
+    assert files.names("sys/none") == []
+
+
+def test_a_file_that_keeps_failing_is_asked_again_after_an_hour(
+    files: Files, clock: FakeClock
+) -> None:
+    for _ in range(3):
+        assert files.text("sys/late") is None
+    tree(files.root, {"sys/late": "5"})
+    assert files.number("sys/late") is None
+    clock.pass_s(3601)
+    assert files.number("sys/late") == 5
+
+
+@pytest.mark.parametrize("text", [None, "", "N/A (no PMA)", "-1", "1.5", "0x10", "²"])
+def test_what_is_no_count_is_missing(text: str | None) -> None:
+    assert whole(text) is None
+
+
+def test_a_sum_with_a_missing_part_is_missing() -> None:
+    assert total(1, 2) == 3
+    assert total(1, None) is None
+    assert scaled(None, 4) is None
+
+
+@given(st.text())
+def test_no_text_upsets_the_parsers(text: str) -> None:
+    parsers: tuple[Callable[[str], float | None], ...] = (whole, real)
+    for parser in parsers:
+        value = parser(text)
+        assert value is None or value >= 0

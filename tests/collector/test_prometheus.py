@@ -1,0 +1,138 @@
+"""The exposition: names and units from the catalogue, nobody's name in a label."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from collector.sinks.prometheus import LEFT_OUT, Exposition, PrometheusServer
+from collector.window import Folded
+from gpuledger.catalogue import TABLES
+from gpuledger.errors import ConfigError
+from gpuledger.schema import Kind, Samples, Table
+from tests.collector.support import FakeClock
+
+
+def row(table: str, **values: Any) -> Folded:
+    """A row of which unnamed labels are `x` and unnamed quantities missing."""
+    plain = {c.name: "x" for c in TABLES[table].columns if c.kind in {Kind.LABEL, Kind.TEXT}}
+    return Folded(
+        TABLES[table],
+        {**{f.visible: None for f in TABLES[table].fields}, **plain, "node": "n1", **values},
+    )
+
+
+def text(*rows: Folded) -> str:
+    exposition = Exposition(FakeClock().clock.monotonic)
+    exposition.update(rows)
+    return expose(exposition)
+
+
+def expose(exposition: Exposition) -> str:
+    registry = CollectorRegistry()
+    registry.register(exposition)
+    return generate_latest(registry).decode()
+
+
+def test_a_gauge_carries_unit_help_and_its_place() -> None:
+    out = text(row("gpu_samples", cluster="c", slot=3, power_watts=287.5, power_watts_max=300.0))
+    assert "# HELP gpuledger_gpu_power_watts board power draw (watts)\n" in out
+    assert 'gpuledger_gpu_power_watts{cluster="c",node="n1",slot="3"} 287.5\n' in out
+    assert 'gpuledger_gpu_power_watts_max{cluster="c",node="n1",slot="3"} 300.0\n' in out
+
+
+def test_a_counter_ends_in_total_and_shows_its_last_value() -> None:
+    first = row("gpu_samples", slot=0, energy_joules=10.0)
+    out = text(first, row("gpu_samples", slot=0, energy_joules=25.5))
+    assert "# TYPE gpuledger_gpu_energy_joules_total counter\n" in out
+    assert out.count("gpuledger_gpu_energy_joules_total{") == 1
+    assert "} 25.5\n" in out
+
+
+def test_what_belongs_to_an_interval_is_added_up_to_a_counter() -> None:
+    out = text(*(row("gpu_samples", slot=0, active_seconds=9.5) for _ in range(2)))
+    assert 'gpuledger_gpu_active_seconds_total{cluster="x",node="n1",slot="0"} 19.0\n' in out
+
+
+def test_a_missing_value_has_no_sample() -> None:
+    assert text(row("gpu_samples", slot=0)) == ""
+
+
+def test_a_row_that_is_not_renewed_disappears() -> None:
+    clock = FakeClock()
+    exposition = Exposition(clock.clock.monotonic)
+    exposition.update([row("host_samples", load1=1.0)])
+    clock.pass_s(100)
+    assert expose(exposition) != ""
+    clock.pass_s(100)
+    assert expose(exposition) == ""
+
+
+def test_nobodys_name_job_or_program_is_a_label() -> None:
+    out = text(row("process_samples", user="ada", executable="train", memory_used_bytes=1))
+    assert out == ""
+
+
+def all_rows() -> list[Folded]:
+    def whole(table: Table) -> Folded:
+        measured = {f.visible: 1.0 for f in table.fields if f.nullable}
+        return row(table.name, **measured)
+
+    return [whole(t) for t in TABLES.values() if isinstance(t.layout, Samples)]
+
+
+def test_every_sampled_table_is_exposed_and_no_name_comes_twice() -> None:
+    names = [
+        line.split()[2] for line in text(*all_rows()).splitlines() if line.startswith("# TYPE")
+    ]
+    assert len(names) == len(set(names))
+    exposed = {t for t in TABLES.values() if isinstance(t.layout, Samples)}
+    assert len(names) >= sum(
+        f.nullable for t in exposed if t.name not in LEFT_OUT for f in t.fields
+    )
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_promtool_has_nothing_to_say() -> None:
+    done = subprocess.run(
+        ["promtool", "check", "metrics"],
+        input=text(*all_rows()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.fixture
+def serve() -> Callable[[Exposition, int], PrometheusServer]:
+    return lambda exposition, port: PrometheusServer(exposition, "127.0.0.1", port)
+
+
+def test_it_serves_metrics_and_stops(
+    serve: Callable[[Exposition, int], PrometheusServer],
+) -> None:
+    exposition = Exposition(FakeClock().clock.monotonic)
+    exposition.update([row("host_samples", load1=1.5)])
+    server = serve(exposition, 0)
+    server.start()
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
+        body = answer.read().decode()
+    server.stop()
+    assert "gpuledger_host_load1" in body
+
+
+def test_a_taken_port_is_a_wrong_configuration(
+    serve: Callable[[Exposition, int], PrometheusServer],
+) -> None:
+    first = serve(Exposition(FakeClock().clock.monotonic), 0)
+    first.start()
+    with pytest.raises(ConfigError, match=f"127.0.0.1:{first.port}"):
+        serve(Exposition(FakeClock().clock.monotonic), first.port).start()
+    first.stop()

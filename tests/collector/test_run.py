@@ -1,0 +1,118 @@
+"""The wiring, and what every source must keep to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from collector.run import SOURCES, build, chosen, make, once, sections
+from collector.source import Context, Role, SourceKind
+from gpuledger.catalogue.host import HostSample, SourceRun
+from gpuledger.config import Config
+from gpuledger.errors import ConfigError, Unavailable
+from gpuledger.plugins import discover
+from tests.collector.support import context
+
+KINDS = discover(SOURCES, SourceKind)
+
+
+def test_the_sources_of_a_node_and_of_a_cluster() -> None:
+    assert set(chosen(Config(), [Role.NODE])) == {"host", "network", "nvml", "storage"}
+    assert set(chosen(Config(), [Role.CLUSTER])) == {"slurm"}
+
+
+def test_sources_are_named_or_left_out_by_configuration() -> None:
+    named = Config({"agent": {"sources": ["host", "slurm"], "without": ["host"]}})
+    assert set(chosen(named, [Role.NODE])) == {"slurm"}
+
+
+def test_an_unknown_source_offers_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'storage'"):
+        chosen(Config({"agent": {"sources": ["storrage"]}}), [Role.NODE])
+
+
+def test_every_section_says_what_each_setting_is() -> None:
+    for name, settings in sections().items():
+        for field in settings.__struct_fields__:
+            note = settings.__annotations__[field]
+            assert "Annotated" in str(note), f"[{name}] {field} has no help"
+
+
+@pytest.mark.parametrize("name", sorted(set(KINDS) - {"simulated", "slurm"}))
+def test_every_source_survives_an_absent_device(name: str, tmp_path: Path) -> None:
+    source = make(Config(), name, KINDS[name], context(tmp_path))
+    with pytest.raises(Unavailable):
+        list(source.read())
+    source.close()
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_making_a_source_reads_and_starts_nothing(name: str) -> None:
+    source = make(Config(), name, KINDS[name], context(Path("/nowhere")))
+    assert source.period_s > 0
+
+
+def test_once_reads_each_source_and_tells_what_failed() -> None:
+    config = Config({"agent": {"sources": ["host", "nvml"]}})
+    rows = once(config, Context("c", "n1"), sleep=lambda _: None)
+    (host,) = [r for r in rows if isinstance(r, HostSample)]
+    assert (host.cluster, host.node) == ("c", "n1")
+    runs = {r.source: r for r in rows if isinstance(r, SourceRun)}
+    assert set(runs) == {"host", "nvml"}
+    assert runs["host"].failures == 0
+
+
+def test_an_agent_ships_to_one_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not to both"):
+        build(
+            Config(),
+            Context("c", "n1"),
+            tmp_path / "spool",
+            store_url="http://localhost:8123",
+            ingest_url="http://localhost:8080",
+        )
+
+
+def test_building_an_agent_opens_nothing(tmp_path: Path) -> None:
+    build(Config(), Context("c", "n1"), tmp_path / "spool", ingest_url="http://localhost:1")
+    assert list(tmp_path.iterdir()) == []
+
+
+# What a node must not need; each would cost it tens of megabytes.
+HEAVY = ["numpy", "pandas", "pyarrow", "rich", "pydantic", "fastapi", "chdb", "jinja2"]
+
+
+def test_a_node_agent_loads_nothing_heavy(tmp_path: Path) -> None:
+    """Everything that is in an agent runs once, with the heavy modules made impossible."""
+    program = f"""
+import sys, json
+heavy = {HEAVY!r}
+for name in heavy:
+    sys.modules[name] = None
+from pathlib import Path
+from collector.run import build
+from collector.source import Context
+from gpuledger.config import Config
+config = Config({{"prometheus": {{"port": 0}}, "agent": {{"profile": "fine"}}}})
+agent = build(config, Context("c", "n1"), Path(sys.argv[1]), ingest_url="http://127.0.0.1:9")
+agent.start()
+agent.wait(1.6)
+agent.stop()
+agent.spool.open()
+print(json.dumps(agent.spool.waiting()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "spool")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    entries, size = json.loads(done.stdout)
+    assert entries > 0
+    assert size > 0
