@@ -7,10 +7,11 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 from gpuledger import ddl
 from gpuledger.batch import Batch
@@ -21,13 +22,10 @@ from gpuledger.schema import Row, Table
 DATABASE = "gpuledger"
 # What the generated SQL was run on; older servers lack the settings it relies on.
 OLDEST_SERVER = (25, 8)
-# In a table and in its rollup. As async_insert, its default changed in ClickHouse 26.2: always sent.
-DEDUPLICATION = ("insert_deduplicate", "deduplicate_blocks_in_dependent_materialized_views")
-
+# Their defaults changed in ClickHouse 26.2, so they are always sent.
+INSERT_SETTINGS = {"async_insert": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
 # What a question through the SQL door may cost: seconds, rows of the answer, bytes of memory.
 LIMITS = {"max_execution_time": 60, "max_result_rows": 1_000_000, "max_memory_usage": 4 << 30}
-
-
 QUESTIONS = {"SELECT", "WITH", "EXPLAIN", "DESCRIBE", "SHOW"}
 # A string, or (kept) an identifier in backticks.
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|(`(?:[^`\\]|\\.)*`)")
@@ -54,7 +52,7 @@ class Address:
     secure: bool = False
     user: str = "default"
     database: str = DATABASE
-    password: str = ""
+    password: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         if self.directory:
@@ -274,9 +272,11 @@ def _server(address: Address, settings: StoreSettings) -> Any:
 
 
 def _with_token(token: str | None) -> dict[str, Any]:
-    """Without a token nothing is deduplicated: equal rows may be two facts."""
-    settings = {"async_insert": 0, **dict.fromkeys(DEDUPLICATION, int(bool(token)))}
-    return {**settings, "insert_deduplication_token": token} if token else settings
+    """Without a token nothing is deduplicated, equal rows may be two facts: it gets one of its own.
+
+    `insert_deduplicate = 0` would not do: newer servers have another setting that outranks it.
+    """
+    return {**INSERT_SETTINGS, "insert_deduplication_token": token or uuid4().hex}
 
 
 def _check_version(version: str, address: Address) -> None:

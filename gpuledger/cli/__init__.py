@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 
 import click
@@ -47,21 +46,22 @@ class _Lazy(click.Group):
 @click.pass_context
 def cli(ctx: click.Context, debug: bool) -> None:
     """Every GPU-second of a cluster booked to exactly one state."""
-    ctx.obj = {"debug": debug}
+    ctx.ensure_object(dict)["debug"] = debug
 
 
 def main() -> None:
     """Run the command line; our errors become one line and an exit code."""
-    debug = "--debug" in sys.argv or bool(os.environ.get("GPULEDGER_DEBUG"))
+    said = {"debug": False}
     try:
-        cli(prog_name="gpuledger")
+        cli(prog_name="gpuledger", obj=said)
     except GpuledgerError as e:
-        if debug:
+        if said["debug"]:
             raise
         click.echo(f"gpuledger: {e}", err=True)
         sys.exit(e.exit_code)
     except ModuleNotFoundError as e:
-        if debug or not e.name or e.name.split(".")[0] in {"gpuledger", "analytics", "collector"}:
+        ours = not e.name or e.name.split(".")[0] in {"gpuledger", "analytics", "collector"}
+        if said["debug"] or ours:
             raise
         click.echo(
             f"gpuledger: this command needs the package '{e.name}': install"

@@ -7,13 +7,22 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpuledger.schema import Column
 from gpuledger.schema import Row as TableRow
+from gpuledger.units import BYTE
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Row = Mapping[str, Any]
+
+FILE_WIDTH = 110
+DEVICES_ABREAST = 4
+STAMPED = {"ts", "interval_seconds", "cluster", "node", "epoch", "gpu_id", "version"}
 
 
 def as_json(value: Any) -> None:
@@ -32,7 +41,6 @@ def as_csv(rows: Sequence[Row]) -> None:
 
 def ledger_table(rows: Sequence[Row], by: Sequence[str], title: str) -> None:
     """The book as a table that adds up to 100 %."""
-    from rich.console import Console
     from rich.table import Table
 
     from gpuledger.states import BY_NAME
@@ -53,7 +61,14 @@ def ledger_table(rows: Sequence[Row], by: Sequence[str], title: str) -> None:
         colour = BY_NAME[row["state"]].colour if "state" in row else ""
         names = [_named(row, name, colour) for name in by]
         table.add_row(*names, *_figures(row), row["grade"])
-    Console().print(table)
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    """As wide as the terminal, or as a file that people open."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
 
 
 def _named(row: Row, name: str, colour: str) -> str:
@@ -74,7 +89,6 @@ def _figures(row: Row) -> tuple[str, ...]:
 
 def recommendations_table(rows: Sequence[Row], title: str) -> None:
     """What to do, with what it frees."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -89,12 +103,11 @@ def recommendations_table(rows: Sequence[Row], title: str) -> None:
         worth = money(r["gain_capacity_value"], r["currency"])
         gain = f"{r['gain_gpu_hours']:,.0f}"
         table.add_row(short_id(r["recommendation_id"]), text, escape(r["team"]), gain, worth)
-    Console().print(table)
+    _print(table)
 
 
 def findings_table(rows: Sequence[Row], title: str) -> None:
     """What is wrong."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -113,36 +126,52 @@ def findings_table(rows: Sequence[Row], title: str) -> None:
             hours,
             escape(r["summary"]),
         )
-    Console().print(table)
+    _print(table)
 
 
 def rows_by_table(rows: Sequence[TableRow]) -> None:
-    """Rows of the catalogue as one table each: a line per column, a column per row."""
-    from rich.console import Console
+    """Readings as people compare them: a table each, a line per quantity, a column per device."""
+    groups: dict[str, list[TableRow]] = {}
+    for row in rows:
+        groups.setdefault(row.table.name, []).append(row)
+    for group in groups.values():
+        for i in range(0, len(group), DEVICES_ABREAST):
+            _print(_readings(group[i : i + DEVICES_ABREAST]))
+            click.echo()
+
+
+def _readings(group: Sequence[TableRow]) -> Table:
     from rich.table import Table
 
-    console = Console()
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.table.name, []).append(row.values())
-    for name, group in groups.items():
-        table = Table(title=name, title_justify="left", box=None, pad_edge=False)
-        keys = [k for k in group[0] if any(r[k] not in {None, "", 0} for r in group)]
-        for key in keys:
-            table.add_column(key, overflow="fold")
-        for values in group:
-            table.add_row(*(_short(values[k]) for k in keys))
-        console.print(table)
-        console.print()
+    columns = [c for c in group[0].table.columns if c.name not in STAMPED]
+    names = [c for c in columns if c in group[0].table.keys]
+    table = Table(title=group[0].table.name, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for row in group:
+        device = " ".join(_reading(c, row) for c in names)
+        table.add_column(device or _reading_node(row), justify="right", overflow="fold")
+    for column in columns:
+        if column not in names:
+            table.add_row(column.name, *(_reading(column, row) for row in group))
+    return table
 
 
-def _short(value: Any) -> str:
+def _reading_node(row: TableRow) -> str:
+    return str(row.values().get("node", ""))
+
+
+def _reading(column: Column[Any], row: TableRow) -> str:
     """A value as people read it; missing is a dash."""
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    from rich.filesize import decimal
+
+    value = row.values()[column.name]
+    if value in {None, ""}:
+        return "–"
+    if column.unit is BYTE:
+        return decimal(int(value))
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return "–" if value is None else str(value)
+    return f"{value:,.4g}" if isinstance(value, float) and abs(value) < 1e4 else f"{value}"
 
 
 def short_id(identifier: int) -> str:
