@@ -66,6 +66,7 @@ class Guard:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand over what may pass, answer 401 to the rest."""
         if scope["type"] != "http" or self._may_pass(Request(scope)):
             await self._app(scope, receive, send)
             return

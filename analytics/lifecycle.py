@@ -39,11 +39,14 @@ def _same(finding: Finding, old: Mapping[str, Any]) -> bool:
     return named and old["since"] <= finding.until and old["until"] >= finding.since
 
 
+# In a SELECT with REPLACE, WHERE would see the replaced value: hence the inner questions.
+
+
 def close_findings(store: Store, seen: Iterable[int], version: int) -> None:
     """Close the open findings that no detector reports any more."""
     store.command(
-        f"INSERT INTO findings SELECT * REPLACE (0 AS open, {version} AS version)"
-        f" FROM findings FINAL WHERE open = 1 AND finding_id NOT IN ({_ids(seen)})"
+        f"INSERT INTO findings SELECT * REPLACE (0 AS open, {version} AS version) FROM"
+        f" (SELECT * FROM findings FINAL WHERE open = 1 AND finding_id NOT IN ({_ids(seen)}))"
     )
 
 
@@ -51,8 +54,8 @@ def expire_recommendations(store: Store, seen: Iterable[int], version: int) -> N
     """Expire the proposals whose reason has gone."""
     store.command(
         f"INSERT INTO recommendations SELECT * REPLACE ('expired' AS status, {version} AS version)"
-        f" FROM recommendations FINAL WHERE status = 'proposed'"
-        f" AND recommendation_id NOT IN ({_ids(seen)})"
+        f" FROM (SELECT * FROM recommendations FINAL WHERE status = 'proposed'"
+        f" AND recommendation_id NOT IN ({_ids(seen)}))"
     )
 
 

@@ -316,10 +316,15 @@ GROUP BY place, a.job_id, f, t
 """
 
 
+# A later word of the scheduler ends an earlier one, even one that nobody closed.
 _OUTAGES_SQL = """
-SELECT concat(cluster, '/', node) AS place, toUnixTimestamp64Milli(valid_from) AS f,
-  toUnixTimestamp64Milli(valid_to) AS t
-FROM node_states FINAL WHERE state != 'up' AND f < {until:Int64} AND t > {since:Int64}
+SELECT concat(cluster, '/', node) AS place, f, least(own, next) AS t FROM (
+  SELECT cluster, node, state, toUnixTimestamp64Milli(valid_from) AS f,
+    toUnixTimestamp64Milli(valid_to) AS own, leadInFrame(f, 1, own) OVER (
+      PARTITION BY cluster, node ORDER BY valid_from
+      ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next
+  FROM node_states FINAL)
+WHERE state != 'up' AND f < {until:Int64} AND t > {since:Int64}
 """
 
 _QUEUE_SQL = f"""

@@ -17,7 +17,6 @@ from analytics.service import Service
 from gpuledger.errors import ConfigError
 from gpuledger.service import ServiceFile
 
-
 MAX_PORT = 65535
 
 

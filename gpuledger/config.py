@@ -90,7 +90,8 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     path = path or (Path(env["GPULEDGER_CONFIG"]) if "GPULEDGER_CONFIG" in env else None)
     sections = _read(path) if path else {}
     for section, key, value in _overrides(env, sections):
-        sections.setdefault(section, {})[key] = value
+        if isinstance(sections.setdefault(section, {}), dict):
+            sections[section][key] = value
     return Config(sections, str(path) if path else "defaults")
 
 
@@ -120,11 +121,13 @@ def _overrides(
 
 
 def _scalar(text: str) -> Any:
-    """A TOML value where it is one, else the text itself."""
+    """An array, table or quoted string of TOML where it is one, else the text itself."""
     try:
-        return tomllib.loads(f"v = {text}")["v"]
+        value = tomllib.loads(f"v = {text}")["v"]
     except tomllib.TOMLDecodeError:
         return text
+    # Numbers stay text until the setting's type is known: a name may look like one.
+    return value if isinstance(value, list | dict | str) else text
 
 
 def _plain(error: msgspec.ValidationError) -> str:

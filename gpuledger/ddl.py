@@ -130,7 +130,11 @@ def _rolled(field: Field, table: Table) -> Iterator[tuple[str, str, str]]:
         case Kind.ADDITIVE:
             yield name, "SimpleAggregateFunction(sum, Nullable(UInt64))", f"sum(s.{name})"
         case Kind.BITS:
-            yield name, f"SimpleAggregateFunction(groupBitOr, {field.type})", f"groupBitOr(s.{name})"
+            yield (
+                name,
+                f"SimpleAggregateFunction(groupBitOr, {field.type})",
+                f"groupBitOr(s.{name})",
+            )
         case _:
             yield name, f"SimpleAggregateFunction(anyLast, {field.type})", f"anyLast(s.{name})"
 

@@ -14,6 +14,10 @@ from gpuledger.errors import ConfigError, StoreError
 from gpuledger.store import Store, StoreSettings, parse_address
 
 
+# The engine itself ends a question of the SQL door after a minute.
+CONNECT_S, ANSWER_S = 5, 90
+
+
 class Reader(Protocol):
     """What commands that only ask need."""
 
@@ -73,13 +77,22 @@ class RemoteStore:
         headers = {"Authorization": f"Bearer {self._token}"}
         try:
             answer = urllib3.request(
-                "POST", f"{self._url}/v1/sql", json=body, headers=headers, retries=False
+                "POST",
+                f"{self._url}/v1/sql",
+                json=body,
+                headers=headers,
+                retries=False,
+                timeout=urllib3.Timeout(connect=CONNECT_S, read=ANSWER_S),
             )
         except urllib3.exceptions.HTTPError as e:
             raise StoreError(f"the service at {self._url} does not answer: {e}") from e
         if answer.status != 200:
-            raise StoreError(f"the service at {self._url} refused: {answer.data.decode()[:300]}")
-        return _rows(answer.json())
+            said = " ".join(answer.data.decode(errors="replace").split())
+            raise StoreError(f"the service at {self._url} refused: {said[:300]}")
+        try:
+            return _rows(answer.json())
+        except (ValueError, KeyError, TypeError) as e:
+            raise StoreError(f"what answers at {self._url} is no gpuledger service: {e}") from e
 
     def value(self, sql: str, **parameters: Any) -> Any:
         """The first column of the first row, or None."""

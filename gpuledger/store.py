@@ -17,18 +17,20 @@ from gpuledger import ddl
 from gpuledger.batch import Batch
 from gpuledger.config import Settings
 from gpuledger.errors import ConfigError, StoreError
+from gpuledger.guard import LIMITS, PLAIN_SQL, check_question
 from gpuledger.schema import Row, Table
 
 DATABASE = "gpuledger"
 # What the generated SQL was run on; older servers lack the settings it relies on.
 OLDEST_SERVER = (25, 8)
-# Their defaults changed in ClickHouse 26.2, so they are always sent.
-INSERT_SETTINGS = {"async_insert": 0, "deduplicate_blocks_in_dependent_materialized_views": 1}
-# What a question through the SQL door may cost: seconds, rows of the answer, bytes of memory.
-LIMITS = {"max_execution_time": 60, "max_result_rows": 1_000_000, "max_memory_usage": 4 << 30}
-QUESTIONS = {"SELECT", "WITH", "EXPLAIN", "DESCRIBE", "SHOW"}
-# A string, or (kept) an identifier in backticks.
-QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|(`(?:[^`\\]|\\.)*`)")
+# The first two changed their defaults in ClickHouse 26.2, so they are always sent. Merging the rows
+# of a block while it is inserted halves the speed of the rollups and saves only what background
+# merges do anyway.
+INSERT_SETTINGS = {
+    "async_insert": 0,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "optimize_on_insert": 0,
+}
 
 # The driver also logs, with a traceback, what it raises and we report.
 logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
@@ -64,10 +66,13 @@ class Address:
 def parse_address(url: str, environ: Mapping[str, str]) -> Address:
     """`chdb:///absolute/dir` or `http(s)://user@host:port[/database]`; ConfigError otherwise.
 
-    The password comes from the file GPULEDGER_STORE_PASSWORD_FILE names, or from
-    GPULEDGER_STORE_PASSWORD.
+    The password comes from GPULEDGER_STORE_PASSWORD, or the file GPULEDGER_STORE_PASSWORD_FILE.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigError("store: no address; write http(s)://user@host:port") from None
     if parts.scheme == "chdb":
         if parts.netloc or not parts.path.startswith("/"):
             raise ConfigError(f"store {url}: write chdb:///absolute/directory")
@@ -79,7 +84,7 @@ def parse_address(url: str, environ: Mapping[str, str]) -> Address:
     secure = parts.scheme == "https"
     return Address(
         host=parts.hostname,
-        port=parts.port or (8443 if secure else 8123),
+        port=port or (8443 if secure else 8123),
         secure=secure,
         user=unquote(parts.username or "default"),
         database=parts.path.strip("/") or DATABASE,
@@ -210,14 +215,30 @@ class Store:
             client.close()
 
     def _query(self, sql: str, parameters: Mapping[str, Any]) -> Any:
-        return self._ask(lambda c: c.query(sql, parameters=parameters), sql)
+        def read(client: Any) -> Any:
+            result = client.query(sql, parameters=parameters)
+            assert result.result_rows is not None  # the answer may also break off while it is read
+            return result
+
+        return self._ask(read, sql)
 
     def _ask(self, question: Callable[[Any], Any], sql: str = "") -> Any:
         with _connecting(self.address):
             client = self._client()
-            if self._readonly:
-                _check_question(client, sql)
-            return question(client)
+            try:
+                if self._readonly:
+                    check_question(client.query(PLAIN_SQL, {"sql": sql}).result_rows[0][0])
+                return question(client)
+            except Exception:
+                # The embedded engine would give the rest of a broken answer to the next question.
+                self._drop(client)
+                raise
+
+    def _drop(self, client: Any) -> None:
+        with self._lock:
+            self._clients.remove(client)
+        del self._local.client
+        client.close()
 
     def _client(self) -> Any:
         if not hasattr(self._local, "client"):
@@ -272,10 +293,7 @@ def _server(address: Address, settings: StoreSettings) -> Any:
 
 
 def _with_token(token: str | None) -> dict[str, Any]:
-    """Without a token nothing is deduplicated, equal rows may be two facts: it gets one of its own.
-
-    `insert_deduplicate = 0` would not do: newer servers have another setting that outranks it.
-    """
+    # Equal rows may be two facts. `insert_deduplicate = 0` would not do: 26.2 outranks it.
     return {**INSERT_SETTINGS, "insert_deduplication_token": token or uuid4().hex}
 
 
@@ -284,18 +302,6 @@ def _check_version(version: str, address: Address) -> None:
     if found < OLDEST_SERVER:
         oldest = ".".join(map(str, OLDEST_SERVER))
         raise StoreError(f"{address}: ClickHouse {version} is too old, {oldest} or newer is needed")
-
-
-def _check_question(client: Any, sql: str) -> None:
-    """Refuse what `readonly` lets through: files of this machine, and all that is no question.
-
-    The engine's formatter drops comments, spells keywords alike and refuses a second statement.
-    """
-    format_sql = "SELECT formatQuerySingleLine({sql:String})"
-    plain = client.query(format_sql, parameters={"sql": sql}).result_rows[0][0]
-    words = re.findall(r"\w+", QUOTED.sub(r"\1", plain))
-    if words[0] not in QUESTIONS or {"file", "OUTFILE"} & set(words):
-        raise StoreError("only questions about tables are answered here, none about files")
 
 
 @contextmanager
@@ -317,6 +323,8 @@ def _translated(error: BaseException, address: Address) -> ConfigError | StoreEr
         )
     if "AUTHENTICATION_FAILED" in text or "REQUIRED_PASSWORD" in text:
         return StoreError(f"{address}: wrong user or password (see GPULEDGER_STORE_PASSWORD_FILE)")
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return StoreError(f"{address}: its certificate is not trusted (see [store] ca_cert)")
     if "UNKNOWN_DATABASE" in text or "UNKNOWN_TABLE" in text:
         return StoreError(f"{address}: {text[:600]}; run 'gpuledger schema apply' first")
     if "Connection refused" in text or "Max retries" in text or "timed out" in text:

@@ -40,7 +40,9 @@ def advise(
 
 def _jobs(store: Store, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     rows = store.select(
-        "SELECT job_id, name, ends_by FROM jobs FINAL WHERE job_id IN {ids:Array(String)}",
+        "SELECT job_id, name, ends_by,"
+        " job_id IN (SELECT job_id FROM allocations WHERE source = 'slurm') AS by_slurm"
+        " FROM jobs FINAL WHERE job_id IN {ids:Array(String)}",
         ids=list(ids),
     )
     return {r["job_id"]: r for r in rows}
@@ -65,7 +67,7 @@ def _proposal(
         team=finding.team,
         status="proposed",
         title=f"End {job.get('name') or finding.subject} and free {finding.gpus} idle {things}",
-        command=f"scancel {shlex.quote(finding.subject.partition('/')[2])}",
+        command=_command(finding.subject) if job.get("by_slurm") else "",
         gain_gpu_hours=hours,
         gain_capacity_value=_per_hour(finding.capacity_value, lost, hours),
         gain_cash_avoidable=_per_hour(finding.cash_avoidable, lost, hours),
@@ -76,6 +78,10 @@ def _proposal(
         created=finding.since + timedelta(minutes=settings.min_age_min),
         version=to_milliseconds(now),
     )
+
+
+def _command(job_id: str) -> str:
+    return f"scancel {shlex.quote(job_id.partition('/')[2])}"
 
 
 def _per_hour(amount: float | None, lost_hours: float, hours: float) -> float | None:

@@ -79,9 +79,7 @@ def _plain(body: bytes, encoding: str) -> bytes:
     return plain
 
 
-def _take(
-    service: Service, table: Table, body: bytes, encoding: str, key: str
-) -> dict[str, int]:
+def _take(service: Service, table: Table, body: bytes, encoding: str, key: str) -> dict[str, int]:
     try:
         batch, unknown = decode(table, _plain(body, encoding))
         _check(batch)

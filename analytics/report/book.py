@@ -13,36 +13,33 @@ from gpuledger.measures import (
     CASH_AVOIDABLE,
     GPU_HOURS,
     GRADE,
+    JOBS_STARTED,
+    PAGES,
     RECOVERABLE_HOURS,
+    RECOVERABLE_VALUE,
     REQUEST_SIZES,
     UNKNOWN_SHARE,
     UTILIZATION,
-    Measure,
+    WAIT_MEDIAN,
+    WAIT_P90,
     select,
     startable_sql,
 )
 from gpuledger.service import Reader
-from gpuledger.states import OCCUPIED, STATES, UNKNOWN, group_of, in_list, recoverable_factor
-from gpuledger.units import CURRENCY
+from gpuledger.states import OCCUPIED, STATES, UNKNOWN, group_of, in_list
 
 Rows = list[dict[str, Any]]
 
 WITHIN = "{column} >= {{since:DateTime64(3)}} AND {column} < {{until:DateTime64(3)}}"
 HOURS = WITHIN.format(column="hour")
 STARTED = WITHIN.format(column="started")
+TOLD = WITHIN.format(column="ts")
 WASTED = f"{HOURS} AND state IN {in_list(tuple(s.name for s in STATES if s.recoverable))}"
 OWNED = "valid_from < {until:DateTime64(3)} AND valid_to > {since:DateTime64(3)}"
 # What is known to be at work or not: the evidence that the utilization rests on.
 KNOWN = tuple(name for name in group_of(OCCUPIED) if name not in UNKNOWN)
 # The order in which threads add floats changes the last digits; the report must not change.
 DIGITS = 6
-
-RECOVERABLE_VALUE = Measure(
-    "recoverable_value",
-    CURRENCY,
-    "worth of the GPU-hours that could be won back; null without a price",
-    f"sum(gpu_seconds / 3600 * price * {recoverable_factor()})",
-)
 
 
 @dataclass(frozen=True)
@@ -170,7 +167,7 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         )
 
     def recommendations(self) -> Rows:
-        """What is proposed and was so before the period ended, largest gain first."""
+        """What is proposed and was so by the end of the period, largest gain first."""
         return self._ask(
             "SELECT * FROM v_recommendations"
             " WHERE status = 'proposed' AND created <= {until:DateTime64(3)}"
@@ -237,14 +234,10 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         return self._one(f"SELECT {_WAITS} FROM v_queue_waits WHERE {STARTED}")
 
     def _alerts(self) -> int | None:
-        """Alerts that somebody took, a subject counted once a day; None if none ever went out."""
-        taken = "state = 'firing' AND outcome = 'accepted'"
-        row = self._one(
-            "SELECT uniqExactIf((rule, subject, toDate(ts, 'UTC')),"
-            f" {taken} AND {WITHIN.format(column='ts')}) AS alerts, count() AS ever"
-            " FROM v_notifications WHERE ts < {until:DateTime64(3)}"
-        )
-        return row["alerts"] if row["ever"] else None
+        """Pages of the period; None if no alert ever went out."""
+        ever = "SELECT count() AS told FROM v_notifications WHERE ts < {until:DateTime64(3)}"
+        pages = f"SELECT {PAGES.sql} AS pages FROM v_notifications WHERE {TOLD}"
+        return self._one(pages)["pages"] if self._one(ever)["told"] else None
 
     def _one(self, sql: str) -> dict[str, Any]:
         return self._ask(sql)[0]
@@ -253,10 +246,7 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         return [_steady(row) for row in self._reader.select(sql, **self._period)]
 
 
-_WAITS = (
-    "count() AS jobs, quantileExactOrNull(0.5)(wait_seconds) AS p50,"
-    " quantileExactOrNull(0.9)(wait_seconds) AS p90"
-)
+_WAITS = f"{JOBS_STARTED.sql} AS jobs, {WAIT_MEDIAN.sql} AS p50, {WAIT_P90.sql} AS p90"
 
 
 def _steady(row: dict[str, Any]) -> dict[str, Any]:

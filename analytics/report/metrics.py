@@ -8,7 +8,7 @@ from analytics.report.book import Figures
 from analytics.report.value import Metric
 from analytics.report.words import duration, percent, plural
 
-# Fewer jobs say too little of a distribution (reference/analytics.md, section 4: attribution).
+# Fewer jobs say too little of a distribution.
 FEWEST_JOBS = 30
 # Share of its hours that the period before must have booked to be a baseline.
 BASELINE_RATIO = 0.8

@@ -32,20 +32,20 @@ class _BookCollector:
         self._service = service
 
     def collect(self) -> Iterator[Metric]:
-        yield self._hours()
+        yield self._book()
         yield self._findings()
         yield self._alerts()
         yield self._booked()
 
-    def _hours(self) -> Metric:
+    def _book(self) -> Metric:
         family = GaugeMetricFamily(
-            "gpuledger_book_gpu_hours",
-            "GPU-hours of the last booked hour by state",
+            "gpuledger_book_gpu_seconds",
+            "GPU-seconds of the last booked hour by state",
             labels=["state"],
         )
         store = self._service.store
         for row in book.ledger(store, book.span(store, "1h"), ["state"]):
-            family.add_metric([row["state"]], row["gpu_hours"])
+            family.add_metric([row["state"]], 3600 * row["gpu_hours"])
         return family
 
     def _findings(self) -> Metric:
@@ -68,7 +68,8 @@ class _BookCollector:
             "SELECT rule, subject, state, value FROM v_alert_states"
             " WHERE state IN ('pending', 'firing') ORDER BY rule, subject"
         ):
-            family.add_metric([row["rule"], row["subject"], row["state"]], math.nan if row["value"] is None else row["value"])
+            value = math.nan if row["value"] is None else row["value"]
+            family.add_metric([row["rule"], row["subject"], row["state"]], value)
         return family
 
     def _booked(self) -> Metric:

@@ -121,7 +121,7 @@ class NodeState(Row, table="node_states", layout=Versions(key=("cluster", "node"
 class Price(Row, table="prices", layout=Versions(key=("model", "valid_from"))):
     """What a GPU-hour is worth and what energy costs; from configuration."""
 
-    model: Label = label("GPU model; empty = every model without a price of its own")
+    model: Label = label("GPU model, as the asset list names it")
     capacity_value: Gauge = gauge(CURRENCY, "worth of one GPU-hour", step=MICRO, bits=64)
     energy_price: Gauge = gauge(CURRENCY, "price of one kilowatt-hour", step=MICRO, bits=64)
     currency: Label = label("ISO 4217 code")

@@ -1,0 +1,116 @@
+"""What would be freed if idle jobs let go now."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime, timedelta
+
+import pytest
+
+from analytics.advisors.reclaim import ReclaimSettings, advisor
+from gpuledger.catalogue import Finding, Recommendation
+from gpuledger.store import Store
+from tests.analytics.world import at, given, job, write
+
+NOW = at(120)
+
+
+def finding(native: str = "1", **changed: object) -> Finding:
+    """Two GPUs idle for two hours, worth 12 and 0.5 of power."""
+    values: dict[str, object] = {
+        "finding_id": 7,
+        "kind": "idle",
+        "subject": f"c/{native}",
+        "user": "ana",
+        "team": "vision",
+        "since": at(0),
+        "until": NOW,
+        "open": 1,
+        "gpus": 2,
+        "gpu_seconds": 2 * 7200,
+        "capacity_value": 12.0,
+        "cash_avoidable": 0.5,
+        "currency": "EUR",
+        "grade": "A",
+        "confidence_ratio": 0.95,
+        "summary": "idle",
+        "evidence": "SELECT 1",
+        "version": 1,
+        **changed,
+    }
+    return Finding(**values)
+
+
+def advise(
+    store: Store,
+    *findings: Finding,
+    ends_by: datetime = NOW + timedelta(hours=10),
+    native: str = "1",
+    source: str = "slurm",
+    **changed: float,
+) -> list[Recommendation]:
+    write(
+        store,
+        [job(native, started=at(0), ends_by=ends_by), given(native, 0, source=source)],
+    )
+    settings = ReclaimSettings(**changed)  # type: ignore[arg-type]
+    return list(advisor.advise(store, settings, findings, NOW))
+
+
+def test_the_gain_is_what_the_gpus_would_stay_idle_for_until_the_time_limit(store: Store) -> None:
+    (proposal,) = advise(store, finding())
+    assert (proposal.gain_gpu_hours, proposal.horizon_seconds) == (20, 36_000)
+    assert proposal.title == "End train and free 2 idle GPUs"
+    assert (proposal.finding_id, proposal.user, proposal.team) == (7, "ana", "vision")
+
+
+def test_no_gain_is_counted_beyond_the_horizon(store: Store) -> None:
+    (proposal,) = advise(store, finding(), horizon_h=3)
+    assert (proposal.gain_gpu_hours, proposal.horizon_seconds) == (6, 3 * 3600)
+
+
+def test_money_is_counted_at_the_rate_of_the_finding(store: Store) -> None:
+    (proposal,) = advise(store, finding())
+    assert proposal.gain_capacity_value == pytest.approx(12 / 4 * 20)
+    assert proposal.gain_cash_avoidable == pytest.approx(0.5 / 4 * 20)
+    assert proposal.currency == "EUR"
+
+
+def test_without_a_price_the_gain_has_no_worth(store: Store) -> None:
+    (proposal,) = advise(store, finding(capacity_value=None, cash_avoidable=None, currency=""))
+    assert (proposal.gain_capacity_value, proposal.gain_cash_avoidable) == (None, None)
+
+
+@pytest.mark.parametrize(("age_min", "count"), [(59, 0), (60, 1)])
+def test_advice_waits_until_idleness_has_lasted(store: Store, age_min: int, count: int) -> None:
+    young = finding(since=NOW - timedelta(minutes=age_min))
+    assert len(advise(store, young)) == count
+
+
+def test_a_small_gain_is_not_worth_a_message(store: Store) -> None:
+    assert advise(store, finding(), ends_by=NOW + timedelta(minutes=29)) == []
+    assert len(advise(store, finding(), ends_by=NOW + timedelta(minutes=30))) == 1
+
+
+def test_nothing_is_gained_from_a_job_past_its_time_limit_or_unknown(store: Store) -> None:
+    assert advise(store, finding(), finding("unknown"), ends_by=at(0)) == []
+
+
+def test_neither_a_closed_finding_nor_another_kind_is_advised_on(store: Store) -> None:
+    assert advise(store, finding(open=0), finding(kind="underuse")) == []
+
+
+def test_the_same_finding_keeps_its_recommendation(store: Store) -> None:
+    first, second = advise(store, finding()), advise(store, finding())
+    assert first == second
+
+
+def test_the_command_names_the_schedulers_own_id_as_one_word_of_a_shell(store: Store) -> None:
+    native = "12_3; rm -rf ~"
+    (proposal,) = advise(store, finding(native), native=native)
+    assert shlex.split(proposal.command) == ["scancel", native]
+
+
+def test_a_job_without_a_scheduler_has_no_command_of_one(store: Store) -> None:
+    (proposal,) = advise(store, finding(), source="process")
+    assert proposal.command == ""

@@ -1,0 +1,97 @@
+"""The asset list kept from what was ever seen, and the price book kept from configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analytics.assets import ModelPrice, PriceSettings, discover, write_prices
+from gpuledger.store import Store
+from tests.analytics.world import (
+    MODEL,
+    asset,
+    at,
+    card,
+    node_state,
+    samples,
+    write,
+)
+
+NOW = at(600)
+
+
+def assets(store: Store) -> dict[str, dict[str, Any]]:
+    return {r["asset_id"]: r for r in store.select("SELECT * FROM v_assets ORDER BY asset_id")}
+
+
+def test_a_gpu_of_the_inventory_is_owned_from_the_whole_minute_of_its_first_sample(
+    store: Store,
+) -> None:
+    write(store, [card(0, seen=at(10.5)), *samples(0, 3, 5)])
+    assert discover(store, NOW) == 1
+    found = assets(store)["c/n0/0"]
+    assert (found["model"], found["pool"]) == (MODEL, f"c/{MODEL}")
+    assert found["valid_from"] == at(3)
+
+
+def test_a_gpu_without_samples_is_owned_from_the_minute_in_which_it_was_seen(store: Store) -> None:
+    write(store, [card(0, seen=at(10.5))])
+    discover(store, NOW)
+    assert assets(store)["c/n0/0"]["valid_from"] == at(10)
+
+
+def test_the_schedulers_count_stands_in_for_a_node_that_is_silent(store: Store) -> None:
+    write(store, [node_state(gpus=2, since=at(7.5))])
+    assert discover(store, NOW) == 2
+    found = assets(store)
+    assert list(found) == ["c/n0/0", "c/n0/1"]
+    assert {(r["model"], r["valid_from"]) for r in found.values()} == {("h100", at(7))}
+
+
+def test_the_schedulers_count_adds_nothing_to_a_node_with_an_inventory(store: Store) -> None:
+    write(store, [card(0), node_state(gpus=8)])
+    assert discover(store, NOW) == 1
+
+
+def test_a_node_that_speaks_after_the_scheduler_did_keeps_its_places(store: Store) -> None:
+    write(store, [node_state(gpus=2)])
+    discover(store, NOW)
+    write(store, [card(0), card(1)])
+    assert discover(store, NOW) == 0
+    assert len(assets(store)) == 2
+
+
+def test_what_is_listed_already_is_not_listed_again(store: Store) -> None:
+    write(store, [card(0), card(1), node_state("n1", gpus=4)])
+    assert discover(store, NOW) == 6
+    before = assets(store)
+    assert discover(store, at(700)) == 0
+    assert assets(store) == before
+    assert store.value("SELECT count() FROM assets") == 6
+
+
+def test_nothing_seen_is_nothing_owned(store: Store) -> None:
+    assert discover(store, NOW) == 0
+
+
+def prices(store: Store) -> dict[str, tuple[float | None, float | None, str]]:
+    rows = store.select("SELECT * FROM v_prices")
+    return {r["model"]: (r["capacity_value"], r["energy_price"], r["currency"]) for r in rows}
+
+
+def test_every_owned_model_gets_its_own_price_or_the_common_one(store: Store) -> None:
+    write(store, [asset(0, model="H100"), asset(1, model="A100")])
+    common = PriceSettings(
+        currency="EUR",
+        capacity_value=2.5,
+        energy_price=0.12,
+        models={"A100": ModelPrice(capacity_value=1.25)},
+    )
+    write_prices(store, common, NOW)
+    write_prices(store, common, at(700))
+    assert prices(store) == {"H100": (2.5, 0.12, "EUR"), "A100": (1.25, 0.12, "EUR")}
+
+
+def test_without_a_configured_price_there_is_none(store: Store) -> None:
+    write(store, [asset(0)])
+    write_prices(store, PriceSettings(), NOW)
+    assert prices(store) == {}

@@ -1,0 +1,55 @@
+"""The page about the book says what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from analytics.cells import MINUTE_MS, reach_ms
+from analytics.ledger import TOLERANCE
+from gpuledger.states import BY_NAME, STATES, LedgerSettings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
+DEFAULTS = {name: getattr(LedgerSettings(), name) for name in LedgerSettings.__struct_fields__}
+WRITTEN = re.findall(r"`(\w+) = ([\d.]+)`", PAGE)
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the first table below a heading, without its head."""
+    lines = PAGE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0].splitlines()
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in lines if line[:1] == "|"]
+    return rows[2:]
+
+
+def test_every_state_is_explained_in_order_of_precedence() -> None:
+    found = [(name, group, meaning, who) for name, group, meaning, _, who in table("States")]
+    assert found == [(f"`{s.name}`", s.group, s.help, s.who) for s in STATES]
+
+
+def test_every_state_has_a_signal() -> None:
+    assert all(signal for _, _, _, signal, _ in table("States"))
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_every_threshold_is_named_with_its_default(name: str) -> None:
+    assert {float(value) for key, value in WRITTEN if key == name} == {DEFAULTS[name]}
+
+
+def test_every_key_on_the_page_is_a_setting() -> None:
+    assert {key for key, _ in WRITTEN} == set(DEFAULTS)
+
+
+def test_the_neighbourhood_of_an_hour_is_the_reach() -> None:
+    assert f"within {reach_ms(LedgerSettings()) // MINUTE_MS} minutes of it" in PAGE
+
+
+def test_the_tolerance_is_the_promised_one() -> None:
+    assert f"more than\n{TOLERANCE:.2%}".replace("%", " %") in PAGE
+
+
+def test_states_that_come_later_are_not_booked_and_say_where_their_time_is() -> None:
+    for name, _, today in table("Not booked yet"):
+        assert name.strip("`") not in BY_NAME
+        assert set(re.findall(r"`(\w+)`", today)) <= set(BY_NAME)
