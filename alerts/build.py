@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alerts.render import grafana, prometheus
 from alerts.rule import Rule
+from gpuledger.files import write_all
 from gpuledger.plugins import discover
 
 GENERATED = Path(__file__).parent / "generated"
@@ -24,10 +25,4 @@ def build() -> dict[str, str]:
 
 def write(directory: Path = GENERATED) -> list[Path]:
     """Write the files into the directory; the paths written."""
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, text in build().items():
-        path = directory / name
-        path.write_text(text, encoding="utf-8")
-        paths.append(path)
-    return paths
+    return write_all(directory, build())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
+
 from gpuledger.config import Settings
 from gpuledger.errors import ConfigError
 
@@ -24,7 +26,9 @@ class AlertSettings(Settings):
     )
     alertmanager_url: Annotated[str, "address of Alertmanager, e.g. http://alerts:9093"] = ""
     timeout_s: Annotated[float, "time to wait for Alertmanager's answer"] = 5.0
-    thresholds: Annotated[dict[str, float], "rule to threshold, in the rule's unit"] = {}
+    thresholds: Annotated[dict[str, float], "rule to threshold, in the rule's unit"] = (
+        msgspec.field(default_factory=dict)
+    )
 
     def __post_init__(self) -> None:
         if self.mode is Mode.PAGE and not self.alertmanager_url:

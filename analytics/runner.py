@@ -60,6 +60,7 @@ class Runner:
             (advisor, config.section(name, advisor.settings))
             for name, advisor in plugins.discover("analytics.advisors", Advisor).items()
         ]
+        self._stop = threading.Event()
         self.last_tick: datetime | None = None
 
     def tick(self, now: datetime, progress: Progress = _silent) -> None:
@@ -77,7 +78,11 @@ class Runner:
         self.last_tick = now
 
     def run(self, stop: threading.Event) -> None:
-        """Tick every period until told to stop; a failed tick is logged and tried again."""
+        """Tick every period until told to stop; a failed tick is logged and tried again.
+
+        A long catch-up stops after the window that is being booked; the next start goes on.
+        """
+        self._stop = stop
         while not stop.is_set():
             started = time.monotonic()
             try:
@@ -91,6 +96,8 @@ class Runner:
         windows = self._ledger.dirty(settled)
         broken: BookNotClosed | None = None
         for i, window in enumerate(windows):
+            if self._stop.is_set():
+                break
             progress("book", i / len(windows))
             broken = self._book_window(window, booked_at) or broken
         progress("book", 1.0)

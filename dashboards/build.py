@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dashboards.panel import Board
+from gpuledger.files import write_all
 from gpuledger.plugins import discover
 
 GENERATED = Path(__file__).parent / "generated"
@@ -22,10 +23,4 @@ def build() -> dict[str, str]:
 
 def write(directory: Path = GENERATED) -> list[Path]:
     """Write every board into the directory; the paths written."""
-    directory.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, text in build().items():
-        path = directory / name
-        path.write_text(text, encoding="utf-8")
-        paths.append(path)
-    return paths
+    return write_all(directory, build())

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from gpuledger.errors import ConfigError, StoreError
 from gpuledger.store import Store, StoreSettings, parse_address
 
-
 # The engine itself ends a question of the SQL door after a minute.
 CONNECT_S, ANSWER_S = 5, 90
 

@@ -14,6 +14,7 @@ import click
 
 from gpuledger.cli import options, show
 from gpuledger.errors import ConfigError
+from gpuledger.files import writable
 from gpuledger.schema import Row
 
 
@@ -70,7 +71,7 @@ def command(
         return
     if not store_url and not ingest_url:
         raise ConfigError("say where rows go: --ingest URL, --store URL, or --once to print them")
-    options.writable(spool.absolute().parent)
+    writable(spool.absolute().parent)
     agent = run.build(
         configuration,
         context,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from gpuledger.cli import options
+from gpuledger.files import writable
 
 
 @click.group("dashboards")
@@ -20,5 +20,5 @@ def build(out: Path) -> None:
     """Write one JSON file per board."""
     from dashboards.build import write
 
-    for path in write(options.writable(out)):
+    for path in write(writable(out)):
         click.echo(path)

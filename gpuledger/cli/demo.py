@@ -18,9 +18,10 @@ import click
 
 from gpuledger import config
 from gpuledger.batch import Batch
-from gpuledger.cli import options, show
+from gpuledger.cli import show
 from gpuledger.cli.serve import listen_option
 from gpuledger.errors import ConfigError
+from gpuledger.files import writable
 from gpuledger.service import ServiceFile
 from gpuledger.store import Address, Store, StoreSettings
 
@@ -150,8 +151,8 @@ class Demo:
         with self.phase("writing report, boards and rules"):
             report = weekly_report(self.store)
             (self.home / "weekly-report.html").write_text(report)
-            dashboards.build.write(options.writable(self.home / "dashboards"))
-            alerts.build.write(options.writable(self.home / "alerts"))
+            dashboards.build.write(writable(self.home / "dashboards"))
+            alerts.build.write(writable(self.home / "alerts"))
             told = truth(world, world.start, world.end)
             (self.home / "truth.json").write_text(json.dumps(told, indent=1, default=str))
         return report
@@ -257,7 +258,7 @@ def _end(text: str) -> datetime:
 
 def _fresh(directory: Path) -> Path:
     """The directory, emptied of an earlier demo. ConfigError where something else lies there."""
-    home = options.writable(directory).absolute()
+    home = writable(directory).absolute()
     if any(home.iterdir()) and not (home / "truth.json").exists() and not (home / ".demo").exists():
         raise ConfigError(f"{home} is not empty and no earlier demo: choose another --dir")
     if ServiceFile(home / "store").read():

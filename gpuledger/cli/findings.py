@@ -23,11 +23,4 @@ def command(
 
     reader = options.open_for_questions(store_url, options.load_config(config_path))
     rows = book.findings(reader, open_only=not everything, limit=limit)
-    if fmt == "json":
-        show.as_json(rows)
-    elif fmt == "csv":
-        show.as_csv(rows)
-    elif not rows:
-        click.echo("No findings.")
-    else:
-        show.findings_table(rows, "Findings")
+    show.answer(rows, fmt, show.findings_table, "No findings.")

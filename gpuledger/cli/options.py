@@ -11,7 +11,6 @@ import click
 
 from gpuledger import config, plugins
 from gpuledger.config import Config
-from gpuledger.errors import ConfigError
 from gpuledger.service import Reader, open_reader
 from gpuledger.store import Store, StoreSettings, parse_address
 
@@ -75,23 +74,3 @@ def open_store(url: str, configuration: Config) -> Store:
 def open_for_questions(url: str, configuration: Config) -> Reader:
     """The store for questions, through its running service where there is one."""
     return open_reader(url, os.environ, configuration.section("store", StoreSettings))
-
-
-def writable(path: Path) -> Path:
-    """The directory, made where it was missing. ConfigError where it cannot be written."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as e:
-        raise ConfigError(f"cannot write to {path}: {e.strerror}") from None
-    if not os.access(path, os.W_OK):
-        raise ConfigError(f"cannot write to {path}: permission denied")
-    return path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write one file. ConfigError where that is impossible."""
-    writable(path.parent)
-    try:
-        path.write_text(text)
-    except OSError as e:
-        raise ConfigError(f"cannot write {path}: {e.strerror}") from None

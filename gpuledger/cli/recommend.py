@@ -27,14 +27,7 @@ def list_(store_url: str, config_path: Path | None, status: str, limit: int, fmt
 
     reader = options.open_for_questions(store_url, options.load_config(config_path))
     rows = book.recommendations(reader, status=status, limit=limit)
-    if fmt == "json":
-        show.as_json(rows)
-    elif fmt == "csv":
-        show.as_csv(rows)
-    elif not rows:
-        click.echo("Nothing to recommend.")
-    else:
-        show.recommendations_table(rows, "Recommendations")
+    show.answer(rows, fmt, show.recommendations_table, "Nothing to recommend.")
 
 
 @command.command("show")

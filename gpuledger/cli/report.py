@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gpuledger.cli import options
+from gpuledger.files import write_text
 
 
 @click.group("report")
@@ -27,7 +28,7 @@ def weekly(store_url: str, config_path: Path | None, week: str, fmt: str, out: P
     reader = options.open_for_questions(store_url, options.load_config(config_path))
     text = weekly_report(reader, week, fmt)
     if out:
-        options.write_text(out, text)
+        write_text(out, text)
         click.echo(out)
     else:
         click.echo(text, nl=False)

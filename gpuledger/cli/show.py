@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,20 @@ def as_csv(rows: Sequence[Row]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(rows[0])
     writer.writerows([_cell(v) for v in row.values()] for row in rows)
+
+
+def answer(
+    rows: Sequence[Row], fmt: str, table: Callable[[Sequence[Row]], None], nothing: str
+) -> None:
+    """Rows in the format asked for; for people, a sentence where there are none."""
+    if fmt == "json":
+        as_json(rows)
+    elif fmt == "csv":
+        as_csv(rows)
+    elif rows:
+        table(rows)
+    else:
+        click.echo(nothing)
 
 
 def ledger_table(rows: Sequence[Row], by: Sequence[str], title: str) -> None:
@@ -87,7 +101,7 @@ def _figures(row: Row) -> tuple[str, ...]:
     )
 
 
-def recommendations_table(rows: Sequence[Row], title: str) -> None:
+def recommendations_table(rows: Sequence[Row], title: str = "Recommendations") -> None:
     """What to do, with what it frees."""
     from rich.markup import escape
     from rich.table import Table
@@ -106,7 +120,7 @@ def recommendations_table(rows: Sequence[Row], title: str) -> None:
     _print(table)
 
 
-def findings_table(rows: Sequence[Row], title: str) -> None:
+def findings_table(rows: Sequence[Row], title: str = "Findings") -> None:
     """What is wrong."""
     from rich.markup import escape
     from rich.table import Table

@@ -12,6 +12,7 @@ import click
 from gpuledger.cli import options
 from gpuledger.cli.serve import listen_option
 from gpuledger.config import Config
+from gpuledger.files import writable
 from gpuledger.store import Address, Store, StoreSettings
 
 
@@ -38,7 +39,7 @@ def command(config_path: Path | None, listen: str, directory: Path, cluster: str
     slurm = shutil.which("squeue") is not None
     configuration = _defaults(options.load_config(config_path), slurm=slurm)
     bound = server.bind(listen)
-    home = options.writable(directory).absolute()
+    home = writable(directory).absolute()
     store = Store(Address(home / "store"), configuration.section("store", StoreSettings))
     store.apply()
     agent = build(

@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from alerts.build import GENERATED, build, rules, write
@@ -12,7 +11,6 @@ from alerts.render import METRIC, holding_sql
 from gpuledger.store import Store
 from tests.alerts.test_rule import each_rule
 from tests.alerts.world import finding, run
-from tests.components.process import ComponentMissingError
 from tests.components.prometheus import promtool_check_rules, promtool_test_rules
 
 PROMETHEUS = GENERATED / "prometheus.yaml"
@@ -26,14 +24,6 @@ def test_generated_files_are_up_to_date() -> None:
 def test_the_same_rules_give_the_same_bytes(tmp_path: Path) -> None:
     paths = write(tmp_path / "new")
     assert {p.name: p.read_text() for p in paths} == build()
-
-
-@pytest.fixture
-def promtool() -> None:
-    try:
-        promtool_check_rules(PROMETHEUS)
-    except ComponentMissingError as missing:
-        pytest.skip(str(missing))
 
 
 def test_promtool_accepts_the_rules(promtool: None) -> None:

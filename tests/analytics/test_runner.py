@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -151,7 +151,7 @@ def test_an_hour_that_does_not_close_stops_no_other_and_is_told(
 ) -> None:
     history(store)
     broken = runner(store)
-    broken._ledger = _Broken(broken._ledger)  # type: ignore[assignment]
+    broken._ledger = _ByTheHour(broken._ledger, open_at=at(60))  # type: ignore[assignment]
     with caplog.at_level(logging.ERROR), pytest.raises(BookNotClosed, match="does not close"):
         broken.tick(at(150))
     assert "does not close" in caplog.text
@@ -159,25 +159,46 @@ def test_an_hour_that_does_not_close_stops_no_other_and_is_told(
     assert [r["h"] for r in booked] == [at(0), at(120)]
 
 
-class _Broken:
-    """A ledger that books hour by hour and cannot close the second one."""
+class _ByTheHour:
+    """A ledger that books hour by hour; one hour cannot close, or the first ends the service."""
 
-    def __init__(self, ledger: Any) -> None:
+    def __init__(
+        self, ledger: Any, *, open_at: datetime | None = None, stop: threading.Event | None = None
+    ) -> None:
         self._ledger = ledger
+        self._open_at = open_at
+        self._stop = stop
 
     def dirty(self, now: datetime) -> list[Any]:
         windows = [
-            type(w)(h, min(h.replace(minute=59) + (at(1) - at(0)), w.until))
+            type(w)(hour, min(hour + (at(60) - at(0)), w.until))
             for w in self._ledger.dirty(now)
-            for h in w.hours()
+            for hour in w.hours()
         ]
-        assert len(windows) == 3
+        assert len(windows) > 2
         return windows
 
     def book(self, window: Any, booked_at: datetime) -> None:
-        if window.since == at(60):
-            raise BookNotClosed("the book of 11:00 does not close")
+        if window.since == self._open_at:
+            raise BookNotClosed(f"the book of {window.since:%H:%M} does not close")
         self._ledger.book(window, booked_at)
+        if self._stop:
+            self._stop.set()
+
+
+def test_a_service_that_ends_amid_a_long_catch_up_stops_after_the_window_at_hand(
+    store: Store,
+) -> None:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    write(store, [card(0, seen=now - timedelta(hours=9))])
+    stop = threading.Event()
+    ticking = runner(store)
+    ticking._ledger = _ByTheHour(ticking._ledger, stop=stop)  # type: ignore[assignment]
+    thread = threading.Thread(target=ticking.run, args=(stop,), daemon=True)
+    thread.start()
+    thread.join(DEADLINE_S)
+    assert not thread.is_alive()
+    assert book.last_booked(store) == now - timedelta(hours=8)
 
 
 class _Unreachable(Store):

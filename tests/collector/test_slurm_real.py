@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,17 +14,6 @@ from gpuledger.errors import ReadError
 from gpuledger.identity import gpu_id
 from gpuledger.schema import FOREVER, Row
 from tests.components.slurm import Slurm
-
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("slurmctld", "slurmd", "munged"))), reason="Slurm is not installed"
-)
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    with Slurm(tmp_path_factory.mktemp("slurm")) as running:
-        yield running
-
 
 R = TypeVar("R", bound=Row)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from tests.components.process import Child, free_port, http_ok, program
+from tests.components.process import Child, Component, free_port, http_ok, program
 
 START_S = 20.0
 
 
-class Alertmanager:
+class Alertmanager(Component):
     """One Alertmanager without a cluster; `webhook` is the address that gets notifications."""
 
     def __init__(self, directory: Path, *, webhook: str | None = None) -> None:
@@ -21,18 +20,6 @@ class Alertmanager:
         self.webhook = webhook
         self.port = 0
         self.child: Child | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:

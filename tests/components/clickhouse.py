@@ -8,10 +8,14 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.components.process import Child, ComponentError, ComponentMissingError, http_ok
+from tests.components.process import (
+    Child,
+    Component,
+    ComponentError,
+    ComponentMissingError,
+    http_ok,
+)
 
 LIBRARY_VARIABLE = "GPULEDGER_LIBCHDB"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -75,7 +79,7 @@ QUERY = (
 )
 
 
-class ClickHouse:
+class ClickHouse(Component):
     """One server on `directory`; started again, it has the same data and the same ports.
 
     `user` may do everything, `reader` may select and change settings; both have `password`.
@@ -92,18 +96,6 @@ class ClickHouse:
         self.http_port = 0
         self.tcp_port = 0
         self.child: Child | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.components.alertmanager import Alertmanager
 from tests.components.clickhouse import ClickHouse
-from tests.components.process import ComponentMissingError
+from tests.components.process import ComponentMissingError, program
 from tests.components.slurm import Slurm
 
 REQUIRE_VARIABLE = "GPULEDGER_REQUIRE_COMPONENTS"
@@ -19,14 +19,21 @@ T = TypeVar("T")
 
 
 @contextmanager
-def or_skip(component: AbstractContextManager[T]) -> Iterator[T]:
-    """The started component; the test is skipped when it is not installed, unless required."""
+def skipping() -> Iterator[None]:
+    """What is not installed skips the test, unless components are required."""
     try:
-        started = component.__enter__()
+        yield
     except ComponentMissingError as missing:
         if os.environ.get(REQUIRE_VARIABLE):
             raise
         pytest.skip(str(missing))
+
+
+@contextmanager
+def or_skip(component: AbstractContextManager[T]) -> Iterator[T]:
+    """The started component; the test is skipped when it is not installed, unless required."""
+    with skipping():
+        started = component.__enter__()
     try:
         yield started
     finally:
@@ -49,3 +56,10 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
 def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmanager]:
     with or_skip(Alertmanager(tmp_path_factory.mktemp("alertmanager"))) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def promtool() -> None:
+    """Prometheus' own checker is here."""
+    with skipping():
+        program("promtool")

@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 LOG_TAIL_BYTES = 4000
 POLL_S = 0.02
@@ -61,6 +63,30 @@ def _dies_with_us() -> list[str]:
     """The prefix that ends a command with its parent; nothing where util-linux lacks it."""
     path = shutil.which("setpriv")
     return [path, "--pdeathsig", "TERM", "--"] if path else []
+
+
+class Component:
+    """Something that is started and stopped, as a context manager."""
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Return when it is ready."""
+        raise TypeError("a component says how it starts")
+
+    def stop(self) -> None:
+        """End it; what it stored stays in its directory."""
+        raise TypeError("a component says how it stops")
 
 
 class Child:

@@ -10,10 +10,15 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.components.process import Child, ComponentError, free_port, program, wait_until
+from tests.components.process import (
+    Child,
+    Component,
+    ComponentError,
+    free_port,
+    program,
+    wait_until,
+)
 
 START_S = 30.0
 COMMAND_S = 30.0
@@ -59,7 +64,7 @@ PartitionName={partition} Nodes={node} Default=YES MaxTime=INFINITE State=UP
 GRES_CONF = "AutoDetect=off\nNodeName={node} Name=gpu Type={model} File={devices}\n"
 
 
-class Slurm:
+class Slurm(Component):
     """A cluster of one node; jobs run for real as the current user, GPUs are links to /dev/null."""
 
     def __init__(
@@ -84,18 +89,6 @@ class Slurm:
         self.memory_mb = memory_mb
         self.socket_directory = Path()
         self.children: list[Child] = []
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def conf(self) -> Path:
