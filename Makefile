@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo up test check components soak lock generate clean
+.PHONY: demo up test check components bench soak lock generate clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gpuledger demo $(ARGS)
@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 up: $(VENV)/.installed
 	$(BIN)/gpuledger up $(ARGS)
 
-test: $(VENV)/.installed components
+test: $(VENV)/.installed components bench
 	GPULEDGER_REQUIRE_COMPONENTS=1 $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed
@@ -21,9 +21,12 @@ check: $(VENV)/.installed
 	$(BIN)/lint-imports
 	$(BIN)/gpuledger generate --check
 
-# Chaos and benchmarks in their long forms.
+# Each promise with a number, measured: short here, long in `soak`.
+bench: $(VENV)/.installed components
+	for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b --quick || exit 1; done
+
 soak: $(VENV)/.installed components
-	for b in benchmarks/*.py; do $(BIN)/python $$b || exit 1; done
+	for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 components:
 	bash tests/components/install.sh
