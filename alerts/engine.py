@@ -31,12 +31,12 @@ Key = tuple[str, str]
 Told = Mapping[tuple[str, str, str], datetime]
 
 STATES_SQL = """
-SELECT * FROM v_alert_states WHERE state != 'resolved' OR resolved >= {since:DateTime64(3)}
+SELECT * FROM v_alert_states WHERE state != 'resolved' OR resolved >= {since:DateTime64(3, 'UTC')}
 """
 TOLD_SQL = """
 SELECT rule, subject, state, max(ts) AS at FROM notifications
 WHERE channel = {channel:String} AND outcome IN {heard:Array(String)}
-  AND ts >= {since:DateTime64(3)}
+  AND ts >= {since:DateTime64(3, 'UTC')}
 GROUP BY rule, subject, state
 """
 

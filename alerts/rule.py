@@ -13,7 +13,7 @@ from gpuledger.units import SECOND, Unit
 
 RUNBOOKS = Path(__file__).parent / "runbooks"
 # Where a rule's SQL speaks of the moment of its evaluation.
-NOW = "{now:DateTime64(3)}"
+NOW = "{now:DateTime64(3, 'UTC')}"
 
 
 class Severity(StrEnum):

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -17,11 +17,12 @@ from analytics.ingest import batches
 from analytics.routes import book, console, health, metrics, sql
 from analytics.service import COOKIE, Service
 from gpuledger import __version__
-from gpuledger.errors import ConfigError, GpuledgerError
+from gpuledger.errors import ConfigError, GpuledgerError, nearest
 
 # Every thread that asks opens its own client of the engine: a few are plenty.
 THREADS = 8
 # Read by load balancers and people without a token; they tell nothing about the cluster.
+INGEST_PREFIX = "/v1/ingest/"
 OPEN_PATHS = {"/healthz", "/readyz", "/login"}
 # Long enough for a server to come back, short enough for a spool to stay small.
 RETRY_AFTER_S = 10
@@ -36,6 +37,7 @@ def create_app(service: Service) -> FastAPI:
         # Their pages load scripts from a CDN; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(_understood)],
         lifespan=_limited_threads,
     )
     app.state.service = service
@@ -82,11 +84,23 @@ class Guard:
             return True
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         given = token if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+        if request.url.path.startswith(INGEST_PREFIX) and self._service.may_ingest(given):
+            return True
         return self._service.knows(given)
 
 
-async def _problem(_: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, ConfigError):
+def _understood(request: Request) -> None:
+    """400 for a parameter that the route does not have: it would answer another question."""
+    route = request.scope["route"]
+    known = {p.alias for p in route.dependant.query_params}
+    for name in request.query_params:
+        if name not in known:
+            raise HTTPException(400, f"unknown parameter '{name}'{nearest(name, known)}")
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    # A sender must keep its rows whatever is wrong with our side: 4xx would throw them away.
+    if isinstance(error, ConfigError) and not request.url.path.startswith(INGEST_PREFIX):
         return problem(400, str(error))
     return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
 

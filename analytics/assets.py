@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
 import msgspec
 
 from gpuledger.batch import EPOCH, to_milliseconds
 from gpuledger.catalogue import Asset, Price
+from gpuledger.catalogue.work import version
 from gpuledger.config import Settings
 from gpuledger.identity import HASH64_SQL, asset_id
 from gpuledger.store import Store
+
+# Trust of what was seen, below any imported asset list.
+DISCOVERED = 0
 
 
 class ModelPrice(Settings):
@@ -31,55 +36,91 @@ class PriceSettings(Settings):
     )
 
 
-def discover(store: Store, now: datetime) -> int:
-    """Own every GPU place that was ever seen and is not listed yet; returns how many were added.
+def discover(store: Store, now: datetime, history: timedelta = timedelta(days=400)) -> int:
+    """Own every GPU place that was ever seen and is not listed as it is known now.
 
-    A place counts from the first whole minute in which it was seen.
+    A place counts from the first whole minute in which it was seen, never from before `history`:
+    one sample with a wrong clock must not make years of ownership. What a later look tells better
+    (older samples of an agent that was cut off, the model by NVML's word instead of a scheduler's)
+    corrects what was discovered; an imported list is never touched. Returns how many were written.
     """
-    found = store.select(_UNLISTED_SQL)
-    if not found:
-        return 0
-    ids = [r["gpu_id"] for r in found]
-    first = {r["gpu_id"]: r["first"] for r in store.select(_FIRST_SAMPLE_SQL, ids=ids)}
-    store.insert_rows(
-        [
-            Asset(
-                gpu_id=r["gpu_id"],
-                asset_id=asset_id(r["cluster"], r["node"], r["slot"]),
-                cluster=r["cluster"],
-                node=r["node"],
-                slot=r["slot"],
-                model=r["model"],
-                pool=f"{r['cluster']}/{r['model']}" if r["model"] else r["cluster"],
-                valid_from=min(first.get(r["gpu_id"], r["seen"]), r["seen"]).replace(
-                    second=0, microsecond=0
-                ),
-                version=to_milliseconds(now),
-            )
-            for r in found
-        ]
+    known = store.select(_SEEN_SQL)
+    listed = {r["gpu_id"]: r for r in store.select("SELECT * FROM v_assets")}
+    first = _first_samples(store, [r["gpu_id"] for r in known], now - history)
+    places = [_asset(r, min(first.get(r["gpu_id"], r["seen"]), r["seen"]), now) for r in known]
+    changed = [a for a in places if _is_news(a, listed.get(a.gpu_id))]
+    store.insert_rows(changed)
+    return len(changed)
+
+
+def _first_samples(store: Store, ids: Sequence[int], oldest: datetime) -> dict[int, datetime]:
+    """When each GPU was first heard of; minutes are looked at once a place is that young."""
+    rows = store.select(_FIRST_SAMPLE_SQL, ids=list(ids), oldest=oldest) if ids else []
+    return {r["gpu_id"]: r["first"] for r in rows}
+
+
+def _asset(seen: Mapping[str, Any], first: datetime, now: datetime) -> Asset:
+    cluster, node, slot, model = (seen[k] for k in ("cluster", "node", "slot", "model"))
+    return Asset(
+        gpu_id=seen["gpu_id"],
+        asset_id=asset_id(cluster, node, slot),
+        cluster=cluster,
+        node=node,
+        slot=slot,
+        model=model,
+        pool=f"{cluster}/{model}" if model else cluster,
+        valid_from=first.replace(second=0, microsecond=0),
+        version=version(DISCOVERED, to_milliseconds(now)),
     )
-    return len(found)
+
+
+def _is_news(asset: Asset, listed: Mapping[str, Any] | None) -> bool:
+    """Whether the place is new, or was discovered and is now known better."""
+    if listed is None:
+        return True
+    discovered = listed["version"] < version(DISCOVERED + 1, 0)
+    better = asset.valid_from < listed["valid_from"] or asset.model not in {"", listed["model"]}
+    return discovered and better
 
 
 def write_prices(store: Store, prices: PriceSettings, now: datetime) -> None:
-    """One price per GPU model that is owned; nothing when no price is configured."""
+    """One price per owned GPU model, where it is new or changed; nothing when none is configured.
+
+    A model's first price holds for all its past; a changed one holds from now on, since what was
+    reported must not be worth something else tomorrow.
+    """
     if prices.capacity_value is None and prices.energy_price is None and not prices.models:
         return
-    models = [r["model"] for r in store.select("SELECT DISTINCT model FROM assets FINAL")]
-    store.insert_rows(
-        [
-            Price(
-                model=model,
-                capacity_value=_value(prices, model),
-                energy_price=prices.energy_price,
-                currency=prices.currency,
-                valid_from=EPOCH,
-                version=to_milliseconds(now),
-            )
-            for model in models
-        ]
+    models = [r["model"] for r in store.select("SELECT DISTINCT model FROM v_assets")]
+    before = {r["model"]: r for r in store.select(_LATEST_PRICES_SQL)}
+    wanted = [_price(prices, model, now, before.get(model)) for model in models]
+    store.insert_rows([p for p in wanted if not _same_price(p, before.get(p.model))])
+
+
+def _price(
+    prices: PriceSettings, model: str, now: datetime, before: Mapping[str, Any] | None
+) -> Price:
+    return Price(
+        model=model,
+        capacity_value=_value(prices, model),
+        energy_price=prices.energy_price,
+        currency=prices.currency,
+        valid_from=now if before else EPOCH,
+        version=to_milliseconds(now),
     )
+
+
+def _same_price(price: Price, before: Mapping[str, Any] | None) -> bool:
+    """Whether the latest price says the same, to the stored millionth."""
+    return before is not None and all(
+        before[name] == value if not isinstance(value, float) else _close(before[name], value)
+        for name, value in price.values().items()
+        if name in {"capacity_value", "energy_price", "currency"}
+    )
+
+
+def _close(stored: float | None, value: float) -> bool:
+    return stored is not None and abs(stored - value) < 1e-6
 
 
 def _value(prices: PriceSettings, model: str) -> float | None:
@@ -88,7 +129,7 @@ def _value(prices: PriceSettings, model: str) -> float | None:
 
 
 # NVML's inventory first; a scheduler's count only for nodes from which no agent was heard.
-_UNLISTED_SQL = f"""
+_SEEN_SQL = f"""
 SELECT gpu_id, any(cluster) AS cluster, any(node) AS node, any(slot) AS slot,
   max(model) AS model, min(seen) AS seen
 FROM (
@@ -98,11 +139,20 @@ FROM (
     cluster, node, toUInt16(s) AS slot, gpu_model AS model, valid_from AS seen
   FROM (SELECT * FROM node_states FINAL
     WHERE (cluster, node) NOT IN (SELECT cluster, node FROM gpus)) ARRAY JOIN range(gpus) AS s)
-WHERE gpu_id NOT IN (SELECT gpu_id FROM assets)
+GROUP BY gpu_id ORDER BY gpu_id
+"""
+
+# Only places that are new, or young enough for an older backlog still to arrive.
+_FIRST_SAMPLE_SQL = """
+SELECT gpu_id, min(ts) AS first FROM gpu_samples_1m
+WHERE gpu_id IN {ids:Array(UInt64)} AND ts >= {oldest:DateTime64(3, 'UTC')}
+  AND gpu_id NOT IN (SELECT gpu_id FROM assets FINAL
+    WHERE valid_from < now64(3) - INTERVAL 14 DAY)
 GROUP BY gpu_id
 """
 
-_FIRST_SAMPLE_SQL = """
-SELECT gpu_id, min(ts) AS first FROM gpu_samples_1m
-WHERE gpu_id IN {ids:Array(UInt64)} GROUP BY gpu_id
+_LATEST_PRICES_SQL = """
+SELECT model, argMax(capacity_value, valid_from) AS capacity_value,
+  argMax(energy_price, valid_from) AS energy_price, argMax(currency, valid_from) AS currency
+FROM v_prices GROUP BY model
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,12 +48,14 @@ def span(reader: Reader, since: str) -> Span | None:
     if until is None:
         parse_since(since, datetime.now(UTC))
         return None
-    first = reader.value("SELECT min(minute) FROM ledger_1m")
-    return Span(max(parse_since(since, until), first), until)
+    began = parse_since(since, until)
+    if began >= until:
+        raise ConfigError(f"since {since}: nothing is booked after {until:%Y-%m-%d %H:%M} UTC")
+    return Span(max(began, reader.value("SELECT min(minute) FROM ledger_1m")), until)
 
 
 def parse_since(text: str, until: datetime) -> datetime:
-    """The instant that `--since` names, counted back from `until`."""
+    """The instant that `since` names, counted back from `until`."""
     found = _SPAN.match(text)
     try:
         if found:
@@ -62,26 +64,28 @@ def parse_since(text: str, until: datetime) -> datetime:
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         return at.astimezone(UTC).replace(second=0, microsecond=0)
     except (ValueError, OverflowError):
-        raise ConfigError(f"--since {text}: write 7d, 12h, 90m or 2026-11-16T00:00Z") from None
+        raise ConfigError(f"since {text}: write 7d, 12h, 90m or 2026-11-16T00:00Z") from None
 
 
-def check_dimensions(by: Sequence[str]) -> tuple[str, ...]:
-    """The dimensions asked for. ConfigError offers the nearest name."""
-    for name in by:
+def dimensions(by: str) -> tuple[str, ...]:
+    """The dimensions of `team,state`, each once. ConfigError offers the nearest, or all."""
+    names = tuple(dict.fromkeys(name.strip() for name in by.split(",")))
+    for name in names:
         if name not in DIMENSIONS:
-            raise ConfigError(f"--by: unknown dimension '{name}'{nearest(name, DIMENSIONS)}")
-    return tuple(by)
+            hint = nearest(name, DIMENSIONS) or f"; there are {', '.join(DIMENSIONS)}"
+            raise ConfigError(f"by {by}: unknown dimension '{name}'{hint}")
+    return names
 
 
 def ledger(reader: Reader, span: Span | None, by: Sequence[str]) -> list[dict[str, Any]]:
-    """The book of a span added up by dimensions, largest first.
+    """The book of a span added up: by state in the declared order, otherwise largest first.
 
     Each row has the dimensions, `gpu_hours`, `share` of the span, `capacity_value`,
     `cash_avoidable`, `currency`, `grade` (the lowest) and `grades` (share of each grade).
     """
     if span is None:
         return []
-    keys = ", ".join(check_dimensions(by))
+    keys = ", ".join(by)
     rows = reader.select(
         f"SELECT {keys}, {select(GPU_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, GRADE)},"
         " max(currency) AS currency,"
@@ -91,10 +95,11 @@ def ledger(reader: Reader, span: Span | None, by: Sequence[str]) -> list[dict[st
         until=span.until,
     )
     total = sum(r["gpu_hours"] for r in rows)
-    return [_row(r, by, total) for r in rows]
+    found = [_tidy(_row(r, by, total)) for r in rows]
+    return sorted(found, key=lambda r: _PLACE[r["state"]]) if tuple(by) == ("state",) else found
 
 
-def _row(r: dict[str, Any], by: Sequence[str], total: float) -> dict[str, Any]:
+def _row(r: Mapping[str, Any], by: Sequence[str], total: float) -> dict[str, Any]:
     seconds = sum(r["by_grade"].values()) or 1.0
     return {
         **{k: r[k] for k in by},
@@ -102,35 +107,70 @@ def _row(r: dict[str, Any], by: Sequence[str], total: float) -> dict[str, Any]:
         "share": r["gpu_hours"] / total if total else None,
         "capacity_value": r["capacity_value"],
         "cash_avoidable": r["cash_avoidable"],
-        "currency": r["currency"] or None,
+        "currency": r["currency"],
         "grade": r["grade"],
-        "grades": {g: s / seconds for g, s in sorted(r["by_grade"].items())},
+        "grades": {g: round(s / seconds, DIGITS) for g, s in sorted(r["by_grade"].items())},
     }
-
-
-def in_order_of_states(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows by state in the order of the declared list, which is how people read the book."""
-    place = {s.name: i for i, s in enumerate(STATES)}
-    return sorted(rows, key=lambda r: place[r["state"]])
 
 
 def findings(reader: Reader, *, open_only: bool = True, limit: int = 100) -> list[dict[str, Any]]:
     """Findings, costliest first."""
-    where = "WHERE open = 1" if open_only else ""
-    return reader.select(
-        f"SELECT * EXCEPT (version) FROM v_findings {where}"
+    rows = reader.select(
+        f"{_FINDINGS} {'WHERE open = 1' if open_only else ''}"
         " ORDER BY gpu_seconds DESC, finding_id LIMIT {limit:UInt32}",
         limit=limit,
     )
+    return [_tidy(r) for r in rows]
 
 
 def recommendations(
     reader: Reader, *, status: str = "proposed", limit: int = 100
 ) -> list[dict[str, Any]]:
     """Recommendations of one status, largest gain first."""
-    return reader.select(
-        "SELECT * EXCEPT (version) FROM v_recommendations WHERE status = {status:String}"
+    rows = reader.select(
+        f"{_RECOMMENDATIONS} WHERE status = {{status:String}}"
         " ORDER BY gain_gpu_hours DESC, recommendation_id LIMIT {limit:UInt32}",
         status=status,
         limit=limit,
     )
+    return [_tidy(r) for r in rows]
+
+
+def recommendation(reader: Reader, beginning: str) -> dict[str, Any]:
+    """The one recommendation whose id begins so, with its finding; else ConfigError."""
+    rows = reader.select(
+        f"SELECT * FROM ({_RECOMMENDATIONS}) WHERE startsWith(recommendation_id, {{id:String}})"
+        " LIMIT 2",
+        id=beginning.lower(),
+    )
+    if len(rows) != 1:
+        number = "several recommendations begin" if rows else "no recommendation begins"
+        raise ConfigError(f"{number} with '{beginning}': see 'gpuledger recommend list'")
+    (found,) = reader.select(
+        f"SELECT * FROM ({_FINDINGS}) WHERE finding_id = {{id:String}}", id=rows[0]["finding_id"]
+    )
+    return {**_tidy(rows[0]), "finding": _tidy(found)}
+
+
+def _tidy(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for programs: absent is null, and no digits that threads added in another order."""
+    return {k: _plain(v) for k, v in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DIGITS)
+    return None if value == "" else value
+
+
+def _readable(table: str, *ids: str, flags: Sequence[str] = ()) -> str:
+    """A view's rows with ids as 16 hex digits: JSON's numbers do not hold 64 bits."""
+    replaced = [f"leftPad(lower(hex({i})), 16, '0') AS {i}" for i in ids]
+    replaced += [f"CAST({f}, 'Bool') AS {f}" for f in flags]
+    return f"SELECT * EXCEPT (version) REPLACE ({', '.join(replaced)}) FROM {table}"
+
+
+DIGITS = 6
+_PLACE = {s.name: i for i, s in enumerate(STATES)}
+_FINDINGS = _readable("v_findings", "finding_id", flags=["open"])
+_RECOMMENDATIONS = _readable("v_recommendations", "recommendation_id", "finding_id")

@@ -35,6 +35,7 @@ class RunnerSettings(Settings):
     period_s: Annotated[float, "seconds between ticks"] = 60.0
     settle_s: Annotated[float, "age that a minute must have before it is booked"] = 30.0
     look_back_h: Annotated[float, "hours that detectors look back at least"] = 26.0
+    history_d: Annotated[float, "days before now from which samples make an asset owned"] = 400.0
 
 
 def _silent(_phase: str, _share: float) -> None:
@@ -64,18 +65,24 @@ class Runner:
         self.last_tick: datetime | None = None
 
     def tick(self, now: datetime, progress: Progress = _silent) -> None:
-        """Bring the book and everything that rests on it up to date. StoreError, BookNotClosed."""
+        """Bring the book and everything that rests on it up to date.
+
+        StoreError; BookNotClosed once everything else is done, since findings and alerts of the
+        hours that do close must not wait for the one that does not.
+        """
         booked_at = now
         settled = now - timedelta(seconds=self._settings.settle_s)
-        assets.discover(self._store, now)
+        assets.discover(self._store, now, timedelta(days=self._settings.history_d))
         assets.write_prices(self._store, self._prices, now)
-        since = self._book(settled, booked_at, progress)
+        since, broken = self._book(settled, booked_at, progress)
         progress("findings", 0.0)
         self._advise(self._detect(since))
         for step in self._steps:
             step(now)
         progress("findings", 1.0)
         self.last_tick = now
+        if broken:
+            raise broken
 
     def run(self, stop: threading.Event) -> None:
         """Tick every period until told to stop; a failed tick is logged and tried again.
@@ -89,10 +96,15 @@ class Runner:
                 self.tick(datetime.now(UTC))
             except GpuledgerError as e:
                 log.error("tick failed: %s", e)
+            except Exception:
+                # Nobody would notice a thread that is gone: the next tick may fare better.
+                log.exception("tick failed")
             stop.wait(max(0.0, self._settings.period_s - (time.monotonic() - started)))
 
-    def _book(self, settled: datetime, booked_at: datetime, progress: Progress) -> datetime | None:
-        """Book every window whose inputs changed; returns where the changes begin."""
+    def _book(
+        self, settled: datetime, booked_at: datetime, progress: Progress
+    ) -> tuple[datetime | None, BookNotClosed | None]:
+        """Book every window whose inputs changed: where changes begin, and what did not close."""
         windows = self._ledger.dirty(settled)
         broken: BookNotClosed | None = None
         for i, window in enumerate(windows):
@@ -101,9 +113,7 @@ class Runner:
             progress("book", i / len(windows))
             broken = self._book_window(window, booked_at) or broken
         progress("book", 1.0)
-        if broken:
-            raise broken
-        return windows[0].since if windows else None
+        return (windows[0].since if windows else None), broken
 
     def _book_window(self, window: Window, booked_at: datetime) -> BookNotClosed | None:
         """The other windows go on when one does not close."""
@@ -135,7 +145,7 @@ class Runner:
         """Far enough to see whole what is open and what touches an hour that was booked again."""
         oldest = self._store.value(
             "SELECT min(since) FROM v_findings"
-            " WHERE open = 1 OR until >= {since:DateTime64(3)} HAVING count() > 0",
+            " WHERE open = 1 OR until >= {since:DateTime64(3, 'UTC')} HAVING count() > 0",
             since=since or until,
         )
         default = until - timedelta(hours=self._settings.look_back_h)

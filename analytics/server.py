@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import signal
 import socket
 import threading
@@ -30,25 +28,23 @@ def bind(listen: str) -> socket.socket:
     try:
         bound.bind((host.strip("[]"), int(port)))
         bound.listen()
-    except (OSError, UnicodeError) as e:
+    except (OSError, UnicodeError, TypeError) as e:
+        # The last two are what Python says of a host that no name can be.
         bound.close()
         reason = getattr(e, "strerror", None) or "no such host"
         raise ConfigError(f"cannot listen on {listen}: {reason}; choose another") from None
     return bound
 
 
-def token(environ: Mapping[str, str]) -> str:
-    """GPULEDGER_TOKEN, or the content of GPULEDGER_TOKEN_FILE, or a new random one."""
-    path = environ.get("GPULEDGER_TOKEN_FILE")
+def token(environ: Mapping[str, str], name: str = "GPULEDGER_TOKEN") -> str:
+    """The variable of that name, or the content of the file that `<name>_FILE` names, or ""."""
+    path = environ.get(f"{name}_FILE")
     if not path:
-        return environ.get("GPULEDGER_TOKEN") or secrets.token_urlsafe(32)
+        return environ.get(name, "")
     try:
-        found = Path(path).read_text().strip()
+        return Path(path).read_text().strip()
     except OSError as e:
-        raise ConfigError(f"GPULEDGER_TOKEN_FILE {path}: {e.strerror}") from None
-    if not found:
-        raise ConfigError(f"GPULEDGER_TOKEN_FILE {path} is empty: it must hold the token")
-    return found
+        raise ConfigError(f"{name}_FILE {path}: {e.strerror}") from None
 
 
 def run(
@@ -95,8 +91,3 @@ def _web_server(service: Service) -> uvicorn.Server:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, end)
     return server
-
-
-def environment_token() -> str:
-    """The token of this process's environment, or a new one."""
-    return token(os.environ)

@@ -119,6 +119,21 @@ def _scaled(array: np.ndarray[Any, Any], field: Field) -> Any:
     return np.ma.array(np.where(missing, 0, scaled).astype("uint64"), mask=missing)
 
 
+def arrow(batch: Batch) -> Any:
+    """The batch as a pyarrow table."""
+    import pyarrow as pa  # noqa: PLC0415 - the node agent has no pyarrow and never comes here
+
+    types = {f.stored: f.type for f in batch.table.fields}
+
+    def convert(name: str, column: Any) -> Any:
+        mask = getattr(column, "mask", None)
+        data = column if mask is None else column.data
+        array = pa.array(data, mask=mask)
+        return array.cast(pa.timestamp("ms", "UTC")) if "DateTime64" in types[name] else array
+
+    return pa.table({name: convert(name, column) for name, column in batch.columns.items()})
+
+
 def by_table(rows: Iterable[Row]) -> list[Batch]:
     """One batch per table, in order of first appearance."""
     groups: dict[str, list[Row]] = {}

@@ -36,6 +36,8 @@ RESERVED = {
     "store_password_file",
     "token",
     "token_file",
+    "ingest_token",
+    "ingest_token_file",
 }
 
 
@@ -52,6 +54,8 @@ class Config:
 
     sections: Mapping[str, Any] = field(default_factory=dict)
     origin: str = "defaults"
+    # (section, key) of what the environment set: errors must name the variable, not the file.
+    from_environment: frozenset[tuple[str, str]] = frozenset()
 
     def section(self, name: str, settings: type[S]) -> S:
         """The section of that name as its settings. ConfigError names key and nearest name."""
@@ -62,26 +66,38 @@ class Config:
         for key in raw:
             if key not in known:
                 raise ConfigError(
-                    f"{self.origin}: unknown key '{key}' in [{name}]{nearest(key, known)}"
+                    f"{self._where(name, key)}: unknown key '{key}' in [{name}]"
+                    f"{nearest(key, known)}"
                 )
         try:
             return msgspec.convert(raw, settings, strict=False)
         except msgspec.ValidationError as e:
-            raise ConfigError(f"{self.origin}: [{name}] {_plain(e)}") from None
+            told = _plain(e)
+            where = self._where(name, told.partition(":")[0])
+            hint = "" if where == self.origin else ' (write a TOML value, e.g. 5 or \'["a", "b"]\')'
+            raise ConfigError(f"{where}: [{name}] {told}{hint}") from None
 
     def check(self, known: Iterable[str]) -> None:
         """Refuse a section that no module owns."""
         names = set(known)
         for name in self.sections:
             if name not in names:
-                raise ConfigError(f"{self.origin}: unknown section [{name}]{nearest(name, names)}")
+                key = next((k for s, k in self.from_environment if s == name), "")
+                where = self._where(name, key)
+                raise ConfigError(f"{where}: unknown section [{name}]{nearest(name, names)}")
 
     def with_defaults(self, sections: Mapping[str, Mapping[str, Any]]) -> Config:
         """The same configuration, with values for keys that nobody set."""
         merged = {k: dict(v) for k, v in sections.items()}
         for name, section in self.sections.items():
             merged[name] = {**merged.get(name, {}), **section}
-        return Config(merged, self.origin)
+        return Config(merged, self.origin, self.from_environment)
+
+    def _where(self, section: str, key: str) -> str:
+        """What to look at: the variable that set the key, or the file."""
+        if (section, key) in self.from_environment:
+            return f"{ENV_PREFIX}{section}_{key}".upper()
+        return self.origin
 
 
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:

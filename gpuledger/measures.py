@@ -180,9 +180,9 @@ def book_between() -> str:
 
     Parameters: since, until (DateTime64), both whole minutes.
     """
-    first = "toStartOfHour({since:DateTime64(3)} + INTERVAL 59 MINUTE)"
-    last = "toStartOfHour({until:DateTime64(3)})"
-    within = "minute >= {since:DateTime64(3)} AND minute < {until:DateTime64(3)}"
+    first = "toStartOfHour({since:DateTime64(3, 'UTC')} + INTERVAL 59 MINUTE)"
+    last = "toStartOfHour({until:DateTime64(3, 'UTC')})"
+    within = "minute >= {since:DateTime64(3, 'UTC')} AND minute < {until:DateTime64(3, 'UTC')}"
     return f"""(
 SELECT {_BOOK_COLUMNS} FROM v_book_1h WHERE hour >= {first} AND hour < {last}
 UNION ALL
@@ -216,7 +216,7 @@ VIEWS: dict[str, str] = {
 REQUEST_SIZES = (1, 2, 4, 8)
 
 
-WINDOW = "minute >= {since:DateTime64(3)} AND minute < {until:DateTime64(3)}"
+WINDOW = "minute >= {since:DateTime64(3, 'UTC')} AND minute < {until:DateTime64(3, 'UTC')}"
 
 
 def startable_sql(window: str = WINDOW, place: str = "true") -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from gpuledger.directory import is_store
 from gpuledger.errors import ConfigError, StoreError
 from gpuledger.store import Store, StoreSettings, parse_address
 
@@ -106,8 +107,8 @@ def open_reader(url: str, environ: Mapping[str, str], settings: StoreSettings) -
     """The store for questions: through its running service, or opened here when none runs."""
     address = parse_address(url, environ)
     if address.directory:
-        if not address.directory.is_dir():
-            raise ConfigError(f"there is no store in {address.directory}")
+        if not is_store(address.directory):
+            raise ConfigError(f"there is no gpuledger store in {address.directory}")
         running = ServiceFile(address.directory).read()
         if running:
             return RemoteStore(running["url"], running["token"])

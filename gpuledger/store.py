@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,12 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from gpuledger import ddl
-from gpuledger.batch import Batch
+from gpuledger.batch import Batch, arrow
 from gpuledger.config import Settings
+from gpuledger.directory import claim
 from gpuledger.errors import ConfigError, StoreError
 from gpuledger.guard import LIMITS, PLAIN_SQL, check_question
+from gpuledger.native import read_blocks
 from gpuledger.schema import Row, Table
 
 DATABASE = "gpuledger"
@@ -235,10 +238,14 @@ class Store:
                 raise
 
     def _drop(self, client: Any) -> None:
+        self._release(client)
+        self._local.__dict__.clear()
+
+    def _release(self, client: Any) -> None:
         with self._lock:
-            self._clients.remove(client)
-        del self._local.client
-        client.close()
+            if client in self._clients:
+                self._clients.remove(client)
+                client.close()
 
     def _client(self) -> Any:
         if not hasattr(self._local, "client"):
@@ -247,6 +254,8 @@ class Store:
             with self._lock:
                 self._clients.append(client)
             self._local.client = client
+            # Servers come and go with threads: a client must not outlive its own.
+            weakref.finalize(threading.current_thread(), self._release, client).atexit = False
         return self._local.client
 
     def _connect(self, address: Address) -> Any:
@@ -262,10 +271,7 @@ def _embedded(address: Address) -> Any:
 
     directory = address.directory
     assert directory
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as e:
-        raise ConfigError(f"cannot write the store {directory}: {e.strerror}") from None
+    claim(directory)
     client = clickhouse_connect.get_client(interface="chdb", path=str(directory), tz_mode="aware")
     client.command(f"CREATE DATABASE IF NOT EXISTS `{address.database}`")
     client.command(f"USE `{address.database}`")
@@ -317,10 +323,8 @@ def _connecting(address: Address) -> Iterator[None]:
 
 def _translated(error: BaseException, address: Address) -> ConfigError | StoreError:
     text = " ".join(str(error).split())
-    if "EmbeddedServer" in text or "Cannot lock file" in text:
-        return ConfigError(
-            f"{address} is in use by another process: stop it, or ask its service instead"
-        )
+    if "Cannot lock file" in text:
+        return ConfigError(f"{address} is in use by another process")
     if "AUTHENTICATION_FAILED" in text or "REQUIRED_PASSWORD" in text:
         return StoreError(f"{address}: wrong user or password (see GPULEDGER_STORE_PASSWORD_FILE)")
     if "CERTIFICATE_VERIFY_FAILED" in text:
@@ -330,21 +334,6 @@ def _translated(error: BaseException, address: Address) -> ConfigError | StoreEr
     if "Connection refused" in text or "Max retries" in text or "timed out" in text:
         return StoreError(f"{address} cannot be reached: is ClickHouse running there?")
     return StoreError(f"{address}: {text[:600]}")
-
-
-def arrow(batch: Batch) -> Any:
-    """The batch as a pyarrow table."""
-    import pyarrow as pa  # noqa: PLC0415 - the node agent has no pyarrow and never comes here
-
-    types = {f.stored: f.type for f in batch.table.fields}
-
-    def convert(name: str, column: Any) -> Any:
-        mask = getattr(column, "mask", None)
-        data = column if mask is None else column.data
-        array = pa.array(data, mask=mask)
-        return array.cast(pa.timestamp("ms", "UTC")) if "DateTime64" in types[name] else array
-
-    return pa.table({name: convert(name, column) for name, column in batch.columns.items()})
 
 
 def encode(batch: Batch) -> bytes:
@@ -371,37 +360,12 @@ def encode(batch: Batch) -> bytes:
 def decode(table: Table, body: bytes) -> tuple[Batch, list[str]]:
     """Native blocks as a batch of known columns, and the names that the table does not have.
 
-    ValueError where the bytes are not Native blocks.
+    ValueError where the bytes are not Native blocks, or a column has another type than declared.
     """
-    from clickhouse_connect.driver.ctypes import RespBuffCls  # noqa: PLC0415
-    from clickhouse_connect.driver.query import QueryContext  # noqa: PLC0415
-    from clickhouse_connect.driver.transform import NativeTransform  # noqa: PLC0415
-
-    try:
-        source: Any = RespBuffCls(_Bytes(body))  # type: ignore[no-untyped-call] # the driver's
-        context = QueryContext(column_oriented=True, query_formats={"DateTime64": "int"})
-        result: Any = NativeTransform.parse_response(source, context)
-        columns = dict(zip(result.column_names, result.result_columns, strict=True))
-    except Exception as e:
-        raise ValueError(f"not ClickHouse Native blocks: {e}") from e
-    if len({len(c) for c in columns.values()}) != 1 or len(columns) < len(result.column_names):
-        raise ValueError("not Native blocks of one table")
+    columns = read_blocks(body)
     declared = {f.stored: f.type for f in table.fields}
-    for name, kind in zip(result.column_names, result.column_types, strict=True):
-        if kind.name != declared.get(name, kind.name):
-            raise ValueError(f"column {name} is {kind.name}, but declared {declared[name]}")
-    batch = Batch(table, {n: list(c) for n, c in columns.items() if n in declared})
+    for name, (kind, _) in columns.items():
+        if kind != declared.get(name, kind):
+            raise ValueError(f"column {name} is {kind}, but declared {declared[name]}")
+    batch = Batch(table, {n: values for n, (_, values) in columns.items() if n in declared})
     return batch, sorted(set(columns) - set(declared))
-
-
-class _Bytes:
-    """A whole body, in the shape that the driver's buffer reads from."""
-
-    exception_tag = None
-    last_message = None
-
-    def __init__(self, body: bytes) -> None:
-        self.gen = iter((body,))
-
-    def close(self) -> None:
-        return None

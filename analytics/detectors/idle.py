@@ -1,4 +1,8 @@
-"""GPUs that a job holds and does not use: alloc_idle for long enough, per job."""
+"""Jobs that hold GPUs and use none of them for long enough.
+
+Only minutes in which every GPU of the job is idle count: a job that works on one of its GPUs works.
+Minutes that nobody saw neither extend an episode nor end it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from gpuledger.identity import hash64
 from gpuledger.measures import CAPACITY_VALUE, CASH_AVOIDABLE
 from gpuledger.store import Store
 
+MINUTE = timedelta(minutes=1)
 # Grade A rests on profiling counters, D on nothing but the scheduler (design: evidence grade).
 CONFIDENCE = {"A": 0.95, "B": 0.85, "C": 0.6, "D": 0.3}
 
@@ -29,7 +34,7 @@ class IdleSettings(Settings):
 
 
 def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
-    """One finding per job and episode of idleness in the span."""
+    """One finding per job and episode of whole idleness in the span."""
     assert isinstance(settings, IdleSettings)
     rows = store.select(
         _EPISODES_SQL,
@@ -43,9 +48,9 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
 
 
 def _finding(row: Mapping[str, Any], settings: IdleSettings, span: Span) -> Finding:
-    is_open = row["running"] and row["until"] + timedelta(minutes=settings.gap_min) >= span.until
+    seen_after = (span.until - row["until"]) // MINUTE - row["unknown_after"]
+    is_open = row["running"] and seen_after <= settings.gap_min
     hours = row["gpu_seconds"] / 3600
-    who = row["user"] or "an unknown user"
     return Finding(
         finding_id=hash64(f"idle/{row['job']}/{to_milliseconds(row['since'])}"),
         kind="idle",
@@ -64,7 +69,7 @@ def _finding(row: Mapping[str, Any], settings: IdleSettings, span: Span) -> Find
         grade=row["grade"],
         confidence_ratio=CONFIDENCE[row["grade"]],
         summary=(
-            f"{row['job_name'] or row['job']} of {who} ({row['team']}) holds {row['gpus']}"
+            f"{row['job_name'] or row['job']} holds {row['gpus']}"
             f" {'GPU' if row['gpus'] == 1 else 'GPUs'} on {row['nodes']} and has not used"
             f" {'it' if row['gpus'] == 1 else 'them'} for {_duration(row['until'] - row['since'])}:"
             f" {hours:,.1f} GPU-hours"
@@ -88,32 +93,47 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-# Islands of idle minutes per job: a minute belongs to the previous island unless the gap is long.
+WITHIN = "minute >= {since:DateTime64(3, 'UTC')} AND minute < {until:DateTime64(3, 'UTC')}"
+# A job's minutes, each idle as a whole, unknown as a whole, or with some work in it.
+_MINUTES_SQL = f"""
+SELECT b.job AS job, b.minute AS at, any(b.user) AS user, any(b.team) AS team, any(b.pool) AS pool,
+  any(b.job_name) AS job_name, any(b.currency) AS currency,
+  uniqExactIf(b.gpu_id, b.state = 'alloc_idle') AS gpus,
+  groupUniqArrayIf(b.node, b.state = 'alloc_idle') AS nodes,
+  maxIf(b.grade, b.state = 'alloc_idle') AS grade,
+  sumIf(b.gpu_seconds, b.state = 'alloc_idle') AS idle_seconds,
+  countIf(b.state NOT IN ('alloc_idle', 'alloc_unknown')) = 0 AS workless,
+  workless AND idle_seconds > 0 AS idle, workless AND idle_seconds = 0 AS unknown,
+  {CAPACITY_VALUE.sql} AS capacity_value, {CASH_AVOIDABLE.sql} AS cash_avoidable
+FROM (SELECT * FROM v_book_1m WHERE job IN (SELECT DISTINCT job FROM v_book_1m
+    WHERE state = 'alloc_idle' AND {WITHIN}) AND {WITHIN}) AS b
+GROUP BY job, at
+"""
+
+# Islands of idle minutes: one belongs to the last unless too many minutes of work lie between.
 _EPISODES_SQL = f"""
-SELECT job, any(i.user) AS user, any(i.team) AS team, any(i.pool) AS pool,
-  any(i.job_name) AS job_name, min(i.minute) AS since,
-  max(i.minute) + INTERVAL 1 MINUTE AS until, uniqExact(i.gpu_id) AS gpus,
-  arrayStringConcat(arraySort(groupUniqArray(i.node)), ', ') AS nodes,
-  sum(i.gpu_seconds) AS gpu_seconds, max(i.grade) AS grade, any(i.currency) AS currency,
-  any(i.running) AS running,
-  {CAPACITY_VALUE.sql.replace("gpu_seconds", "i.gpu_seconds").replace("price", "i.price")}
-    AS capacity_value,
-  {CASH_AVOIDABLE.sql.replace("energy_joules", "i.energy_joules")} AS cash_avoidable
-FROM (
-  SELECT *, sum(fresh) OVER (PARTITION BY job ORDER BY minute
-    RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island
-  FROM (
-    SELECT *, minute > lagInFrame(minute, 1, toDateTime64(0, 3, 'UTC')) OVER (
-      PARTITION BY job ORDER BY minute ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-      + toIntervalMinute({{gap:UInt32}} + 1) AS fresh
-    FROM (
-      SELECT b.*, j.ended > {{until:DateTime64(3)}} AS running FROM v_book_1m AS b
-      LEFT JOIN (SELECT job_id, ended FROM jobs FINAL) AS j ON j.job_id = b.job
-      WHERE b.state = 'alloc_idle' AND b.minute >= {{since:DateTime64(3)}}
-        AND b.minute < {{until:DateTime64(3)}}))) AS i
-GROUP BY job, island
+WITH minutes AS ({_MINUTES_SQL}),
+counted AS (
+  SELECT *, sum(unknown) OVER (PARTITION BY job ORDER BY at) AS unknown_upto,
+    sum(unknown) OVER (PARTITION BY job) AS unknown_all FROM minutes),
+islands AS (
+  SELECT *, sum(fresh) OVER (PARTITION BY job ORDER BY at) AS island FROM (
+    SELECT *, dateDiff('minute', lagInFrame(at, 1, toDateTime64(0, 3, 'UTC')) OVER earlier, at) - 1
+      - (unknown_upto - lagInFrame(unknown_upto, 1, 0) OVER earlier) > {{gap:UInt32}} AS fresh
+    FROM counted WHERE idle
+    WINDOW earlier AS (PARTITION BY job ORDER BY at
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)))
+SELECT i.job AS job, any(i.user) AS user, any(i.team) AS team, any(i.pool) AS pool,
+  any(i.job_name) AS job_name, min(i.at) AS since, max(i.at) + INTERVAL 1 MINUTE AS until,
+  max(i.gpus) AS gpus, arrayStringConcat(arraySort(groupUniqArrayArray(i.nodes)), ', ') AS nodes,
+  sum(i.idle_seconds) AS gpu_seconds, max(i.grade) AS grade, any(i.currency) AS currency,
+  sum(i.capacity_value) AS capacity_value, sum(i.cash_avoidable) AS cash_avoidable,
+  max(i.unknown_all) - max(i.unknown_upto) AS unknown_after,
+  any(j.ended) > {{until:DateTime64(3, 'UTC')}} AS running
+FROM islands AS i LEFT JOIN (SELECT job_id, ended FROM jobs FINAL) AS j ON j.job_id = i.job
+GROUP BY job, i.island
 HAVING dateDiff('minute', since, until) >= {{after:UInt32}}
 ORDER BY gpu_seconds DESC, job, since
 """
 
-detector = Detector("GPUs held by a job that does not use them", IdleSettings, find)
+detector = Detector("Jobs that hold GPUs and use none of them", IdleSettings, find)

@@ -30,12 +30,12 @@ from gpuledger.states import OCCUPIED, STATES, UNKNOWN, group_of, in_list
 
 Rows = list[dict[str, Any]]
 
-WITHIN = "{column} >= {{since:DateTime64(3)}} AND {column} < {{until:DateTime64(3)}}"
+WITHIN = "{column} >= {{since:DateTime64(3, 'UTC')}} AND {column} < {{until:DateTime64(3, 'UTC')}}"
 HOURS = WITHIN.format(column="hour")
 STARTED = WITHIN.format(column="started")
 TOLD = WITHIN.format(column="ts")
 WASTED = f"{HOURS} AND state IN {in_list(tuple(s.name for s in STATES if s.recoverable))}"
-OWNED = "valid_from < {until:DateTime64(3)} AND valid_to > {since:DateTime64(3)}"
+OWNED = "valid_from < {until:DateTime64(3, 'UTC')} AND valid_to > {since:DateTime64(3, 'UTC')}"
 # What is known to be at work or not: the evidence that the utilization rests on.
 KNOWN = tuple(name for name in group_of(OCCUPIED) if name not in UNKNOWN)
 # The order in which threads add floats changes the last digits; the report must not change.
@@ -159,7 +159,7 @@ SELECT team, job_name, state, cause, uniqExact(job) AS jobs, min(job) AS first_j
 FROM (SELECT * FROM v_book_1h WHERE {WASTED}) AS b
 LEFT JOIN (
   SELECT subject, toNullable(min(since)) AS began, max(open) AS open FROM v_findings
-  WHERE since < {{until:DateTime64(3)}} AND until >= {{since:DateTime64(3)}}
+  WHERE since < {{until:DateTime64(3, 'UTC')}} AND until >= {{since:DateTime64(3, 'UTC')}}
     AND subject != '' GROUP BY subject) AS f ON f.subject = b.job
 GROUP BY team, job_name, state, cause
 ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
@@ -170,7 +170,7 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         """What is proposed and was so by the end of the period, largest gain first."""
         return self._ask(
             "SELECT * FROM v_recommendations"
-            " WHERE status = 'proposed' AND created <= {until:DateTime64(3)}"
+            " WHERE status = 'proposed' AND created <= {until:DateTime64(3, 'UTC')}"
             " ORDER BY gain_gpu_hours DESC NULLS LAST, recommendation_id"
         )
 
@@ -185,8 +185,8 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         """Jobs for GPUs that could have started by the end of the period and had not."""
         return self._one(
             "SELECT count() AS jobs, sum(nodes * gpus_per_node) AS gpus FROM v_jobs"
-            " WHERE gpus_per_node > 0 AND eligible < {until:DateTime64(3)}"
-            " AND started >= {until:DateTime64(3)} AND ended >= {until:DateTime64(3)}"
+            " WHERE gpus_per_node > 0 AND eligible < {until:DateTime64(3, 'UTC')}"
+            " AND started >= {until:DateTime64(3, 'UTC')} AND ended >= {until:DateTime64(3, 'UTC')}"
         )
 
     def unowned_hours(self) -> float:
@@ -235,7 +235,10 @@ ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
 
     def _alerts(self) -> int | None:
         """Pages of the period; None if no alert ever went out."""
-        ever = "SELECT count() AS told FROM v_notifications WHERE ts < {until:DateTime64(3)}"
+        ever = (
+            "SELECT countIf(outcome = 'accepted') AS told FROM v_notifications"
+            " WHERE ts < {until:DateTime64(3, 'UTC')}"
+        )
         pages = f"SELECT {PAGES.sql} AS pages FROM v_notifications WHERE {TOLD}"
         return self._one(pages)["pages"] if self._one(ever)["told"] else None
 

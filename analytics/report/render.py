@@ -80,7 +80,8 @@ def _quantity(metric: Metric) -> str:
 def _change(metric: Metric) -> str:
     """The change and what it is against, or why there is none."""
     if metric.change is None or metric.previous is None:
-        return f"not shown: {metric.not_shown}"
+        what = "not shown" if metric.value is None else "change not shown"
+        return f"{what}: {metric.not_shown}"
     was = words.quantity(metric.previous, metric.unit)
     if not metric.change:
         return f"as in the week before ({was})"

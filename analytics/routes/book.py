@@ -22,7 +22,7 @@ def get_ledger(
 ) -> list[dict[str, Any]]:
     """GPU-hours, share and worth of a span by dimensions; the shares add up to 1."""
     span = book.span(service.store, since)
-    return book.ledger(service.store, span, by.split(","))
+    return book.ledger(service.store, span, book.dimensions(by))
 
 
 @router.get("/findings")

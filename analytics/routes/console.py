@@ -40,7 +40,7 @@ def start(service: TheService) -> HTMLResponse:
     rows = book.ledger(service.store, span, ["state"])
     page = _template().render(
         span=span,
-        rows=[{**r, "state": BY_NAME[r["state"]]} for r in book.in_order_of_states(rows)],
+        rows=[{**r, "state": BY_NAME[r["state"]]} for r in rows],
         total=sum(r["gpu_hours"] for r in rows),
         worth=_sum([r["capacity_value"] for r in rows]),
         currency=next((r["currency"] for r in rows), "") or "",

@@ -16,7 +16,8 @@ def get_health() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def get_ready(service: TheService) -> dict[str, str]:
-    """The store answers too; 503 otherwise."""
+def get_ready(service: TheService) -> dict[str, str | None]:
+    """The store answers too, 503 otherwise; and when the analytics last came through."""
     service.store.value("SELECT 1")
-    return {"status": "ready"}
+    last = service.runner.last_tick
+    return {"status": "ready", "last_tick": last.isoformat() if last else None}

@@ -36,6 +36,7 @@ class _BookCollector:
         yield self._findings()
         yield self._alerts()
         yield self._booked()
+        yield self._ticked()
 
     def _book(self) -> Metric:
         family = GaugeMetricFamily(
@@ -62,14 +63,14 @@ class _BookCollector:
         family = GaugeMetricFamily(
             "gpuledger_alert_value",
             "Measured value of pending and firing alerts",
-            labels=["rule", "subject", "state"],
+            labels=["rule", "subject"],
         )
         for row in self._service.store.select(
-            "SELECT rule, subject, state, value FROM v_alert_states"
+            "SELECT rule, subject, value FROM v_alert_states"
             " WHERE state IN ('pending', 'firing') ORDER BY rule, subject"
         ):
             value = math.nan if row["value"] is None else row["value"]
-            family.add_metric([row["rule"], row["subject"], row["state"]], value)
+            family.add_metric([row["rule"], row["subject"]], value)
         return family
 
     def _booked(self) -> Metric:
@@ -79,4 +80,12 @@ class _BookCollector:
         last = book.last_booked(self._service.store)
         if last:
             family.add_metric([], last.timestamp())
+        return family
+
+    def _ticked(self) -> Metric:
+        family = GaugeMetricFamily(
+            "gpuledger_last_tick_timestamp_seconds", "When the analytics last came through"
+        )
+        if self._service.runner.last_tick:
+            family.add_metric([], self._service.runner.last_tick.timestamp())
         return family

@@ -43,6 +43,8 @@ UID = "gpuledger-executive"
 TOP = 10
 CURRENCY_SQL = "arrayStringConcat(arraySort(groupUniqArrayIf(currency, currency != '')), ', ')"
 WASTE = (RECOVERABLE_HOURS, RECOVERABLE_VALUE, CASH_AVOIDABLE)
+# As the command line prints it, and takes it.
+SHORT_ID = "left(leftPad(lower(hex(recommendation_id)), 16, '0'), 8)"
 MONEY = (
     measured(RECOVERABLE_HOURS, "GPU-hours"),
     measured(RECOVERABLE_VALUE, "worth"),
@@ -240,8 +242,8 @@ def _actions() -> Panel:
             "`gpuledger recommend show ID` says what it rests on.",
             "SELECT * FROM v_recommendations ORDER BY gain_gpu_hours DESC LIMIT 1000",
         ),
-        "SELECT title, team, gain_gpu_hours, gain_capacity_value, currency, confidence_ratio,"
-        " command\nFROM v_recommendations\n"
+        f"SELECT {SHORT_ID} AS id, title, team, gain_gpu_hours, gain_capacity_value, currency,"
+        " confidence_ratio, command\nFROM v_recommendations\n"
         "WHERE status = 'proposed' AND $__conditionalAll(team IN (${team:singlequote}), $team)\n"
         f"ORDER BY gain_gpu_hours DESC, recommendation_id LIMIT {TOP}",
         Column("gain_gpu_hours", "GPU-hours"),

@@ -8,7 +8,7 @@ import sys
 import click
 
 from gpuledger import __version__
-from gpuledger.errors import GpuledgerError
+from gpuledger.errors import ConfigError, GpuledgerError, nearest
 
 # Command to the module that has it as `command`; only the one that is called gets imported.
 COMMANDS = {
@@ -35,7 +35,7 @@ class _Lazy(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
-            return None
+            raise ConfigError(f"there is no command '{name}'{nearest(name, COMMANDS)}")
         command: click.Command = importlib.import_module(COMMANDS[name]).command
         return command
 
@@ -50,22 +50,32 @@ def cli(ctx: click.Context, debug: bool) -> None:
 
 
 def main() -> None:
-    """Run the command line; our errors become one line and an exit code."""
+    """Run the command line; every error becomes one line and an exit code."""
     said = {"debug": False}
     try:
-        cli(prog_name="gpuledger", obj=said)
+        # Not standalone: click would print its errors over three lines.
+        code = cli(prog_name="gpuledger", obj=said, standalone_mode=False)
     except GpuledgerError as e:
-        if said["debug"]:
-            raise
-        click.echo(f"gpuledger: {e}", err=True)
-        sys.exit(e.exit_code)
+        _fail(str(e), e.exit_code, debug=said["debug"])
+    except click.ClickException as e:
+        _fail(e.format_message(), e.exit_code, debug=said["debug"])
+    except click.Abort:
+        sys.exit(130)
     except ModuleNotFoundError as e:
         ours = not e.name or e.name.split(".")[0] in {"gpuledger", "analytics", "collector"}
-        if said["debug"] or ours:
-            raise
-        click.echo(
-            f"gpuledger: this command needs the package '{e.name}': install"
-            " 'gpuledger[embedded]' (all), '[server]' or '[collector]'",
-            err=True,
+        _fail(
+            f"this command needs the package '{e.name}': install 'gpuledger[embedded]' (all),"
+            " '[server]' or '[collector]'",
+            2,
+            debug=said["debug"] or ours,
         )
-        sys.exit(2)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(line: str, code: int, *, debug: bool) -> None:
+    """Say it in one line; with --debug, let the traceback through."""
+    if debug:
+        raise  # noqa: PLE0704 - called while an exception is handled
+    click.echo(f"gpuledger: {line}", err=True)
+    sys.exit(code)

@@ -24,6 +24,7 @@ from gpuledger.schema import Row
     "--store",
     "store_url",
     envvar="GPULEDGER_STORE",
+    show_envvar=True,
     default="",
     metavar="URL",
     help="Insert straight into this ClickHouse.",
@@ -32,11 +33,19 @@ from gpuledger.schema import Row
     "--ingest",
     "ingest_url",
     envvar="GPULEDGER_INGEST",
+    show_envvar=True,
     default="",
     metavar="URL",
     help="Send to this service; token from GPULEDGER_TOKEN or GPULEDGER_TOKEN_FILE.",
 )
-@click.option("--cluster", envvar="GPULEDGER_CLUSTER", default="default", show_default=True)
+@click.option(
+    "--cluster",
+    envvar="GPULEDGER_CLUSTER",
+    show_envvar=True,
+    default="default",
+    show_default=True,
+    help="Part of every asset's name: choose it once.",
+)
 @click.option("--node", default=socket.gethostname, help="Name of this node [default: host name].")
 @click.option("--role", type=click.Choice(["node", "cluster"]), default="node", show_default=True)
 @click.option(

@@ -20,9 +20,9 @@ from gpuledger import config
 from gpuledger.batch import Batch
 from gpuledger.cli import show
 from gpuledger.cli.serve import listen_option
+from gpuledger.directory import claim
 from gpuledger.errors import ConfigError
 from gpuledger.files import writable
-from gpuledger.service import ServiceFile
 from gpuledger.store import Address, Store, StoreSettings
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ settle_s = 0
 """
 FINE_S, COARSE_S = 10, 60
 INSERTERS = 2
+# What says that a directory is a demo's, and what a demo writes: nothing else is ever removed.
+MARK = ".demo"
+WRITTEN = ("store", "dashboards", "alerts", "weekly-report.html", "truth.json", "gpuledger.toml")
 
 
 @click.command("demo")
@@ -164,7 +167,7 @@ class Demo:
         span = book.span(self.store, "90d")
         if span is None:
             raise ConfigError("nothing was booked")
-        rows = book.in_order_of_states(book.ledger(self.store, span, ["state"]))
+        rows = book.ledger(self.store, span, ["state"])
         title = f"The book, {span.since:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} UTC"
         show.ledger_table(rows, ["state"], title)
         click.echo()
@@ -257,13 +260,13 @@ def _end(text: str) -> datetime:
 
 
 def _fresh(directory: Path) -> Path:
-    """The directory, emptied of an earlier demo. ConfigError where something else lies there."""
+    """The directory, without what an earlier demo wrote. ConfigError where something else lies."""
     home = writable(directory).absolute()
-    if any(home.iterdir()) and not (home / "truth.json").exists() and not (home / ".demo").exists():
+    if any(home.iterdir()) and not (home / MARK).exists():
         raise ConfigError(f"{home} is not empty and no earlier demo: choose another --dir")
-    if ServiceFile(home / "store").read():
-        raise ConfigError(f"an earlier demo still serves {home}: end it or choose another --dir")
-    for entry in home.iterdir():
-        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    (home / ".demo").touch()
+    claim(home / "store")
+    for name in WRITTEN:
+        entry = home / name
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
+    (home / MARK).touch()
     return home

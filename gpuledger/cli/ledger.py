@@ -16,17 +16,18 @@ from gpuledger.cli import options, show
 @click.option(
     "--by", default="state", show_default=True, help="state, team, user, job, node, pool, cluster."
 )
+@click.option("--limit", default=50, show_default=True, help="Lines of a table; 0 = all.")
 @options.format_option("table", "json", "csv")
-def command(store_url: str, config_path: Path | None, since: str, by: str, fmt: str) -> None:
+def command(
+    store_url: str, config_path: Path | None, since: str, by: str, limit: int, fmt: str
+) -> None:
     """The book: where every GPU-hour went. The shares add up to 100 %."""
     from analytics import book
 
-    dimensions = book.check_dimensions(by.split(","))
+    dimensions = book.dimensions(by)
     reader = options.open_for_questions(store_url, options.load_config(config_path))
     span = book.span(reader, since)
     rows = book.ledger(reader, span, dimensions)
-    if dimensions == ("state",):
-        rows = book.in_order_of_states(rows)
     if fmt == "json":
         show.as_json(rows)
     elif fmt == "csv":
@@ -35,4 +36,4 @@ def command(store_url: str, config_path: Path | None, since: str, by: str, fmt: 
         click.echo("No GPU owned: nothing was booked yet.")
     else:
         title = f"Book from {span.since:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} UTC"
-        show.ledger_table(rows, dimensions, title)
+        show.ledger_table(rows, dimensions, title, limit)

@@ -11,6 +11,7 @@ import click
 
 from gpuledger import config, plugins
 from gpuledger.config import Config
+from gpuledger.errors import ConfigError
 from gpuledger.service import Reader, open_reader
 from gpuledger.store import Store, StoreSettings, parse_address
 
@@ -31,10 +32,20 @@ def store_option(function: Command) -> Command:
         "--store",
         "store_url",
         envvar="GPULEDGER_STORE",
-        required=True,
+        show_envvar=True,
+        callback=_given,
         metavar="URL",
-        help="chdb:///absolute/dir or http(s)://user@host:port[/database]  [env: GPULEDGER_STORE]",
+        help="chdb:///absolute/dir or http(s)://user@host:port[/database]",
     )(function)
+
+
+def _given(_ctx: click.Context, _option: click.Parameter, url: str | None) -> str:
+    if not url:
+        raise ConfigError(
+            "which store? give --store URL or set GPULEDGER_STORE,"
+            " e.g. chdb:///absolute/dir or http://user@host:8123/gpuledger"
+        )
+    return url
 
 
 def config_option(function: Command) -> Command:
@@ -43,8 +54,9 @@ def config_option(function: Command) -> Command:
         "--config",
         "config_path",
         envvar="GPULEDGER_CONFIG",
+        show_envvar=True,
         type=click.Path(path_type=Path),
-        help="TOML file  [env: GPULEDGER_CONFIG]",
+        help="TOML file.",
     )(function)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from gpuledger.cli import options, show
-from gpuledger.errors import ConfigError
 
 
 @click.group("recommend")
@@ -35,13 +34,8 @@ def list_(store_url: str, config_path: Path | None, status: str, limit: int, fmt
 @options.store_option
 @options.config_option
 def show_(identifier: str, store_url: str, config_path: Path | None) -> None:
-    """One recommendation as JSON; ID as `list` prints it."""
+    """One recommendation with its finding and evidence, as JSON; ID as `list` prints it."""
+    from analytics import book
+
     reader = options.open_for_questions(store_url, options.load_config(config_path))
-    rows = reader.select(
-        "SELECT * EXCEPT (version) FROM v_recommendations"
-        " WHERE startsWith(leftPad(lower(hex(recommendation_id)), 16, '0'), lower({id:String}))",
-        id=identifier,
-    )
-    if len(rows) != 1:
-        raise ConfigError(f"{len(rows)} recommendations begin with '{identifier}'")
-    show.as_json(rows[0])
+    show.as_json(book.recommendation(reader, identifier))

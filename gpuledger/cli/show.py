@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-FILE_WIDTH = 110
+FILE_WIDTH = 120
+SHORT_ID = 8
 DEVICES_ABREAST = 4
 STAMPED = {"ts", "interval_seconds", "cluster", "node", "epoch", "gpu_id", "version"}
 
@@ -53,16 +54,14 @@ def answer(
         click.echo(nothing)
 
 
-def ledger_table(rows: Sequence[Row], by: Sequence[str], title: str) -> None:
-    """The book as a table that adds up to 100 %."""
+def ledger_table(rows: Sequence[Row], by: Sequence[str], title: str, limit: int = 0) -> None:
+    """The book as a table that adds up to 100 %; only its first lines where a limit says so."""
     from rich.table import Table
-
-    from gpuledger.states import BY_NAME
 
     table = Table(title=title, title_justify="left", show_footer=True, box=None, pad_edge=False)
     total = sum(r["gpu_hours"] for r in rows)
     for name in by:
-        table.add_column(name, footer="all owned time" if name == by[0] else "", no_wrap=True)
+        table.add_column(name, footer="all owned time" if name == by[0] else "", overflow="fold")
     for name, footer in (
         ("GPU-hours", f"{total:,.1f}"),
         ("share", "100.0 %" if rows else ""),
@@ -71,11 +70,19 @@ def ledger_table(rows: Sequence[Row], by: Sequence[str], title: str) -> None:
     ):
         table.add_column(name, footer=footer, justify="right", no_wrap=True)
     table.add_column("grade")
-    for row in rows:
-        colour = BY_NAME[row["state"]].colour if "state" in row else ""
-        names = [_named(row, name, colour) for name in by]
-        table.add_row(*names, *_figures(row), row["grade"])
+    for row in rows[: limit or None]:
+        table.add_row(*(_named(row, name) for name in by), *_figures(row), _grades(row))
     _print(table)
+    if 0 < limit < len(rows):
+        click.echo(f"… and {len(rows) - limit:,} more: --limit 0 shows all")
+
+
+def _grades(row: Row) -> str:
+    """The grade, or the share of each: one unseen hour must not hide a week of good evidence."""
+    shares = row["grades"]
+    if len(shares) < 2:
+        return str(row["grade"])
+    return " ".join(f"{g} {100 * share:.3g} %" for g, share in shares.items())
 
 
 def _print(table: Table) -> None:
@@ -85,11 +92,13 @@ def _print(table: Table) -> None:
     Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
 
 
-def _named(row: Row, name: str, colour: str) -> str:
+def _named(row: Row, name: str) -> str:
     from rich.markup import escape
 
-    text = escape(str(row[name]) or "–")
-    return f"[{colour}]■[/] {text.replace('_', ' ')}" if name == "state" else text
+    from gpuledger.states import BY_NAME
+
+    text = escape(str(row[name])) if row[name] is not None else "–"
+    return f"[{BY_NAME[text].colour}]■[/] {text}" if name == "state" else text
 
 
 def _figures(row: Row) -> tuple[str, ...]:
@@ -115,8 +124,10 @@ def recommendations_table(rows: Sequence[Row], title: str = "Recommendations") -
     for r in rows:
         text = f"{escape(r['title'])}\n[dim]{escape(r['because'])}\n{escape(r['command'])}[/dim]"
         worth = money(r["gain_capacity_value"], r["currency"])
-        gain = f"{r['gain_gpu_hours']:,.0f}"
-        table.add_row(short_id(r["recommendation_id"]), text, escape(r["team"]), gain, worth)
+        gain = f"{r['gain_gpu_hours']:,.0f} in {r['horizon_seconds'] / 86_400:.3g} d"
+        table.add_row(
+            r["recommendation_id"][:SHORT_ID], text, escape(r["team"] or "–"), gain, worth
+        )
     _print(table)
 
 
@@ -133,9 +144,9 @@ def findings_table(rows: Sequence[Row], title: str = "Findings") -> None:
     for r in rows:
         hours = f"{r['gpu_seconds'] / 3600:,.1f}"
         table.add_row(
-            short_id(r["finding_id"]),
+            r["finding_id"][:SHORT_ID],
             r["kind"],
-            escape(r["team"]),
+            escape(r["team"] or "–"),
             f"{r['since']:%m-%d %H:%M}",
             hours,
             escape(r["summary"]),
@@ -186,11 +197,6 @@ def _reading(column: Column[Any], row: TableRow) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     return f"{value:,.4g}" if isinstance(value, float) and abs(value) < 1e4 else f"{value}"
-
-
-def short_id(identifier: int) -> str:
-    """An identifier as people type it."""
-    return f"{identifier:016x}"[:8]
 
 
 def money(amount: float | None, currency: str | None) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from gpuledger.config import Config
+from gpuledger.errors import ConfigError
 from gpuledger.service import Reader
 from gpuledger.store import Store
 
@@ -30,14 +33,15 @@ def make_runner(store: Store, configuration: Config) -> Runner:
 
 def make_service(store: Store, configuration: Config, *, report_html: str = "") -> Service:
     """The service over an open store."""
-    from analytics.server import environment_token
+    from analytics.server import token
     from analytics.service import Service
 
     return Service(
         store=store,
         reader=store.reader(),
         runner=make_runner(store, configuration),
-        token=environment_token(),
+        token=token(os.environ) or secrets.token_urlsafe(32),
+        ingest_token=token(os.environ, "GPULEDGER_INGEST_TOKEN"),
         report_html=report_html,
     )
 
@@ -50,7 +54,19 @@ def weekly_report(reader: Reader, week: str = "", fmt: str = "html") -> str:
 
     if week:
         since, until = weekly.week_bounds(week)
+        _check_booked(reader, week, since, until)
     else:
         since, until = weekly.last_seven_days(last_booked(reader) or datetime.now().astimezone())
     report = weekly.collect(reader, since, until)
     return render_markdown(report) if fmt == "md" else render.render_html(report)
+
+
+def _check_booked(reader: Reader, week: str, since: datetime, until: datetime) -> None:
+    """Refuse a week of which no hour is booked: a report of nothing looks like one of idleness."""
+    booked = "SELECT min(hour) AS first, max(booked_until) AS last FROM booked_hours FINAL"
+    rows = reader.select(f"{booked} HAVING count() > 0")
+    if not any(r["first"] < until and r["last"] > since for r in rows):
+        there = "".join(
+            f": the book is {r['first']:%Y-%m-%d} to {r['last']:%Y-%m-%d}" for r in rows
+        )
+        raise ConfigError(f"nothing is booked of week {week}{there}")

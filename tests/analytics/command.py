@@ -130,7 +130,9 @@ class Running:
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
         """Status and body of a GET."""
-        request = urllib.request.Request(f"http://{self.address}{path}", headers=dict(headers or {}))
+        request = urllib.request.Request(
+            f"http://{self.address}{path}", headers=dict(headers or {})
+        )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.read().decode()

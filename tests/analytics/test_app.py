@@ -135,8 +135,8 @@ def test_a_store_that_is_gone_is_a_problem_to_come_back_with_later() -> None:
 @pytest.mark.parametrize(
     ("path", "status", "detail"),
     [
-        ("/v1/ledger?since=soon", 400, "--since soon"),
-        ("/v1/ledger?since=99999999999d", 400, "--since 99999999999d"),
+        ("/v1/ledger?since=soon", 400, "since soon"),
+        ("/v1/ledger?since=99999999999d", 400, "since 99999999999d"),
         ("/v1/ledger?by=teams", 400, "did you mean 'team'?"),
         ("/v1/ledger?by=", 400, "unknown dimension ''"),
         ("/v1/findings?limit=0", 422, "query.limit"),
@@ -166,7 +166,7 @@ def answers(store: Store) -> Any:
 def test_the_ledger_adds_up_and_has_its_worth(answers: Any) -> None:
     rows = answers("/v1/ledger?since=7d&by=state")
     assert sum(r["gpu_hours"] for r in rows) == pytest.approx(6)
-    assert sum(r["share"] for r in rows) == pytest.approx(1)
+    assert sum(r["share"] for r in rows) == pytest.approx(1, abs=1e-5)
     assert sum(r["capacity_value"] for r in rows) == pytest.approx(6 * PRICE)
     assert {r["currency"] for r in rows} == {"EUR"}
 
@@ -182,7 +182,7 @@ def test_the_ledger_is_split_by_what_is_asked_for(answers: Any) -> None:
 def test_findings_and_recommendations_are_what_was_found(answers: Any) -> None:
     (finding,) = answers("/v1/findings")
     (advice,) = answers("/v1/recommendations")
-    assert (finding["subject"], finding["open"], finding["gpus"]) == ("c/2", 1, 1)
+    assert (finding["subject"], finding["open"], finding["gpus"]) == ("c/2", True, 1)
     assert finding["until"] == "2026-03-02T13:00:00Z"
     assert advice["finding_id"] == finding["finding_id"]
     assert answers("/v1/findings?open_only=false") == [finding]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from analytics.assets import ModelPrice, PriceSettings, discover, write_prices
+from gpuledger.batch import EPOCH
 from gpuledger.store import Store
 from tests.analytics.world import (
     MODEL,
@@ -52,12 +53,38 @@ def test_the_schedulers_count_adds_nothing_to_a_node_with_an_inventory(store: St
     assert discover(store, NOW) == 1
 
 
-def test_a_node_that_speaks_after_the_scheduler_did_keeps_its_places(store: Store) -> None:
+def test_a_node_that_speaks_after_the_scheduler_did_keeps_its_places_and_names_its_model(
+    store: Store,
+) -> None:
     write(store, [node_state(gpus=2)])
     discover(store, NOW)
     write(store, [card(0), card(1)])
+    assert discover(store, at(700)) == 2
+    found = assets(store)
+    assert {(r["model"], r["pool"]) for r in found.values()} == {(MODEL, f"c/{MODEL}")}
+    assert len(found) == 2
+
+
+def test_a_backlog_that_comes_late_is_owned_too(store: Store) -> None:
+    write(store, [card(0, seen=at(60)), *samples(0, 50, 60)])
+    discover(store, NOW)
+    write(store, samples(0, 3, 5))
+    assert discover(store, at(700)) == 1
+    assert assets(store)["c/n0/0"]["valid_from"] == at(3)
+
+
+def test_one_sample_with_a_wrong_clock_makes_no_years_of_ownership(store: Store) -> None:
+    write(store, [card(0, seen=at(60)), *samples(0, 50, 60), *samples(0, -3_000_000, -2_999_999)])
+    discover(store, NOW)
+    assert assets(store)["c/n0/0"]["valid_from"] == at(50)
+
+
+def test_an_imported_asset_is_never_corrected_by_what_is_seen(store: Store) -> None:
+    write(store, [card(0, seen=at(60)), *samples(0, 3, 5), asset(0, model="ours", since=at(30))])
+    store.command(
+        "INSERT INTO assets SELECT * REPLACE (bitShiftLeft(toUInt64(1), 50) AS version) FROM assets"
+    )
     assert discover(store, NOW) == 0
-    assert len(assets(store)) == 2
 
 
 def test_what_is_listed_already_is_not_listed_again(store: Store) -> None:
@@ -95,3 +122,11 @@ def test_without_a_configured_price_there_is_none(store: Store) -> None:
     write(store, [asset(0)])
     write_prices(store, PriceSettings(), NOW)
     assert prices(store) == {}
+
+
+def test_a_changed_price_leaves_the_past_as_it_was(store: Store) -> None:
+    write(store, [asset(0, model="H100")])
+    write_prices(store, PriceSettings(currency="EUR", capacity_value=2.0), NOW)
+    write_prices(store, PriceSettings(currency="EUR", capacity_value=4.0), at(700))
+    rows = store.select("SELECT valid_from, capacity_value FROM v_prices ORDER BY valid_from")
+    assert [(r["valid_from"], r["capacity_value"]) for r in rows] == [(EPOCH, 2.0), (at(700), 4.0)]

@@ -109,7 +109,6 @@ def test_columns_that_the_table_does_not_have_are_dropped_and_counted(
     assert store.select("SELECT DISTINCT power_watts FROM v_gpu_samples") == [{"power_watts": None}]
 
 
-
 REFUSED: dict[str, tuple[bytes, str | None, int]] = {
     "empty": (b"", None, 400),
     "garbage": (b"this is no block at all", None, 400),

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from analytics.server import bind, token
+from analytics.server import _url, bind, token
 from gpuledger.errors import ConfigError
-from tests.analytics.command import Running, output, rows
+from tests.analytics.command import Running, complaint, output, rows
 from tests.components.process import http_ok, wait_until
 
 
@@ -24,11 +24,13 @@ def test_a_free_port_is_bound_and_listens() -> None:
 
 def test_an_address_of_the_sixth_version_is_written_in_brackets() -> None:
     try:
-        socket.socket(socket.AF_INET6).bind(("::1", 0))
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
     except OSError:
         pytest.skip("this machine has no IPv6")
     with bind("[::1]:0") as bound:
         assert bound.family is socket.AF_INET6
+        assert _url(bound) == f"http://[::1]:{bound.getsockname()[1]}"
 
 
 def test_a_port_in_use_is_refused_by_name() -> None:
@@ -126,11 +128,9 @@ def test_other_commands_work_through_the_running_service(demo: tuple[Running, Pa
 def test_a_second_demo_does_not_take_the_store_away_from_under_the_first(
     demo: tuple[Running, Path],
 ) -> None:
-    from tests.analytics.command import complaint
-
     service, home = demo
     said = complaint(2, "demo", "--exit", "--nodes", 1, "--days", 1, "--dir", home)
-    assert "an earlier demo still serves" in said
+    assert "is in use by process" in said
     assert http_ok(f"http://{service.address}/readyz")
 
 

@@ -63,7 +63,7 @@ def test_a_job_that_idles_to_the_end_is_found_with_extent_owner_and_loss(store: 
     assert (found.since, found.until, found.open) == (at(30), at(60), 1)
     assert (found.gpus, found.gpu_seconds) == (8, 8 * 30 * 60)
     assert found.summary == (
-        "notebook of ana (vision) holds 8 GPUs on n0 and has not used them for 30 min: 4.0 GPU-hours"
+        "notebook holds 8 GPUs on n0 and has not used them for 30 min: 4.0 GPU-hours"
     )
 
 
@@ -89,11 +89,33 @@ def test_the_same_book_gives_the_same_findings(store: Store) -> None:
     assert find(store) == find(store)
 
 
-def test_only_the_gpus_that_idle_count(store: Store) -> None:
-    world(store, [*busy(range(UNTIL), range(1, 8)), *idle(range(UNTIL))])
+def test_a_job_that_works_on_one_of_its_gpus_is_not_idle(store: Store) -> None:
+    world(store, [*busy(range(UNTIL), range(1)), *idle(range(UNTIL), range(1, 8))])
+    assert find(store) == []
+
+
+def test_gpus_that_take_turns_are_not_idle(store: Store) -> None:
+    first, second = range(UNTIL // 2), range(UNTIL // 2, UNTIL)
+    booked = [*idle(first, range(1)), *busy(second, range(1))]
+    world(store, [*booked, *busy(first, range(1, 2)), *idle(second, range(1, 2))])
+    assert find(store) == []
+
+
+def unseen(minutes: range) -> list[Cell]:
+    return cells("alloc_unknown", minutes, 0, native="1", grade="D")
+
+
+def test_minutes_that_nobody_saw_do_not_split_an_episode(store: Store) -> None:
+    world(store, [*idle(range(20)), *unseen(range(20, 30)), *idle(range(30, UNTIL))])
     (found,) = find(store)
-    assert (found.gpus, found.gpu_seconds) == (1, 3600)
-    assert "holds 1 GPU on n0 and has not used it for" in found.summary
+    assert (found.since, found.until, found.gpu_seconds) == (at(0), at(UNTIL), 50 * 60)
+    assert found.grade == "A"
+
+
+def test_minutes_that_nobody_saw_do_not_end_an_episode_either(store: Store) -> None:
+    world(store, [*idle(range(40)), *unseen(range(40, UNTIL))])
+    (found,) = find(store)
+    assert (found.until, found.open) == (at(40), 1)
 
 
 @pytest.mark.parametrize(("work", "episodes"), [(2, 1), (3, 2)])
