@@ -17,6 +17,8 @@ from gpuledger.store import Store
 
 # Trust of what was seen, below any imported asset list.
 DISCOVERED = 0
+# How long an agent may be cut off and still deliver the beginning of its place's history.
+BACKLOG = timedelta(days=14)
 
 
 class ModelPrice(Settings):
@@ -46,16 +48,22 @@ def discover(store: Store, now: datetime, history: timedelta = timedelta(days=40
     """
     known = store.select(_SEEN_SQL)
     listed = {r["gpu_id"]: r for r in store.select("SELECT * FROM v_assets")}
-    first = _first_samples(store, [r["gpu_id"] for r in known], now - history)
+    first = _first_samples(store, [r["gpu_id"] for r in known], now, history)
     places = [_asset(r, min(first.get(r["gpu_id"], r["seen"]), r["seen"]), now) for r in known]
     changed = [a for a in places if _is_news(a, listed.get(a.gpu_id))]
     store.insert_rows(changed)
     return len(changed)
 
 
-def _first_samples(store: Store, ids: Sequence[int], oldest: datetime) -> dict[int, datetime]:
-    """When each GPU was first heard of; minutes are looked at once a place is that young."""
-    rows = store.select(_FIRST_SAMPLE_SQL, ids=list(ids), oldest=oldest) if ids else []
+def _first_samples(
+    store: Store, ids: Sequence[int], now: datetime, history: timedelta
+) -> dict[int, datetime]:
+    """When each GPU was first heard of; not asked again once a place is old enough."""
+    if not ids:
+        return {}
+    rows = store.select(
+        _FIRST_SAMPLE_SQL, ids=list(ids), oldest=now - history, settled=now - BACKLOG
+    )
     return {r["gpu_id"]: r["first"] for r in rows}
 
 
@@ -147,7 +155,7 @@ _FIRST_SAMPLE_SQL = """
 SELECT gpu_id, min(ts) AS first FROM gpu_samples_1m
 WHERE gpu_id IN {ids:Array(UInt64)} AND ts >= {oldest:DateTime64(3, 'UTC')}
   AND gpu_id NOT IN (SELECT gpu_id FROM assets FINAL
-    WHERE valid_from < now64(3) - INTERVAL 14 DAY)
+    WHERE valid_from < {settled:DateTime64(3, 'UTC')})
 GROUP BY gpu_id
 """
 
