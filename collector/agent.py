@@ -17,7 +17,7 @@ from collector.source import Context, Source
 from collector.stamp import Stamp
 from collector.window import Profile, Windows
 from gpuledger.config import Settings
-from gpuledger.spool import CAPACITY_BYTES, Spool
+from gpuledger.spool import CAPACITY_BYTES, Memory, Spool
 
 FINISH_AFTER_S = 0.5  # readings of a window's last second may still be on their way
 STOP_WITHIN_S = 5.0
@@ -81,7 +81,9 @@ class Agent:
         outbox = self._outbox = self._new_outbox()
         stamp = Stamp(self.context, self.spool.epoch)
         self._runners = [
-            Runner(name, source, self.context, stamp, outbox.accept)
+            Runner(
+                name, source, self.context, stamp, outbox.accept, memory_of(name, self.spool).take
+            )
             for name, source in self._sources.items()
         ]
         self._reading = [
@@ -147,6 +149,11 @@ class Agent:
                 "clock, rows go on with the new time",
                 step_s,
             )
+
+
+def memory_of(source: str, spool: Spool) -> Memory:
+    """The part of the spool's memory that belongs to the source of that name."""
+    return spool.memory(f"source/{source}/")
 
 
 def boot_id(root: Path) -> str:

@@ -27,9 +27,10 @@ def changed(row: R, **values: Any) -> R:
     return type(row)(**{**row.__dict__, **values})
 
 
-def says_the_same(one: Row, other: Row) -> bool:
-    """Whether two rows differ in nothing but when they were seen."""
-    return changed(one, seen_at=0, version=0) == changed(other, seen_at=0, version=0)
+def says_the_same(one: Row, other: Row, *besides: str) -> bool:
+    """Whether two rows differ in nothing but when they were seen, and in the columns `besides`."""
+    blank = dict.fromkeys(("seen_at", "version", *besides), 0)
+    return changed(one, **blank) == changed(other, **blank)
 
 
 def _times(kind: type[Row]) -> frozenset[str]:

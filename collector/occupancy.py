@@ -6,7 +6,7 @@ scheduler outweighs this one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -54,16 +54,22 @@ class Occupancy:
         before = self._recall() if self._open is None else self._open
         current = self._group(uses, before, now)
         refresh = self._context.clock.monotonic() - self._told_at >= REFRESH_S
+        news = {n: h for n, h in current.items() if refresh or _is_new(before.get(n), h)}
         for native, held in before.items():
             yield from self._ended(native, held, current.get(native), now)
-        for native, held in current.items():
-            known = before.get(native)
-            if refresh or known is None or known.slots != held.slots:
-                yield from self._going_on(native, held, now)
-                self._context.memory[native] = msgspec.json.encode(held).decode()
+        for native, held in news.items():
+            yield from self._going_on(native, held, now)
+        self._keep(news, gone=before.keys() - current.keys())
+        self._open = current
         if refresh:
             self._told_at = self._context.clock.monotonic()
-        self._open = current
+
+    def _keep(self, news: Mapping[str, Held], gone: Iterable[str]) -> None:
+        """Remember what was told, once all of it was told."""
+        memory = self._context.memory
+        memory.update({n: msgspec.json.encode(held).decode() for n, held in news.items()})
+        for native in gone:
+            memory.pop(native, None)
 
     def _recall(self) -> dict[str, Held]:
         memory = self._context.memory
@@ -103,7 +109,6 @@ class Occupancy:
                 yield self._allocation(native, held, slot, now, held.seen)
         if later is None:
             yield self._job(native, held, now, ended=held.seen)
-            self._context.memory.pop(native, None)
 
     def _job(self, native: str, held: Held, now: datetime, ended: datetime = FOREVER) -> Job:
         return Job(
@@ -139,3 +144,7 @@ class Occupancy:
             seen_at=now,
             version=version(Trust.PROCESS, to_milliseconds(now)),
         )
+
+
+def _is_new(known: Held | None, held: Held) -> bool:
+    return known is None or known.slots != held.slots

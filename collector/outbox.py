@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from collector.counters import Counters
 from collector.window import Folded, Windows
 from gpuledger.batch import Batch
 from gpuledger.errors import StoreError
 from gpuledger.schema import Row, Table
-from gpuledger.spool import Block, Spool
+from gpuledger.spool import Block, Changes, Spool
 
 BLOCK_ROWS = 1_000  # a body that the store finds too large is split between blocks
 KEPT_BYTES = 8 << 20  # in memory while the spool's disk is full: hours of one node
 COUNTERS = "counter/"
+NOTHING: Mapping[str, None] = MappingProxyType({})
 
 Encode = Callable[[Batch], bytes]
 Listener = Callable[[Sequence[Folded]], None]
 
 
 class Outbox:
-    """Corrects counters, folds windows and hands both over in one transaction."""
+    """Corrects counters, folds windows, and puts rows and what they rest on in one transaction."""
 
     def __init__(
         self,
@@ -42,24 +44,28 @@ class Outbox:
         self._listeners = tuple(listeners)
         self._lock = threading.Lock()
         self._parcels: list[tuple[str, Sequence[Block]]] = []
-        self._memory: dict[str, str] = {}
+        self._heard: dict[str, str | None] = {}
+        self._memory: dict[str, str | None] = {}
         self._trouble = False
 
-    def accept(self, rows: Sequence[Row]) -> None:
-        """Take stamped rows, from any thread."""
+    def accept(self, rows: Sequence[Row], memory: Changes = NOTHING) -> None:
+        """Take stamped rows, from any thread, with what their source must remember with them."""
         with self._lock:
             for row in rows:
                 self._counters.correct(row)
             self._windows.add(rows)
+            self._heard.update(memory)
 
     def flush(self, now_ms: int | None = None) -> None:
         """Put finished windows (None: all) into the spool; kept here while its disk is full."""
         with self._lock:
             folded = self._windows.take(now_ms)
             changed = self._counters.changed()
+            heard, self._heard = self._heard, {}
         for listen in self._listeners:
             listen(folded)
         self._parcels += self._pack(folded)
+        self._memory |= heard
         self._memory |= {COUNTERS + key: value for key, value in changed.items()}
         if self._parcels or self._memory:
             self._put()

@@ -85,7 +85,7 @@ class Owners:
 def _executable(folder: Path) -> str:
     """Base name of the program; the kernel's short name where the link may not be read."""
     try:
-        return os.path.basename(os.readlink(folder / "exe")).removesuffix(" (deleted)")  # noqa: PTH115, PTH119
+        return (folder / "exe").readlink().name.removesuffix(" (deleted)")
     except OSError:
         pass
     try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from collector.agent import Agent, AgentSettings, Service
+from collector.agent import Agent, AgentSettings, Service, memory_of
 from collector.outbox import Listener
 from collector.runner import Runner
 from collector.shipper import Shipper
@@ -22,7 +22,7 @@ from gpuledger.config import Config, Settings
 from gpuledger.errors import ConfigError, nearest
 from gpuledger.plugins import discover
 from gpuledger.schema import Row, Samples
-from gpuledger.spool import Spool
+from gpuledger.spool import Changes, Spool
 from gpuledger.store import Store, StoreSettings, encode, parse_address
 
 SOURCES = "collector.sources"
@@ -116,7 +116,7 @@ def make(config: Config, name: str, kind: SourceKind, context: Context) -> Sourc
     return kind.make(config.section(name, kind.settings), context)
 
 
-def _drop(_: Sequence[Row]) -> None:
+def _drop(_: Sequence[Row], __: Changes) -> None:
     """Deliver nowhere."""
 
 
@@ -125,7 +125,7 @@ def _sources(
 ) -> dict[str, Source]:
     """Each source with a memory of its own in the spool."""
     return {
-        name: make(config, name, kind, replace(context, memory=spool.memory(f"source/{name}/")))
+        name: make(config, name, kind, replace(context, memory=memory_of(name, spool)))
         for name, kind in chosen(config, roles).items()
     }
 

@@ -12,17 +12,21 @@ from collector.stamp import Stamp
 from gpuledger.catalogue.host import SourceRun
 from gpuledger.errors import ReadError, Unavailable
 from gpuledger.schema import Row
+from gpuledger.spool import Changes
 
 HANGS_PERIODS = 10
 HANGS_AT_LEAST_S = 10.0
 # A device may come after the agent: drivers load late, disks are plugged in.
 LOOK_AGAIN_S = 600.0
 
+Deliver = Callable[[Sequence[Row], Changes], None]
+
 
 class Runner:
     """Reads one source on every deadline, whatever it does, until it is stopped.
 
-    `deliver` takes the stamped rows of each reading, the reading's own account among them.
+    `deliver` takes the stamped rows of each reading, the reading's own account among them, with
+    `changes`: what the source wants remembered now that it has told these rows.
     """
 
     def __init__(
@@ -31,7 +35,8 @@ class Runner:
         source: Source,
         context: Context,
         stamp: Stamp,
-        deliver: Callable[[Sequence[Row]], None],
+        deliver: Deliver,
+        changes: Callable[[], Changes] = dict,
     ) -> None:
         self.name = name
         self.available = True
@@ -39,6 +44,7 @@ class Runner:
         self._context = context
         self._stamp = stamp
         self._deliver = deliver
+        self._changes = changes
         self._pace = Pace(source.period_s, context.clock)
         self._reason = ""
         self._began: float | None = None
@@ -67,7 +73,7 @@ class Runner:
         took_s = clock.monotonic() - began
         rows.append(self._account(tick, reason, runs=1, rows=len(rows), took_s=took_s))
         try:
-            self._deliver(rows)
+            self._deliver(rows, self._changes())
         except Exception:
             self._context.log.exception("source %s: its rows could not be taken", self.name)
         return rows
@@ -83,7 +89,7 @@ class Runner:
             self._context.log.error("source %s: %s; others go on", self.name, reason)
         self._hangs = True
         now = Tick(round(clock.wall() * 1000), 0.0)
-        self._deliver([self._account(now, reason, runs=0, rows=0, took_s=None)])
+        self._deliver([self._account(now, reason, runs=0, rows=0, took_s=None)], {})
 
     def _read(self, tick: Tick) -> tuple[list[Row], str]:
         """Stamped rows, as many as came, and why there are no more."""

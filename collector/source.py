@@ -43,8 +43,9 @@ class Clock:
 class Context:
     """What a source may know of the place it runs in.
 
-    `root` is where /proc and /sys are looked up; `memory` outlives the process (the agent keeps
-    it in its spool), for what a source must still know after a restart.
+    `root` is where /proc and /sys are looked up; `memory` outlives the process, for what a source
+    must still know after a restart. What a reading changes in it is written together with the
+    reading's rows (the agent keeps both in its spool), or not at all.
     """
 
     cluster: str

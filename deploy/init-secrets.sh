@@ -46,6 +46,7 @@ trap 'rm -f -- "${scratch}"' EXIT
 
 random store_password "${SERVICE_UID}"
 random ingest_token "${SERVICE_UID}"
+random service_token "${SERVICE_UID}"
 random grafana_admin_password "${GRAFANA_UID}"
 random grafana_clickhouse_password "${GRAFANA_UID}"
 

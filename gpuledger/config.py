@@ -31,6 +31,7 @@ RESERVED = {
     "ingest",
     "libchdb",
     "require_components",
+    "role",
     "store",
     "store_password",
     "store_password_file",

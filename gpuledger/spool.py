@@ -2,8 +2,8 @@
 
 One SQLite file. An entry is one or more encoded blocks of one table; its token
 `<spool uuid>/<table>/<sequence>` names it for ever, so that sending it twice stores it once. The
-same file holds what an agent must remember (counter offsets), written in one transaction with
-the rows that rest on it.
+same file holds what an agent must remember (counter offsets, open jobs), written in one
+transaction with the rows that rest on it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gpuledger.errors import ConfigError, StoreError
+
+Changes = Mapping[str, str | None]  # what to remember by key; None: to forget
 
 CAPACITY_BYTES = 1 << 30
 REJECTED_SHARE = 0.1  # of the capacity: enough to see what is wrong, never enough to fill a disk
@@ -85,6 +88,7 @@ class Spool:
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._bytes = 0
+        self._memories: dict[str, Memory] = {}
 
     def open(self) -> Spool:
         """Open or create the file (mode 0600). ConfigError where the path cannot be used.
@@ -112,16 +116,16 @@ class Spool:
     def put(
         self,
         parcels: Iterable[tuple[str, Sequence[Block]]],
-        memory: Mapping[str, str] | None = None,
+        memory: Changes | None = None,
     ) -> None:
-        """Store table name and blocks of each parcel, and remember `memory`: all or nothing.
+        """Store table name and blocks of each parcel, and change the memory: all or nothing.
 
         Over capacity the oldest entries go, counted in `lost_rows`. StoreError on a full disk.
         """
         with self._transaction() as db:
             for table, blocks in parcels:
                 self._insert(db, table, blocks, self._clock())
-            db.executemany("REPLACE INTO memory VALUES (?, ?)", list((memory or {}).items()))
+            self._remember(db, memory or {})
             self._trim(db)
 
     def heads(self) -> list[int]:
@@ -188,8 +192,8 @@ class Spool:
             return int(db.execute("SELECT count(*) FROM entries").fetchone()[0]), self._bytes
 
     def memory(self, prefix: str) -> Memory:
-        """What is remembered under that prefix."""
-        return Memory(self, prefix)
+        """What is remembered under that prefix; the same object each time."""
+        return self._memories.setdefault(prefix, Memory(self, prefix))
 
     def recall(self, prefix: str) -> dict[str, str]:
         """Everything remembered under keys that begin with `prefix`, which is cut off."""
@@ -199,14 +203,6 @@ class Spool:
                 (len(prefix) + 1, len(prefix), prefix),
             )
             return dict(found.fetchall())
-
-    def remember(self, key: str, value: str | None) -> None:
-        """Remember one value; None forgets it."""
-        with self._transaction() as db:
-            if value is None:
-                db.execute("DELETE FROM memory WHERE key = ?", (key,))
-            else:
-                db.execute("REPLACE INTO memory VALUES (?, ?)", (key, value))
 
     def _connect(self) -> None:
         try:
@@ -268,6 +264,12 @@ class Spool:
         )
         self._bytes += len(body)
 
+    def _remember(self, db: sqlite3.Connection, changes: Changes) -> None:
+        gone = [(key,) for key, value in changes.items() if value is None]
+        kept = [pair for pair in changes.items() if pair[1] is not None]
+        db.executemany("DELETE FROM memory WHERE key = ?", gone)
+        db.executemany("REPLACE INTO memory VALUES (?, ?)", kept)
+
     def _delete(self, db: sqlite3.Connection, sequence: int) -> None:
         gone = db.execute(
             "DELETE FROM entries WHERE sequence = ? RETURNING length(body)", (sequence,)
@@ -298,26 +300,41 @@ class Spool:
 
 
 class Memory(MutableMapping[str, str]):
-    """A part of the spool's memory as a mapping that outlives the process."""
+    """A part of the spool's memory as a mapping that outlives the process. For one thread.
+
+    What changes shows here at once, but is safe only when `take` has handed it over and `put` has
+    written it with the rows that it rests on: after a crash, memory is never ahead of the rows.
+    """
 
     def __init__(self, spool: Spool, prefix: str) -> None:
         self._spool = spool
         self._prefix = prefix
+        self._changes: dict[str, str | None] = {}
+
+    def take(self) -> Changes:
+        """What changed since the last call, as `Spool.put` wants it."""
+        changes, self._changes = self._changes, {}
+        return changes
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        return self._spool.recall(self._prefix)
 
     def __getitem__(self, key: str) -> str:
-        return self._spool.recall(self._prefix)[key]
+        return self._known[key]
 
     def __setitem__(self, key: str, value: str) -> None:
-        self._spool.remember(self._prefix + key, value)
+        self._known[key] = self._changes[self._prefix + key] = value
 
     def __delitem__(self, key: str) -> None:
-        self._spool.remember(self._prefix + key, None)
+        del self._known[key]
+        self._changes[self._prefix + key] = None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._spool.recall(self._prefix))
+        return iter(self._known)
 
     def __len__(self) -> int:
-        return len(self._spool.recall(self._prefix))
+        return len(self._known)
 
 
 def _cut(body: bytes, sizes: Iterable[tuple[int, int]]) -> tuple[Block, ...]:

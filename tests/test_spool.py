@@ -176,6 +176,29 @@ def test_memory_is_a_mapping_with_a_prefix(spool: Spool) -> None:
     assert len(memory) == 0
 
 
+def test_memory_changes_on_disk_only_with_the_rows_it_is_put_with(spool: Spool) -> None:
+    memory = spool.memory("source/slurm/")
+    memory["seen"] = "1"
+    assert spool.recall("source/") == {}
+    spool.put([("jobs", [Block(1, b"x")])], memory.take())
+    assert spool.recall("source/") == {"slurm/seen": "1"}
+    assert memory.take() == {}
+
+
+def test_what_memory_forgets_is_gone_from_the_disk_too(spool: Spool) -> None:
+    memory = spool.memory("source/slurm/")
+    memory.update({"a": "1", "b": "2"})
+    spool.put([], memory.take())
+    del memory["a"]
+    spool.put([], memory.take())
+    assert spool.recall("source/slurm/") == {"b": "2"}
+
+
+def test_a_parts_memory_is_the_same_for_all_who_ask(spool: Spool) -> None:
+    spool.memory("source/slurm/")["seen"] = "1"
+    assert spool.memory("source/slurm/").take() == {"source/slurm/seen": "1"}
+
+
 def test_a_closed_spool_says_so(path: Path) -> None:
     with pytest.raises(StoreError, match="is closed"):
         Spool(path).heads()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterable
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,7 +47,7 @@ class SlurmSource(Source):
         self._ask = ask or self._run
         self._episodes = Episodes(context.memory)
         self._nodes: tuple[str, ...] = NODES
-        self._told_everything: float | None = None
+        self._told_everything = -inf
         self._warned = False
 
     def read(self) -> Iterable[Row]:
@@ -64,7 +65,11 @@ class SlurmSource(Source):
             states = [node_row(node, snapshot) for node in nodes]
         except SHAPE_ERRORS as e:
             raise ReadError(f"Slurm says something unknown: {type(e).__name__}: {e}") from None
-        return self._episodes.advance(runs, states, snapshot, everything=self._is_refresh())
+        now = self._context.clock.monotonic()
+        everything = now - self._told_everything >= REFRESH_S
+        rows = self._episodes.advance(runs, states, snapshot, everything=everything)
+        self._told_everything = now if everything else self._told_everything
+        return rows
 
     def _understand(self, job: Any, snapshot: Snapshot) -> Run:
         row = job_row(job, snapshot)
@@ -74,12 +79,6 @@ class SlurmSource(Source):
         if found is None:
             self._warn(row.job_id)
         return Run(row, tuple(found or ()))
-
-    def _is_refresh(self) -> bool:
-        now, told = self._context.clock.monotonic(), self._told_everything
-        due = told is None or now - told >= REFRESH_S
-        self._told_everything = now if due else told
-        return due
 
     def _warn(self, job: str) -> None:
         if not self._warned:

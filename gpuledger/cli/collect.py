@@ -47,7 +47,15 @@ from gpuledger.schema import Row
     help="Part of every asset's name: choose it once.",
 )
 @click.option("--node", default=socket.gethostname, help="Name of this node [default: host name].")
-@click.option("--role", type=click.Choice(["node", "cluster"]), default="node", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["node", "cluster"]),
+    envvar="GPULEDGER_ROLE",
+    show_envvar=True,
+    default="node",
+    show_default=True,
+    help="node: this machine's devices; cluster: what is told once for all, e.g. by Slurm.",
+)
 @click.option(
     "--spool",
     type=click.Path(path_type=Path),

@@ -262,9 +262,10 @@ def _end(text: str) -> datetime:
 def _fresh(directory: Path) -> Path:
     """The directory, without what an earlier demo wrote. ConfigError where something else lies."""
     home = writable(directory).absolute()
+    if (home / "store").exists():
+        claim(home / "store")
     if any(home.iterdir()) and not (home / MARK).exists():
         raise ConfigError(f"{home} is not empty and no earlier demo: choose another --dir")
-    claim(home / "store")
     for name in WRITTEN:
         entry = home / name
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)

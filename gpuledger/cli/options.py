@@ -42,7 +42,7 @@ def store_option(function: Command) -> Command:
 def _given(_ctx: click.Context, _option: click.Parameter, url: str | None) -> str:
     if not url:
         raise ConfigError(
-            "which store? give --store URL or set GPULEDGER_STORE,"
+            "store: none given; use --store URL or GPULEDGER_STORE,"
             " e.g. chdb:///absolute/dir or http://user@host:8123/gpuledger"
         )
     return url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,7 @@ from gpuledger.catalogue.work import Gpu
 from gpuledger.errors import ReadError, Unavailable
 from gpuledger.identity import gpu_id
 from gpuledger.schema import Row
+from gpuledger.spool import Changes
 from tests.collector.support import MIDNIGHT, FakeClock, Lines, Script, context, host_row
 
 
@@ -27,7 +29,10 @@ class Bench:
         self.log = Lines()
         self.delivered: list[Row] = []
         here = context(clock=self.clock, lines=self.log)
-        self.runner = Runner("test", source, here, Stamp(here, epoch=7), self.delivered.extend)
+        self.runner = Runner("test", source, here, Stamp(here, epoch=7), self.take)
+
+    def take(self, rows: Sequence[Row], _: Changes) -> None:
+        self.delivered += rows
 
     def read(self, times: int = 1) -> list[Row]:
         rows: list[Row] = []
@@ -119,7 +124,7 @@ def test_a_device_that_comes_later_is_read() -> None:
 
 def test_rows_that_cannot_be_taken_do_not_stop_the_source() -> None:
     bench = Bench(Script([host_row()]))
-    bench.runner._deliver = lambda _: (_ for _ in ()).throw(TypeError("bad row"))
+    bench.runner._deliver = lambda *_: (_ for _ in ()).throw(TypeError("bad row"))
     bench.read(2)
     assert "could not be taken" in bench.log.lines[0]
 

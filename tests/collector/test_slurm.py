@@ -3,76 +3,19 @@
 from __future__ import annotations
 
 import copy
-import json
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector.source import Context
 from collector.sources.slurm import SlurmSettings, SlurmSource
-from gpuledger.catalogue.work import Allocation, Job, NodeState
 from gpuledger.errors import ReadError, Unavailable
 from gpuledger.identity import alloc_id, gpu_id
-from gpuledger.schema import FOREVER, Row
-from tests.collector.support import FakeClock, Lines, context
-
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "slurm"
-NOW = 1_795_324_700.0
-
-
-def fixture(name: str) -> Any:
-    return json.loads((FIXTURES / f"{name}.json").read_text())
-
-
-def at(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-class Cluster:
-    """A Slurm that says what `jobs` and `nodes` hold, and one source that listens."""
-
-    def __init__(self, version: str = "2405", here: Context | None = None) -> None:
-        self.jobs = fixture(f"squeue_{version}")
-        self.nodes = fixture("nodes_2405" if version == "2405" else "sinfo_2205")
-        self.old = version == "2205"
-        self.clock = FakeClock(wall=NOW)
-        self.lines = Lines()
-        self.asked: list[str] = []
-        self.here = here or context(clock=self.clock, lines=self.lines)
-        self.restart()
-
-    def restart(self) -> None:
-        self.source = SlurmSource(SlurmSettings(), self.here, self.ask)
-
-    def ask(self, command: tuple[str, ...]) -> bytes:
-        self.asked.append(command[0])
-        if command[0] == "scontrol" and self.old:
-            raise ReadError("scontrol ended with 1: unrecognized option '--json'")
-        return json.dumps(self.jobs if command[0] == "squeue" else self.nodes).encode()
-
-    def read(self, after_s: float = 30.0) -> list[Row]:
-        self.clock.pass_s(after_s)
-        return list(self.source.read())
-
-    def job(self, native: int) -> dict[str, Any]:
-        found: dict[str, Any] = next(j for j in self.jobs["jobs"] if j["job_id"] == native)
-        return found
-
-
-def jobs(rows: list[Row]) -> dict[str, Job]:
-    return {r.job_id: r for r in rows if isinstance(r, Job)}
-
-
-def allocations(rows: list[Row]) -> list[Allocation]:
-    return [r for r in rows if isinstance(r, Allocation)]
-
-
-def states(rows: list[Row]) -> list[NodeState]:
-    return [r for r in rows if isinstance(r, NodeState)]
+from gpuledger.schema import FOREVER
+from tests.collector.slurm import NOW, Cluster, allocations, at, jobs, states
+from tests.collector.support import context
 
 
 def test_slurm_22_05_running_pending_and_ended_jobs() -> None:
@@ -150,6 +93,22 @@ def test_what_is_known_is_not_said_again_until_the_refresh() -> None:
     assert len(cluster.read(600)) == len(first)
 
 
+def test_a_new_priority_alone_waits_for_the_refresh() -> None:
+    cluster = Cluster()
+    cluster.read()
+    cluster.job(102)["priority"]["number"] = 2000
+    assert cluster.read() == []
+    assert jobs(cluster.read(600))["c/102"].priority == 2000
+
+
+def test_a_new_priority_goes_along_with_other_news() -> None:
+    cluster = Cluster()
+    cluster.read()
+    cluster.job(102)["priority"]["number"] = 2000
+    cluster.job(102)["state_reason"] = "Priority"
+    assert jobs(cluster.read())["c/102"].priority == 2000
+
+
 def test_a_job_that_ends_gives_its_gpus_back_at_its_end() -> None:
     cluster = Cluster()
     cluster.read()
@@ -165,7 +124,7 @@ def test_a_job_that_vanished_ended_when_it_was_last_seen() -> None:
     cluster = Cluster()
     cluster.read()
     cluster.read()
-    cluster.jobs["jobs"] = [j for j in cluster.jobs["jobs"] if j["job_id"] != 101]
+    cluster.vanish(101)
     rows = cluster.read()
     gone = jobs(rows)["c/101"]
     assert (gone.state, gone.ended) == ("completed", at(NOW + 60))
@@ -216,6 +175,40 @@ def test_a_node_that_goes_down_ends_its_time_of_being_up() -> None:
         at(NOW + 40),
     )
     assert (after.state, after.valid_from, after.valid_to) == ("down", at(NOW + 40), FOREVER)
+
+
+def told_since(node: dict[str, Any], seconds: float) -> None:
+    node["reason_changed_at"] = {"set": True, "infinite": False, "number": round(seconds)}
+
+
+def test_a_node_that_is_down_and_then_drained_was_down_until_it_was_last_seen_so() -> None:
+    cluster = Cluster()
+    node = cluster.nodes["nodes"][0]
+    node.update(state=["DOWN"], reason="power")
+    told_since(node, NOW - 3300)
+    cluster.read()
+    cluster.read()
+    node.update(state=["IDLE", "DRAIN"])
+    down, drained = states(cluster.read())
+    assert (down.state, down.valid_from, down.valid_to) == ("down", at(NOW - 3300), at(NOW + 60))
+    assert (drained.state, drained.valid_from, drained.valid_to) == (
+        "drained",
+        at(NOW + 60),
+        FOREVER,
+    )
+
+
+def test_what_an_earlier_life_last_saw_of_a_node_stands_too() -> None:
+    cluster = Cluster()
+    node = cluster.nodes["nodes"][0]
+    node.update(state=["DOWN"], reason="power")
+    told_since(node, NOW - 3300)
+    cluster.read()
+    cluster.restart()
+    node.update(state=["IDLE", "DRAIN"])
+    before, after = (n for n in states(cluster.read(7200)) if n.node == "n1")
+    assert (before.state, before.valid_to) == ("down", at(NOW + 30))
+    assert (after.state, after.valid_from) == ("drained", at(NOW + 30))
 
 
 def test_a_node_that_was_removed_ends_when_it_was_last_seen() -> None:

@@ -71,6 +71,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         **OF_WHOLE,
     },
     "What to do next": {
+        "id": "String",
         "title": "String",
         "team": LABEL,
         "gain_gpu_hours": SHARE,
