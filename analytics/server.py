@@ -42,9 +42,12 @@ def token(environ: Mapping[str, str], name: str = "GPULEDGER_TOKEN") -> str:
     if not path:
         return environ.get(name, "")
     try:
-        return Path(path).read_text().strip()
+        found = Path(path).read_text().strip()
     except OSError as e:
         raise ConfigError(f"{name}_FILE {path}: {e.strerror}") from None
+    if not found:
+        raise ConfigError(f"{name}_FILE {path} is empty: it must hold the token")
+    return found
 
 
 def run(

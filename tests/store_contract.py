@@ -16,6 +16,7 @@ from gpuledger.store import Address, Store, StoreSettings
 from tests.components.clickhouse import ClickHouse
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+AWKWARD = 'it\'s "quoted", `so` \\ and\n\t{x:String} %s 💡'
 SILENT: dict[str, Any] = {c.name: None for c in GpuSample.table.columns if c.fields[0].nullable}
 
 _numbers = itertools.count()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analytics.app import OPEN_PATHS, create_app
-from analytics.service import COOKIE, LoginLinks, Service
+from analytics.service import COOKIE, KEY_LIVES_S, LoginLinks, Service
 from gpuledger.errors import StoreError
 from gpuledger.store import Store
 from tests.analytics.web import BEARER, TOKEN, client, idle_cluster, is_problem, make_service
@@ -77,6 +77,16 @@ def test_no_byte_of_a_strangers_body_is_read() -> None:
     assert answer.status_code == 401
 
 
+def test_the_collectors_token_opens_their_door_and_no_other(store: Store) -> None:
+    service = make_service(store)
+    service.ingest_token = "of the collectors"
+    collector = client(service, Authorization="Bearer of the collectors")
+    assert is_problem(collector.post("/v1/ingest/nowhere", headers={"Idempotency-Key": "a"}), 404)
+    for method, path in GUARDED:
+        if not path.startswith("/v1/ingest/"):
+            assert collector.request(method, path).status_code == 401
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_load_balancers_need_no_token(store: Store, path: str) -> None:
     assert client(make_service(store)).get(path).status_code == 200
@@ -113,13 +123,22 @@ def test_every_login_link_is_another() -> None:
     assert links.new() != links.new()
 
 
+@pytest.mark.parametrize(("waited_s", "good"), [(0, True), (KEY_LIVES_S + 1, False)])
+def test_a_login_link_is_worth_nothing_once_it_is_old(waited_s: float, good: bool) -> None:
+    now = [100.0]
+    links = LoginLinks(clock=lambda: now[0])
+    key = links.new()
+    now[0] += waited_s
+    assert links.use(key) is good
+
+
 class _Gone(Store):
     """A store that does not answer."""
 
     def __init__(self) -> None:
         """Nothing to connect to."""
 
-    def value(self, sql: str, **parameters: Any) -> Any:
+    def value(self, *_: Any, **__: Any) -> Any:
         raise StoreError("the store is gone")
 
 
@@ -139,6 +158,7 @@ def test_a_store_that_is_gone_is_a_problem_to_come_back_with_later() -> None:
         ("/v1/ledger?since=99999999999d", 400, "since 99999999999d"),
         ("/v1/ledger?by=teams", 400, "did you mean 'team'?"),
         ("/v1/ledger?by=", 400, "unknown dimension ''"),
+        ("/v1/ledger?sinc=7d", 400, "unknown parameter 'sinc'; did you mean 'since'?"),
         ("/v1/findings?limit=0", 422, "query.limit"),
         ("/v1/findings?limit=many", 422, "query.limit"),
         ("/v1/nothing", 404, "Not Found"),

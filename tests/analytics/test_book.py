@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,10 +60,8 @@ def test_since_that_is_neither_is_refused_with_an_example(text: str) -> None:
 @settings(max_examples=200, derandomize=True, database=None)
 @example_of(st.text(max_size=12))
 def test_since_is_an_instant_or_refused_whatever_is_written(text: str) -> None:
-    try:
+    with suppress(ConfigError):
         assert book.parse_since(text, UNTIL).tzinfo is UTC
-    except ConfigError:
-        pass
 
 
 def small_book() -> list[Row]:

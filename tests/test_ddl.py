@@ -1,0 +1,196 @@
+"""The generated tables: keys, codecs, retention, and a plan that only adds."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from gpuledger import ddl
+from gpuledger.catalogue import ROWS, TABLES
+from gpuledger.measures import VIEWS
+from gpuledger.schema import Cells, Codec, Events, Row, Samples, Table, Time, gauge, time
+from gpuledger.store import Store
+from gpuledger.units import COUNT
+
+GOLDEN = Path(__file__).parent / "golden" / "schema.sql"
+SAMPLES = [t for t in TABLES.values() if isinstance(t.layout, Samples)]
+ROLLED_UP = [t for t in SAMPLES if isinstance(t.layout, Samples) and t.layout.rollup]
+CELLS = [t for t in TABLES.values() if isinstance(t.layout, Cells)]
+KEPT = [t for t in TABLES.values() if isinstance(t.layout, Samples | Events)]
+
+
+def created(name: str, *, retention: bool = False) -> str:
+    return next(t.create for t in ddl.targets(retention=retention) if t.name == name)
+
+
+def by_name(table: Table) -> str:
+    return table.name
+
+
+def test_the_printed_schema_is_the_golden_one() -> None:
+    printed = "\n".join(f"{t.create};\n" for t in ddl.targets())
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(printed)
+    assert printed == GOLDEN.read_text(), "look at the difference, then run with UPDATE_GOLDEN=1"
+
+
+@pytest.mark.parametrize("table", SAMPLES, ids=by_name)
+def test_samples_are_found_by_hour_and_key_and_ts_stays_out_of_the_primary_key(
+    table: Table,
+) -> None:
+    keys = ", ".join(table.layout.key)
+    assert (
+        f"PRIMARY KEY (toStartOfHour(ts), {keys}) ORDER BY (toStartOfHour(ts), {keys}, ts)"
+        in created(table.name)
+    )
+
+
+@pytest.mark.parametrize("table", ROLLED_UP, ids=by_name)
+def test_rollups_are_found_like_their_samples_and_keep_epochs_apart(table: Table) -> None:
+    keys = ", ".join(table.layout.key)
+    sql = created(f"{table.name}_1m")
+    assert f"PRIMARY KEY (toStartOfHour(ts), {keys}) ORDER BY (toStartOfHour(ts), {keys}, ts" in sql
+    assert sql.partition("ORDER BY")[2].partition("\n")[0].endswith("cluster, epoch)")
+
+
+@pytest.mark.parametrize(
+    ("column", "codec"),
+    [
+        ("ts", Codec.SMOOTH),
+        ("node", Codec.PLATEAU),
+        ("power_mw", Codec.NOISY),
+        ("power_mw_max", Codec.NOISY),
+        ("energy_mj", Codec.COUNTER),
+        ("temperature_celsius", Codec.SMOOTH),
+        ("sm_clock_mhz", Codec.CLOCK),
+        ("utilization_pct", Codec.PLATEAU),
+        ("active_ms", Codec.PLATEAU),
+        ("throttle_reasons", Codec.NOISY),
+    ],
+)
+def test_the_codec_follows_the_shape_of_the_data(column: str, codec: Codec) -> None:
+    [line] = re.findall(rf"^  `{column}` .*$", created("gpu_samples"), re.MULTILINE)
+    assert line.rstrip(",").endswith(f"CODEC({codec.value})")
+
+
+def test_every_physical_column_has_a_codec() -> None:
+    for table in TABLES.values():
+        lines = re.findall(r"^  `.*$", created(table.name), re.MULTILINE)
+        assert len(lines) == len(table.fields)
+        assert all("CODEC(" in line for line in lines), table.name
+
+
+def test_nothing_is_ever_deleted_unless_asked_for() -> None:
+    assert not any(re.search(r"\bTTL\b", t.create) for t in ddl.targets())
+
+
+@pytest.mark.parametrize("table", KEPT, ids=by_name)
+def test_with_retention_rows_leave_by_their_own_time(table: Table) -> None:
+    layout = table.layout
+    assert isinstance(layout, Samples | Events)
+    days = ddl.RETENTION_DAYS[layout.retention]
+    assert f"TTL toDateTime(ts) + INTERVAL {days} DAY\n" in created(table.name, retention=True)
+
+
+def test_with_retention_minutes_outlive_samples_and_the_book_stays() -> None:
+    minutes = ddl.RETENTION_DAYS["minutes"]
+    assert f"INTERVAL {minutes} DAY" in created("gpu_samples_1m", retention=True)
+    assert minutes > ddl.RETENTION_DAYS["raw"]
+    for table in TABLES.values():
+        if table not in KEPT:
+            assert "TTL" not in created(table.name, retention=True)
+
+
+def test_schema_with_retention_is_accepted(engine: Store) -> None:
+    sql = created("gpu_samples", retention=True).replace("gpu_samples", "kept_samples", 1)
+    engine.command(sql)
+    engine.command("DROP TABLE kept_samples")
+
+
+def test_tokens_are_remembered_by_samples_and_rollups_and_not_by_cells() -> None:
+    window = f"non_replicated_deduplication_window = {ddl.DEDUPLICATION_WINDOW}"
+    for table in KEPT:
+        assert window in created(table.name)
+    for table in ROLLED_UP:
+        assert window in created(f"{table.name}_1m")
+    for table in CELLS:
+        assert "deduplication_window" not in created(table.name)
+
+
+def test_every_table_has_a_view_and_every_rollup_too() -> None:
+    views = {t.name for t in ddl.targets() if t.replaceable}
+    assert views == {
+        *(f"v_{row.table.name}" for row in ROWS),
+        *(f"v_{t.name}_1m" for t in ROLLED_UP),
+        *VIEWS,
+    }
+
+
+def test_views_show_exactly_what_rows_say(engine: Store) -> None:
+    existing = engine.existing()
+    for table in TABLES.values():
+        assert list(existing[f"v_{table.name}"]) == [f.visible for f in table.fields]
+
+
+def test_comments_carry_the_help(engine: Store) -> None:
+    told = engine.select(
+        "SELECT table, name, comment FROM system.columns"
+        " WHERE database = currentDatabase() AND table IN {tables:Array(String)}",
+        tables=list(TABLES),
+    )
+    seen = {(r["table"], r["name"]): r["comment"] for r in told}
+    assert seen == {(t.name, f.stored): f.column.help for t in TABLES.values() for f in t.fields}
+    assert any("'" in comment for comment in seen.values())
+
+
+def test_awkward_help_survives(engine: Store) -> None:
+    awkward = r"it's \ back\'slashed \n and `ticked`"
+
+    class Odd(Row, table="odd_events", layout=Events(key=("ts",))):
+        """Made for this test."""
+
+        ts: Time = time("when")
+        value = gauge(COUNT, awkward)
+
+    engine.command(ddl.create_table(Odd.table).replace("(ts, ts)", "ts"))
+    sql = "SELECT comment FROM system.columns WHERE table = 'odd_events' AND name = 'value'"
+    assert engine.value(sql) == awkward
+    engine.command("DROP TABLE odd_events")
+
+
+def test_the_plan_for_an_up_to_date_database_replaces_views_only(engine: Store) -> None:
+    plan = ddl.plan(engine.existing())
+    assert plan == [t.create for t in ddl.targets() if t.replaceable]
+
+
+def test_the_plan_for_an_empty_database_is_everything() -> None:
+    assert ddl.plan({}) == [t.create for t in ddl.targets()]
+
+
+def test_the_plan_adds_a_column_to_samples_and_rollup_before_the_view_fills_it() -> None:
+    existing = {t.name: dict(t.columns) for t in ddl.targets()}
+    existing["gpu_samples_1m_mv"] = dict(existing["gpu_samples_1m"])
+    for lacking in ("gpu_samples", "gpu_samples_1m", "gpu_samples_1m_mv"):
+        existing[lacking] = {k: v for k, v in existing[lacking].items() if "energy" not in k}
+    others = {t.name for t in ddl.targets() if t.kind == "materialized view"} - {
+        "gpu_samples_1m_mv"
+    }
+    existing |= {name: existing[name.removesuffix("_mv")] for name in others}
+    steps = [s.partition("\n")[0] for s in ddl.plan(existing) if not s.startswith("CREATE OR")]
+    assert [re.sub(r" `?energy.*", "", s) for s in steps] == [
+        "ALTER TABLE gpu_samples ADD COLUMN IF NOT EXISTS",
+        "ALTER TABLE gpu_samples_1m ADD COLUMN IF NOT EXISTS",
+        "ALTER TABLE gpu_samples_1m ADD COLUMN IF NOT EXISTS",
+        "ALTER TABLE gpu_samples_1m_mv MODIFY QUERY",
+    ]
+
+
+def test_a_database_with_more_than_declared_keeps_it() -> None:
+    existing = {t.name: dict(t.columns) for t in ddl.targets()}
+    existing["gpu_samples"]["former_column"] = "UInt8"
+    existing["former_table"] = {"a": "UInt8"}
+    assert not any("former" in statement for statement in ddl.plan(existing))

@@ -1,0 +1,233 @@
+"""Derived numbers: what they are on paper is what the engine says, and nothing is no number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpuledger import measures
+from gpuledger.catalogue import Asset, CellHour, Price
+from gpuledger.measures import (
+    CASH_AVOIDABLE,
+    DIMENSIONS,
+    MEASURES,
+    VIEWS,
+    Measure,
+    book_between,
+    select,
+    startable_sql,
+)
+from gpuledger.states import (
+    ACTIVE,
+    BY_NAME,
+    OCCUPIED,
+    STATES,
+    UNAVAILABLE,
+    UNKNOWN,
+    UNOCCUPIED,
+    group_of,
+)
+from gpuledger.store import Store
+from gpuledger.units import RATIO
+from tests.store_contract import NOON, at
+
+COLUMNS = (
+    "state String, gpu_seconds Float64, energy_joules Nullable(Float64), price Nullable(Float64),"
+    " energy_price Nullable(Float64), grade String"
+)
+ALL = {m.name: m for m in vars(measures).values() if isinstance(m, Measure)}
+OF_QUEUE = (measures.JOBS_STARTED, measures.WAIT_MEDIAN, measures.WAIT_P90)
+
+books = st.lists(
+    st.tuples(st.sampled_from(sorted(BY_NAME)), st.integers(1, 3600), st.integers(0, 10**6)),
+    min_size=1,
+    max_size=15,
+)
+Rows = list[tuple[str, int, int]]
+
+
+def told(store: Store, rows: Rows, price: str = "2., 0.5") -> dict[str, Any]:
+    """Every measure over rows of (state, GPU-seconds, joules)."""
+    values = ", ".join(f"('{s}', {seconds}, {j}, {price}, 'B')" for s, seconds, j in rows)
+    return store.select(f"SELECT {select(*MEASURES)} FROM values('{COLUMNS}', {values})")[0]
+
+
+def seconds(rows: Rows, *names: str) -> float:
+    return sum(s for state, s, _ in rows if state in names)
+
+
+def by_hand(rows: Rows) -> dict[str, float | None]:
+    """The ratios as docs define them."""
+    owned = seconds(rows, *BY_NAME)
+    unavailable = seconds(rows, *group_of(UNAVAILABLE))
+    occupied = seconds(rows, *group_of(OCCUPIED))
+    seen = seconds(rows, *(set(group_of(OCCUPIED)) - set(UNKNOWN)))
+    available = owned - unavailable
+    return {
+        "availability_ratio": 1 - unavailable / owned,
+        "allocation_ratio": occupied / available if available else None,
+        "activity_ratio": seconds(rows, *ACTIVE) / seen if seen else None,
+        "utilization_ratio": seconds(rows, "productive") / owned,
+        "unknown_ratio": seconds(rows, *UNKNOWN) / owned,
+    }
+
+
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
+@given(books)
+def test_ratios_are_what_they_are_by_hand(engine: Store, rows: Rows) -> None:
+    said = told(engine, rows)
+    for name, value in by_hand(rows).items():
+        assert said[name] == (None if value is None else pytest.approx(value, abs=1e-12))
+        assert value is None or 0 <= value <= 1
+
+
+@settings(max_examples=40, derandomize=True, deadline=None, database=None)
+@given(books)
+def test_sums_are_what_they_are_by_hand(engine: Store, rows: Rows) -> None:
+    said = told(engine, rows)
+    wasted = [(s * BY_NAME[n].recoverable, j * BY_NAME[n].recoverable) for n, s, j in rows]
+    lost_s, lost_j = sum(w[0] for w in wasted), sum(w[1] for w in wasted)
+    assert said["gpu_hours"] * 3600 == pytest.approx(said["owned_seconds"])
+    assert said["owned_seconds"] == seconds(rows, *BY_NAME)
+    assert said["capacity_value"] == pytest.approx(2 * said["gpu_hours"])
+    assert said["recoverable_gpu_hours"] == pytest.approx(lost_s / 3600)
+    assert said["recoverable_value"] == pytest.approx(2 * lost_s / 3600)
+    assert said["cash_avoidable"] == pytest.approx(0.5 * lost_j / 3.6e6)
+    assert said["energy_kwh"] == pytest.approx(sum(j for *_, j in rows) / 3.6e6)
+
+
+def test_without_a_price_there_is_no_money_and_everything_else_stays(engine: Store) -> None:
+    rows = [("alloc_idle", 3600, 100), ("productive", 3600, 100)]
+    said, priced = told(engine, rows, "NULL, NULL"), told(engine, rows)
+    money = {"capacity_value", "cash_avoidable", "recoverable_value"}
+    assert {name for name, value in said.items() if value is None} == money
+    assert {k: v for k, v in said.items() if k not in money} == {
+        k: v for k, v in priced.items() if k not in money
+    }
+
+
+def test_energy_nobody_measured_is_no_cash_unless_nothing_was_avoidable(engine: Store) -> None:
+    sql = f"SELECT {select(CASH_AVOIDABLE)} FROM values('{COLUMNS}', {{row}})"
+    idle = "('alloc_idle', 3600, NULL, 2., 0.5, 'B')"
+    busy = "('productive', 3600, NULL, 2., 0.5, 'B')"
+    assert engine.value(sql.format(row=idle)) is None
+    assert engine.value(sql.format(row=busy)) == 0
+
+
+@pytest.fixture
+def book(store: Store) -> Store:
+    """One GPU, an hour a state, through the tables."""
+    store.insert_rows(
+        [
+            Asset(
+                gpu_id=1,
+                asset_id="c/n/0",
+                cluster="c",
+                node="n",
+                slot=0,
+                model="M",
+                valid_from=NOON,
+                version=1,
+            )
+        ]
+    )
+    store.insert_rows(
+        [
+            CellHour(
+                cluster="c",
+                gpu_id=1,
+                hour=at(3600 * i),
+                alloc_id=0,
+                state=state.name,
+                grade="A",
+                gpu_seconds=3600.0,
+                energy_joules=3.6e6,
+            )
+            for i, state in enumerate(STATES)
+        ]
+    )
+    return store
+
+
+def set_price(store: Store) -> None:
+    store.insert_rows(
+        [
+            Price(
+                model="M",
+                capacity_value=2.0,
+                energy_price=0.5,
+                currency="EUR",
+                valid_from=NOON,
+                version=1,
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize("view", ["v_book_1m", "v_book_1h"])
+def test_an_empty_book_says_nothing_rather_than_nan(store: Store, view: str) -> None:
+    [said] = store.select(f"SELECT {select(*MEASURES)} FROM {view}")
+    for measure in MEASURES:
+        value = said[measure.name]
+        assert value in {None, 0, ""}, measure.name
+        assert measure.unit is not RATIO or value is None
+
+
+def test_empty_queues_and_channels_say_nothing_rather_than_nan(store: Store) -> None:
+    [waits] = store.select(f"SELECT {select(*OF_QUEUE)} FROM v_queue_waits")
+    assert waits == {"jobs_started": 0, "wait_p50_seconds": None, "wait_p90_seconds": None}
+    assert store.value(f"SELECT {measures.PAGES.sql} FROM v_notifications") == 0
+    assert store.value(f"SELECT {measures.RESOLVE_MEDIAN.sql} FROM v_alert_states") is None
+    assert store.value(f"SELECT minutes FROM ({startable_sql()})", since=NOON, until=NOON) == 0
+
+
+def test_a_tiny_book_has_every_number(book: Store) -> None:
+    set_price(book)
+    [said] = book.select(f"SELECT {select(*MEASURES)} FROM v_book_1h")
+    assert None not in said.values()
+    assert not any(isinstance(v, float) and math.isnan(v) for v in said.values())
+    assert said["gpu_hours"] == len(STATES)
+    assert said["capacity_value"] == 2 * len(STATES)
+    assert said["grade"] == "A"
+
+
+def test_a_book_without_prices_is_the_same_book(book: Store) -> None:
+    rows = book.select("SELECT price, energy_price, node, model FROM v_book_1h")
+    assert {(r["price"], r["energy_price"], r["node"], r["model"]) for r in rows} == {
+        (None, None, "n", "M")
+    }
+
+
+def test_shares_of_states_and_of_groups_add_up_to_one(book: Store) -> None:
+    owned = "sum(gpu_seconds) / (SELECT sum(gpu_seconds) FROM v_book_1h)"
+    shares = book.select(f"SELECT state, {owned} AS share FROM v_book_1h GROUP BY state")
+    assert math.fsum(r["share"] for r in shares) == pytest.approx(1, abs=1e-12)
+    groups = [
+        book.value(f"SELECT {owned} FROM v_book_1h WHERE state IN {measures.in_list(group_of(g))}")
+        for g in (UNAVAILABLE, OCCUPIED, UNOCCUPIED)
+    ]
+    assert math.fsum(groups) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_the_book_can_be_asked_by_every_dimension(book: Store, dimension: str) -> None:
+    for source in ("v_book_1h", book_between()):
+        sql = f"SELECT `{dimension}`, {select(*MEASURES)} FROM {source} GROUP BY `{dimension}`"
+        assert book.select(sql, since=NOON, until=at(3600 * 24))
+
+
+def test_names_are_unique_and_say_their_unit() -> None:
+    assert len(ALL) == len([m for m in vars(measures).values() if isinstance(m, Measure)])
+    for measure in ALL.values():
+        assert measure.help
+        assert measure.name.endswith("_ratio") == (measure.unit is RATIO)
+
+
+def test_every_measure_is_in_the_list_of_its_view() -> None:
+    listed = {m.name for m in (*MEASURES, *OF_QUEUE)}
+    assert set(ALL) - listed == {"pages", "resolve_p50_seconds"}
+    assert set(VIEWS) >= {"v_book_1m", "v_book_1h", "v_queue_waits"}

@@ -1,0 +1,164 @@
+"""What the minute rollup says is what the rows say, exactly, on both kinds of store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpuledger.batch import Batch
+from gpuledger.schema import Row
+from gpuledger.store import Store
+from tests.store_contract import NOON, at, both_stores, sample, unique
+
+EXAMPLES = settings(max_examples=25, derandomize=True, deadline=None, database=None)
+
+
+@pytest.fixture(scope="module", params=["embedded", "served"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    yield from both_stores(request)
+
+
+def told(store: Store, node: str, table: str = "v_gpu_samples_1m") -> list[dict[str, Any]]:
+    sql = f"SELECT * FROM {table} WHERE node = {{node:String}} ORDER BY ts"
+    return store.select(sql, node=node)
+
+
+readings = st.fixed_dictionaries(
+    {
+        "seconds": st.integers(1, 180),
+        "interval": st.sampled_from([1, 2, 10, 30, 60]),
+        "epoch": st.integers(0, 1),
+        "power": st.none() | st.integers(0, 700_000),
+        "energy": st.none() | st.integers(0, 1 << 50),
+        "active": st.none() | st.integers(0, 60_000),
+        "throttle": st.none() | st.integers(0, (1 << 64) - 1),
+    }
+)
+
+
+def as_row(node: str, reading: dict[str, Any]) -> Row:
+    """The reading (integers as stored) as a row in base units."""
+
+    def thousandths(name: str) -> float | None:
+        return None if reading[name] is None else reading[name] / 1000
+
+    return sample(
+        node,
+        reading["seconds"],
+        interval_seconds=float(reading["interval"]),
+        epoch=reading["epoch"],
+        power_watts=thousandths("power"),
+        energy_joules=thousandths("energy"),
+        active_seconds=thousandths("active"),
+        throttle_reasons=reading["throttle"],
+    )
+
+
+def known(rows: Iterable[dict[str, Any]], name: str) -> list[Any]:
+    return [r[name] for r in rows if r[name] is not None]
+
+
+def expected(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the rows of one minute say, worked out by hand."""
+    cover = sum(r["interval"] for r in rows if r["power"] is not None)
+    weighted = sum(r["power"] * r["interval"] for r in rows if r["power"] is not None)
+    energy, flags = known(rows, "energy"), known(rows, "throttle")
+    return {
+        "covered_seconds": min(60, sum(r["interval"] for r in rows)),
+        "power_watts": weighted / cover / 1000 if cover else None,
+        "power_watts_max": max((p / 1000 for p in known(rows, "power")), default=None),
+        "energy_joules_first": min(energy) / 1000 if energy else None,
+        "energy_joules_last": max(energy) / 1000 if energy else None,
+        "active_seconds": sum(known(rows, "active")) / 1000 if known(rows, "active") else None,
+        "throttle_reasons": reduce(or_, flags) if flags else None,
+    }
+
+
+@EXAMPLES
+@given(st.lists(readings, min_size=1, max_size=12))
+def test_minutes_say_exactly_what_their_rows_say(store: Store, rows: list[dict[str, Any]]) -> None:
+    node = unique()
+    for reading in rows:  # one insert each: parts must add up however they are merged
+        store.insert_rows([as_row(node, reading)])
+    by_minute: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for reading in rows:
+        by_minute[NOON + timedelta(minutes=(reading["seconds"] - 1) // 60)].append(reading)
+    seen = told(store, node)
+    assert [m["ts"] for m in seen] == sorted(by_minute)
+    for minute in seen:
+        wanted = expected(by_minute[minute["ts"]])
+        assert {name: minute[name] for name in wanted} == wanted
+
+
+@EXAMPLES
+@given(st.lists(readings, min_size=1, max_size=12), st.integers(1, 11))
+def test_how_rows_were_batched_does_not_matter(
+    store: Store, rows: list[dict[str, Any]], cut: int
+) -> None:
+    whole, parts = unique(), unique()
+    store.insert_rows([as_row(whole, r) for r in rows])
+    store.insert_rows([as_row(parts, r) for r in rows[:cut]])
+    store.insert_rows([as_row(parts, r) for r in rows[cut:]])
+    strip = [{**m, "node": ""} for m in told(store, whole)]
+    assert strip == [{**m, "node": ""} for m in told(store, parts)]
+
+
+@pytest.mark.parametrize("interval", [1, 5, 30, 60])
+def test_an_interval_that_ends_at_a_minute_belongs_to_the_minute_before(
+    store: Store, interval: int
+) -> None:
+    node = unique()
+    store.insert_rows([sample(node, 60, interval_seconds=float(interval))])
+    [minute] = told(store, node)
+    assert minute["ts"] == NOON
+    assert minute["covered_seconds"] == interval
+
+
+def test_a_row_one_millisecond_later_belongs_to_the_next_minute(store: Store) -> None:
+    node = unique()
+    store.insert_rows([sample(node, 60.001)])
+    [minute] = told(store, node)
+    assert minute["ts"] == at(60)
+
+
+def test_cover_counts_no_more_than_the_minute_has(store: Store) -> None:
+    node = unique()
+    store.insert_rows([sample(node, s, interval_seconds=40.0) for s in (30, 60)])
+    [minute] = told(store, node)
+    assert minute["covered_seconds"] == 60
+
+
+def test_epochs_are_kept_apart_so_that_increases_can_be_taken_in_each(store: Store) -> None:
+    node = unique()
+    rows = [
+        sample(node, 1, energy_joules=900.0),
+        sample(node, 2, energy_joules=950.0),
+        sample(node, 3, epoch=1, energy_joules=10.0),
+        sample(node, 4, epoch=1, energy_joules=15.0),
+    ]
+    store.insert_rows(rows)
+    increase = store.value(
+        "SELECT sum(last - first) FROM (SELECT max(energy_mj_max) / 1000 AS last,"
+        " min(energy_mj_min) / 1000 AS first FROM gpu_samples_1m"
+        " WHERE node = {n:String} GROUP BY epoch)",
+        n=node,
+    )
+    assert increase == 55
+
+
+def test_a_merge_changes_no_answer(store: Store) -> None:
+    node = unique()
+    for s in range(1, 130, 7):
+        store.insert(Batch.of_rows([sample(node, s, power_watts=float(s))]))
+    before = told(store, node)
+    store.command("OPTIMIZE TABLE gpu_samples_1m FINAL")
+    assert told(store, node) == before
+    assert len(before) == 3
