@@ -36,14 +36,13 @@ def cells_sql(settings: LedgerSettings) -> str:
     return f"""
 WITH
 places AS ({_PLACES}),
-snapshots AS ({SNAPSHOTS}),
 given AS ({_given(settings)}),
 declared AS ({_DECLARED}),
 wanted AS ({_WANTED}),
 cuts AS ({_CUTS}),
 segments AS ({_SEGMENTS}),
 lanes AS ({_LANES}),
-told AS ({_TOLD}),
+told AS ({TOLD}),
 minutes AS ({_minutes(settings)}),
 ends AS ({_ends(settings)}),
 idles AS ({_idles(settings)}),
@@ -66,17 +65,25 @@ GROUP BY cluster, gpu_id, minute, alloc_id, state, grade
 """
 
 
-_PLACES = """
-SELECT gpu_id, cluster, node,
-  greatest(toUnixTimestamp64Milli(valid_from), {lo:Int64}) AS f,
-  least(toUnixTimestamp64Milli(valid_to), {hi:Int64}) AS t
-FROM assets FINAL
-WHERE toUnixTimestamp64Milli(valid_from) < {hi:Int64}
-  AND toUnixTimestamp64Milli(valid_to) > {lo:Int64}
+def within(table: str) -> str:
+    """Rows that hold at some time in [lo, hi), from `f` until `t` (Int64, milliseconds).
+
+    ClickHouse filters by what is no key after FINAL: a row that a later version shortened is out.
+    """
+    return f"""
+SELECT *, toUnixTimestamp64Milli(valid_from) AS f, toUnixTimestamp64Milli(valid_to) AS t
+FROM {table} FINAL WHERE f < {{hi:Int64}} AND t > {{lo:Int64}}
+"""
+
+
+_PLACES = f"""
+SELECT a.gpu_id AS gpu_id, a.cluster AS cluster, a.node AS node,
+  greatest(a.f, {{lo:Int64}}) AS f, least(a.t, {{hi:Int64}}) AS t
+FROM ({within("assets")}) AS a
 """
 
 # When each source last said that all is well: an open allocation it no longer names has ended.
-SNAPSHOTS = """
+_SNAPSHOTS = """
 SELECT cluster, source, max(ts) AS seen FROM source_runs
 WHERE failures = 0 AND runs > 0
   AND ts > fromUnixTimestamp64Milli({until:Int64} - 86400000, 'UTC')
@@ -84,35 +91,43 @@ GROUP BY cluster, source
 """
 
 
-def open_until(settings: LedgerSettings) -> str:
-    """SQL: when an allocation `a` ended, in milliseconds, given the latest snapshot `s`."""
-    grace = f"INTERVAL {settings.unnamed_s} SECOND"
-    return (
-        f"if(toUnixTimestamp64Milli(a.valid_to) < {FOREVER_MS}, toUnixTimestamp64Milli(a.valid_to),"
-        f" if(a.seen_at + {grace} < s.seen, toUnixTimestamp64Milli(a.seen_at), {FOREVER_MS}))"
-    )
+def allocations_sql(settings: LedgerSettings) -> str:
+    """Allocations in [lo, hi) and until when each holds, judged by the snapshots before `until`."""
+    gone = f"a.t >= {FOREVER_MS} AND a.seen_at + INTERVAL {settings.unnamed_s} SECOND < s.seen"
+    return f"""
+SELECT * FROM (
+  SELECT a.gpu_id AS gpu_id, a.alloc_id AS alloc_id, a.job_id AS job_id, a.cluster AS cluster,
+    a.node AS node, a.share_milli AS share_milli, a.f AS f,
+    if({gone}, toUnixTimestamp64Milli(a.seen_at), a.t) AS t
+  FROM ({within("allocations")}) AS a
+  LEFT JOIN ({_SNAPSHOTS}) AS s
+    ON s.cluster = a.cluster AND s.source = if(a.source = 'process', 'nvml', a.source)
+) WHERE t > {{lo:Int64}} AND t > f
+"""
 
 
 def _given(settings: LedgerSettings) -> str:
     """Allocations by GPU, in order: (from, until, allocation, share in thousandths)."""
     return f"""
-SELECT gpu_id, arraySort(groupArray((f, t, alloc_id, toInt64(share)))) AS allocs FROM (
-  SELECT a.gpu_id AS gpu_id, a.alloc_id AS alloc_id, a.share_milli AS share,
-    toUnixTimestamp64Milli(a.valid_from) AS f, {open_until(settings)} AS t
-  FROM (SELECT * FROM allocations FINAL) AS a
-  LEFT JOIN snapshots AS s
-    ON s.cluster = a.cluster AND s.source = if(a.source = 'process', 'nvml', a.source)
-) WHERE f < {{hi:Int64}} AND t > {{lo:Int64}} AND t > f GROUP BY gpu_id
+SELECT gpu_id, arraySort(groupArray((f, t, alloc_id, toInt64(share_milli)))) AS allocs
+FROM ({allocations_sql(settings)}) GROUP BY gpu_id
 """
 
 
-# By place: (from, until, state), latest statement last.
-_DECLARED = """
-SELECT cluster, node, arraySort(groupArray((toUnixTimestamp64Milli(valid_from),
-  toUnixTimestamp64Milli(valid_to), toString(state)))) AS states
-FROM node_states FINAL
-WHERE toUnixTimestamp64Milli(valid_from) < {hi:Int64}
-  AND toUnixTimestamp64Milli(valid_to) > {lo:Int64}
+# What holds of a node from `f` until `t`: of the statements that cover a time, the one that began
+# last. When it ends, an older one that goes on holds again; where none does, the state is empty.
+NODE_STATES = f"""
+SELECT cluster, node, span.1 AS f, span.2 AS t,
+  (arrayFilter(x -> x.1 <= f AND x.2 >= t, said)[-1]).3 AS state
+FROM (
+  SELECT cluster, node, arraySort(groupArray((f, t, toString(state)))) AS said,
+    arraySort(arrayDistinct(arrayFlatten(arrayMap(x -> [x.1, x.2], said)))) AS bounds
+  FROM ({within("node_states")}) GROUP BY cluster, node)
+ARRAY JOIN arrayZip(arrayPopBack(bounds), arrayPopFront(bounds)) AS span
+"""
+
+_DECLARED = f"""
+SELECT cluster, node, groupArray((f, t, state)) AS states FROM ({NODE_STATES})
 GROUP BY cluster, node
 """
 
@@ -145,7 +160,7 @@ SELECT gpu_id, cluster, node, span.1 AS f, span.2 AS t, intDiv(f, 60000) * 60000
   arrayFilter(x -> x.1 <= f AND x.2 >= t, allocs) AS holding,
   arraySum(x -> x.4, holding) AS held,
   if(held < 1000, arrayPushBack(holding, (0, 0, 0, 1000 - held)), holding) AS sharing,
-  (arrayFilter(x -> x.1 <= f AND x.2 >= t, states)[-1]).3 AS node_state,
+  arrayFirst(x -> x.1 <= f AND x.2 >= t, states).3 AS node_state,
   arrayExists(x -> x.1 <= f AND x.2 >= t, wanted) AS demanded
 FROM cuts ARRAY JOIN arrayZip(arrayPopBack(bounds), arrayPopFront(bounds)) AS span
 """
@@ -161,15 +176,19 @@ SELECT gpu_id, cluster, node, f, t, minute, node_state = 'down' AS node_down,
 FROM segments ARRAY JOIN sharing AS lane, arrayCumSum(x -> x.4, sharing) AS upto
 """
 
-_TOLD = """
-SELECT gpu_id, toUnixTimestamp64Milli(ts) AS minute,
-  least(sum(interval_ms), 60000) AS cover_ms, sum(active_ms) AS active_ms,
-  sum(lost_ms) AS lost_ms, max(processes_max) AS processes,
+# What a GPU told of a minute. Rows that came twice tell of more than a minute: what they add up
+# counts in proportion. Lost is a device for at least half of the time told.
+TOLD = """
+SELECT gpu_id, toUnixTimestamp64Milli(ts) AS minute, sum(interval_ms) AS told_ms,
+  least(told_ms, 60000) AS cover_ms,
+  sum(w.active_ms) * cover_ms / greatest(told_ms, 1) AS active_ms,
+  ifNull(sum(lost_ms) > 0 AND sum(lost_ms) * 2 >= told_ms, false) AS lost,
+  max(processes_max) AS processes,
   sum(sm_active_bp_wsum) / nullIf(sum(sm_active_bp_cover_ms), 0) / 1e4 AS sm,
   sum(utilization_pct_wsum) / nullIf(sum(utilization_pct_cover_ms), 0) / 1e2 AS util,
   sum(power_mw_wsum) / nullIf(sum(power_mw_cover_ms), 0) AS power_mw,
   sum(power_limit_mw_wsum) / nullIf(sum(power_limit_mw_cover_ms), 0) AS limit_mw
-FROM gpu_samples_1m
+FROM gpu_samples_1m AS w
 WHERE ts >= fromUnixTimestamp64Milli({lo:Int64}, 'UTC')
   AND ts < fromUnixTimestamp64Milli({hi:Int64}, 'UTC')
 GROUP BY gpu_id, ts
@@ -177,15 +196,19 @@ GROUP BY gpu_id, ts
 
 
 def _minutes(settings: LedgerSettings) -> str:
-    """One row per lane and minute: what telemetry says, and what it can be trusted for."""
+    """One row per lane and minute: what telemetry says, and what it can be trusted for.
+
+    Activity in a minute inside which the lane begins may be that of the job before.
+    """
     return f"""
 SELECT l.gpu_id AS gpu_id, l.alloc_id AS alloc_id, l.start AS start, l.minute AS minute,
   l.unheld AS unheld,
   w.sm AS sm, w.util AS util, w.power_mw AS power_mw, w.limit_mw AS limit_mw,
   w.processes AS processes, w.active_ms AS active_ms, ifNull(w.cover_ms, 0) AS cover,
   cover >= {settings.min_cover_ratio} * {MINUTE_MS} AS covered,
+  if(minute < start, 0, ifNull(w.active_ms, 0)) AS own_active_ms,
   w.active_ms IS NOT NULL AS evidence, ifNull(w.active_ms, 0) > 0 AS active,
-  ifNull(w.lost_ms, 0) > 0 AND w.lost_ms * 2 >= cover AS lost,
+  ifNull(w.lost, false) AS lost,
   multiIf(sm IS NOT NULL, 'A', util IS NULL, 'D',
     power_mw IS NOT NULL AND limit_mw IS NOT NULL, 'B', 'C') AS grade
 FROM (SELECT gpu_id, alloc_id, start, minute, max(unheld) AS unheld FROM lanes
@@ -200,7 +223,7 @@ def _ends(settings: LedgerSettings) -> str:
     return f"""
 SELECT *,
   covered AND minute < start + {settings.startup_s * 1000}
-    AND sum(ifNull(active_ms, 0)) OVER {_back(settings.startup_s // 60)} = 0 AS starting,
+    AND sum(own_active_ms) OVER {_back(settings.startup_s // 60)} = 0 AS starting,
   ifNull(processes = 0, false)
     AND ifNull(max(processes) OVER {_back(settings.teardown_s // 60)} > 0, false) AS ending,
   sum(covered AND evidence) OVER {_back(idle - 1)} = {idle}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from analytics.cells import FOREVER_MS, SNAPSHOTS, cells_sql, open_until, reach_ms
+from analytics.cells import allocations_sql, cells_sql, reach_ms, within
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import BookedHour, Cell, CellHour
 from gpuledger.ddl import create_table
@@ -89,7 +89,8 @@ class Ledger:
         if not hours:
             return {}
         rows = self._store.select(
-            "SELECT hour, fingerprint FROM booked_hours FINAL WHERE hour >= {first:DateTime64(3)}",
+            "SELECT hour, fingerprint FROM booked_hours FINAL"
+            " WHERE hour >= {first:DateTime64(3, 'UTC')}",
             first=hours[0],
         )
         return {r["hour"]: r["fingerprint"] for r in rows}
@@ -97,11 +98,13 @@ class Ledger:
     def _fingerprints(self, hours: Sequence[datetime], until: datetime) -> dict[datetime, int]:
         if not hours:
             return {}
+        reach = reach_ms(self._settings)
         rows = self._store.select(
             _fingerprint_sql(self._settings),
             hours=[to_milliseconds(h) for h in hours],
             until=to_milliseconds(until),
-            lo=to_milliseconds(hours[0]) - reach_ms(self._settings),
+            lo=to_milliseconds(hours[0]) - reach,
+            hi=to_milliseconds(hours[-1] + HOUR) + reach,
         )
         return {from_milliseconds(r["h"]): r["fingerprint"] for r in rows}
 
@@ -222,7 +225,8 @@ _HOURS_SQL = """
 SELECT c.cluster AS cluster, c.gpu_id AS gpu_id, toStartOfHour(c.minute) AS hour,
   c.alloc_id AS alloc_id, c.state AS state, c.flags AS flags, c.cause AS cause, c.grade AS grade,
   sum(c.gpu_ms) AS gpu_ms, sum(c.energy_mj) AS energy_mj
-FROM ledger_1m AS c WHERE minute >= {since:DateTime64(3)} AND minute < {until:DateTime64(3)}
+FROM ledger_1m AS c
+WHERE minute >= {since:DateTime64(3, 'UTC')} AND minute < {until:DateTime64(3, 'UTC')}
 GROUP BY cluster, gpu_id, hour, alloc_id, state, flags, cause, grade
 """
 
@@ -248,38 +252,38 @@ ORDER BY hour, gpu_id LIMIT 1
 
 
 def _fingerprint_sql(settings: LedgerSettings) -> str:
-    """Hash of everything an hour is booked from. Parameters: hours, until, lo (milliseconds)."""
+    """Hash of everything an hour is booked from. Parameters: hours, until, lo, hi (milliseconds).
+
+    Without the priority of a waiting job, which changes with its age: the order of the queue stays
+    as it was when the hour was booked.
+    """
     reach = reach_ms(settings)
     clip = f"greatest(f, h - {reach}), least(t, h + {3_600_000 + reach})"
     near = f"f < h + {3_600_000 + reach} AND t > h - {reach}"
     return f"""
-WITH snapshots AS ({SNAPSHOTS}),
-inputs AS (
-  SELECT cityHash64('allocation', a.gpu_id, a.alloc_id, a.share_milli) AS id,
-    toUnixTimestamp64Milli(a.valid_from) AS f, {open_until(settings)} AS t
-  FROM (SELECT * FROM allocations FINAL) AS a
-  LEFT JOIN snapshots AS s
-    ON s.cluster = a.cluster AND s.source = if(a.source = 'process', 'nvml', a.source)
+WITH inputs AS (
+  SELECT cityHash64('allocation', gpu_id, alloc_id, share_milli) AS id, f, t
+  FROM ({allocations_sql(settings)})
   UNION ALL
-  SELECT cityHash64('asset', gpu_id, node, slot), toUnixTimestamp64Milli(valid_from),
-    toUnixTimestamp64Milli(valid_to) FROM assets FINAL
+  SELECT cityHash64('asset', gpu_id, node, slot), f, t FROM ({within("assets")})
   UNION ALL
-  SELECT cityHash64('node', cluster, node, state, gpus, cpu_milli),
-    toUnixTimestamp64Milli(valid_from), toUnixTimestamp64Milli(valid_to) FROM node_states FINAL
+  SELECT cityHash64('node', cluster, node, state, gpus, cpu_milli), f, t
+  FROM ({within("node_states")})
   UNION ALL
-  SELECT cityHash64('wait', job_id, priority, nodes, gpus_per_node,
-      if(state = 'pending', reason, '')),
-    toUnixTimestamp64Milli(eligible), toUnixTimestamp64Milli(least(started, ended)) FROM jobs FINAL
+  SELECT cityHash64('wait', job_id, nodes, gpus_per_node, if(state = 'pending', reason, '')),
+    toUnixTimestamp64Milli(eligible) AS f, toUnixTimestamp64Milli(least(started, ended)) AS t
+  FROM jobs FINAL WHERE f < {{hi:Int64}} AND t > {{lo:Int64}}
 ),
 telemetry AS (
   SELECT toUnixTimestamp64Milli(ts) AS at, sum(interval_ms) AS cover_ms,
     sum(active_ms) AS active_ms, sum(lost_ms) AS lost_ms
-  FROM gpu_samples_1m WHERE ts >= fromUnixTimestamp64Milli({{lo:Int64}}, 'UTC') GROUP BY at
+  FROM gpu_samples_1m WHERE ts >= fromUnixTimestamp64Milli({{lo:Int64}}, 'UTC')
+    AND ts < fromUnixTimestamp64Milli({{hi:Int64}}, 'UTC') GROUP BY at
 )
 SELECT h, groupBitXor(part) AS fingerprint FROM (
   SELECT h, groupBitXor(cityHash64(id, {clip})) AS part
   FROM inputs ARRAY JOIN {{hours:Array(Int64)}} AS h
-  WHERE {near} AND f < {FOREVER_MS} GROUP BY h
+  WHERE {near} GROUP BY h
   UNION ALL
   SELECT arrayJoin(range(intDiv(at - {reach}, 3600000), intDiv(at + {reach}, 3600000) + 1))
       * 3600000 AS h,

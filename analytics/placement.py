@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from analytics.cells import SNAPSHOTS, open_until
+from analytics.cells import MINUTE_MS, NODE_STATES, TOLD, allocations_sql, within
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import FreeState
 from gpuledger.states import LedgerSettings, in_list
@@ -22,14 +22,17 @@ CAPACITY_REASONS = ("", "None", "Resources", "Priority")
 
 @dataclass(frozen=True)
 class Shape:
-    """What a request asks of each of its nodes. Milli-CPUs, MiB; "" and 0 ask for nothing."""
+    """What a request asks of each of its nodes. Milli-CPUs, MiB; "" and 0 ask for nothing.
+
+    Any one of its pools will do.
+    """
 
     gpus: int
     nodes: int = 1
     cpu_milli: int = 0
     memory_mib: int = 0
     gpu_model: str = ""
-    pool: str = ""
+    pools: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -62,7 +65,7 @@ def fits(node: Node, shape: Shape) -> bool:
         node.up
         and len(node.free) >= shape.gpus
         and (not shape.gpu_model or shape.gpu_model.lower() in node.gpu_model.lower())
-        and (not shape.pool or not node.pools or shape.pool in node.pools)
+        and (not shape.pools or not node.pools or not shape.pools.isdisjoint(node.pools))
         and (not node.cpu_milli or node.cpu_milli - node.cpu_used >= shape.cpu_milli)
         and (not node.memory_mib or node.memory_mib - node.memory_used >= shape.memory_mib)
     )
@@ -143,12 +146,13 @@ class Placement:
                 )
 
     def _nodes(self, since: datetime, until: datetime) -> dict[str, Node]:
-        rows = self._store.select(_NODES_SQL, since=since, until=until)
+        lo, hi = to_milliseconds(since), to_milliseconds(until)
+        rows = self._store.select(_NODES_SQL, lo=lo, hi=hi)
         return {
             f"{r['cluster']}/{r['node']}": Node(
                 name=f"{r['cluster']}/{r['node']}",
                 gpu_model=r["gpu_model"],
-                pools=frozenset(p for p in r["pools"].split(",") if p),
+                pools=_pools(r["pools"]),
                 cpu_milli=r["cpu_milli"],
                 memory_mib=r["memory_mib"] or 0,
                 free=set(r["gpus"]),
@@ -158,24 +162,25 @@ class Placement:
 
     def _events(self, since: datetime, until: datetime) -> Iterator[_Event]:
         lo, hi = to_milliseconds(since), to_milliseconds(until)
-        parameters = {"since": lo, "until": hi}
-        for r in self._store.select(_holdings_sql(self._settings), **parameters):
-            holding = _Holding(r["place"], frozenset(r["gpus"]), r["cpu_milli"], r["memory_mib"])
-            yield from _edges(r["f"], r["t"], holding, lo, hi)
-        for r in self._store.select(_OUTAGES_SQL, **parameters):
-            yield from _edges(r["f"], r["t"], _Outage(r["place"]), lo, hi)
-        for r in self._store.select(_QUEUE_SQL, **parameters):
-            yield from _edges(r["f"], r["t"], _waiting(r), lo, hi)
+        kinds: tuple[tuple[str, Callable[[Mapping[str, Any]], _What]], ...] = (
+            (_holdings_sql(self._settings), _holding),
+            (_LOST_SQL, _lost),
+            (_OUTAGES_SQL, _outage),
+            (_QUEUE_SQL, _waiting),
+        )
+        for sql, read in kinds:
+            for r in self._store.select(sql, lo=lo, hi=hi, until=hi):
+                yield from _edges(r["f"], r["t"], read(r), lo, hi)
 
 
 @dataclass(frozen=True)
 class _Holding:
-    """GPUs, milli-CPUs and MiB that one job holds on one node."""
+    """GPUs, milli-CPUs and MiB of one node that nobody else can have."""
 
     place: str
     gpus: frozenset[int]
-    cpu_milli: int
-    memory_mib: int
+    cpu_milli: int = 0
+    memory_mib: int = 0
 
 
 @dataclass(frozen=True)
@@ -185,20 +190,39 @@ class _Outage:
     place: str
 
 
+_What = _Holding | _Outage | Waiting
+
+
 @dataclass(frozen=True)
 class _Event:
     """Something begins (+1) or ends (-1) at a millisecond."""
 
     at: int
     step: int
-    what: _Holding | _Outage | Waiting
+    what: _What
 
 
-def _edges(f: int, t: int, what: Any, lo: int, hi: int) -> Iterator[_Event]:
+def _edges(f: int, t: int, what: _What, lo: int, hi: int) -> Iterator[_Event]:
     if f < hi and t > lo and t > f:
         yield _Event(max(f, lo), +1, what)
         if t < hi:
             yield _Event(t, -1, what)
+
+
+def _holding(row: Mapping[str, Any]) -> _Holding:
+    return _Holding(row["place"], frozenset(row["gpus"]), row["cpu_milli"], row["memory_mib"])
+
+
+def _lost(row: Mapping[str, Any]) -> _Holding:
+    return _Holding(row["place"], frozenset([row["gpu_id"]]))
+
+
+def _outage(row: Mapping[str, Any]) -> _Outage:
+    return _Outage(row["place"])
+
+
+def _pools(joined: str) -> frozenset[str]:
+    return frozenset(p for p in joined.split(",") if p)
 
 
 def _waiting(row: Mapping[str, Any]) -> Waiting:
@@ -208,7 +232,7 @@ def _waiting(row: Mapping[str, Any]) -> Waiting:
         cpu_milli=row["cpu_milli"],
         memory_mib=row["memory_mib"] or 0,
         gpu_model=row["gpu_model"],
-        pool=row["pool"],
+        pools=_pools(row["pool"]),
     )
     return Waiting((-row["priority"], row["f"], row["job_id"]), row["job_id"], shape)
 
@@ -286,16 +310,15 @@ def _by_hour(start: int, stop: int) -> Iterator[tuple[int, int]]:
         start = edge
 
 
-_NODES_SQL = """
+_NODES_SQL = f"""
 SELECT a.cluster AS cluster, a.node AS node, groupArray(a.gpu_id) AS gpus,
   any(if(n.gpu_model = '', a.model, n.gpu_model)) AS gpu_model, any(n.pools) AS pools,
   any(n.cpu_milli) AS cpu_milli, any(n.memory_mib) AS memory_mib
-FROM (SELECT * FROM assets FINAL WHERE valid_from < {until:DateTime64(3)}
-  AND valid_to > {since:DateTime64(3)}) AS a
+FROM ({within("assets")}) AS a
 LEFT JOIN (SELECT cluster, node, argMax(gpu_model, valid_from) AS gpu_model,
     argMax(pools, valid_from) AS pools, argMax(cpu_milli, valid_from) AS cpu_milli,
     argMax(memory_mib, valid_from) AS memory_mib
-  FROM node_states FINAL WHERE valid_from < {until:DateTime64(3)} GROUP BY cluster, node) AS n
+  FROM ({within("node_states")}) GROUP BY cluster, node) AS n
   ON n.cluster = a.cluster AND n.node = a.node
 GROUP BY cluster, node
 """
@@ -303,34 +326,36 @@ GROUP BY cluster, node
 
 def _holdings_sql(settings: LedgerSettings) -> str:
     return f"""
-WITH snapshots AS ({SNAPSHOTS})
-SELECT concat(a.cluster, '/', a.node) AS place, groupArray(a.gpu_id) AS gpus,
-  toUnixTimestamp64Milli(a.valid_from) AS f, {open_until(settings)} AS t,
+SELECT concat(a.cluster, '/', a.node) AS place, groupArray(a.gpu_id) AS gpus, a.f AS f, a.t AS t,
   any(j.cpu_milli) AS cpu_milli, ifNull(any(j.memory_mib), 0) AS memory_mib
-FROM (SELECT * FROM allocations FINAL) AS a
-LEFT JOIN snapshots AS s
-  ON s.cluster = a.cluster AND s.source = if(a.source = 'process', 'nvml', a.source)
-LEFT JOIN (SELECT job_id, cpu_milli, memory_mib FROM jobs FINAL) AS j ON j.job_id = a.job_id
-WHERE f < {{until:Int64}} AND t > {{since:Int64}}
+FROM ({allocations_sql(settings)}) AS a
+LEFT JOIN (SELECT job_id, cpu_milli, memory_mib FROM jobs FINAL
+  WHERE toUnixTimestamp64Milli(ended) > {{lo:Int64}}) AS j ON j.job_id = a.job_id
 GROUP BY place, a.job_id, f, t
 """
 
 
-# A later word of the scheduler ends an earlier one, even one that nobody closed.
-_OUTAGES_SQL = """
-SELECT concat(cluster, '/', node) AS place, f, least(own, next) AS t FROM (
-  SELECT cluster, node, state, toUnixTimestamp64Milli(valid_from) AS f,
-    toUnixTimestamp64Milli(valid_to) AS own, leadInFrame(f, 1, own) OVER (
-      PARTITION BY cluster, node ORDER BY valid_from
-      ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next
-  FROM node_states FINAL)
-WHERE state != 'up' AND f < {until:Int64} AND t > {since:Int64}
+# Runs of minutes that the book calls lost. A GPU that tells nothing stays a place: silence of its
+# agent does not mean that the scheduler could not use it.
+_LOST_SQL = f"""
+SELECT concat(a.cluster, '/', a.node) AS place, w.gpu_id AS gpu_id,
+  min(w.minute) AS f, max(w.minute) + {MINUTE_MS} AS t
+FROM (SELECT gpu_id, minute, minute - {MINUTE_MS} * row_number() OVER (
+    PARTITION BY gpu_id ORDER BY minute) AS run
+  FROM ({TOLD}) WHERE lost) AS w
+JOIN ({within("assets")}) AS a ON a.gpu_id = w.gpu_id
+GROUP BY place, gpu_id, w.run
+"""
+
+_OUTAGES_SQL = f"""
+SELECT concat(cluster, '/', node) AS place, f, t FROM ({NODE_STATES})
+WHERE state NOT IN ('up', '') AND f < {{hi:Int64}} AND t > {{lo:Int64}}
 """
 
 _QUEUE_SQL = f"""
 SELECT job_id, priority, nodes, gpus_per_node, cpu_milli, memory_mib, gpu_model, pool,
   toUnixTimestamp64Milli(eligible) AS f, toUnixTimestamp64Milli(least(started, ended)) AS t
 FROM jobs FINAL
-WHERE gpus_per_node > 0 AND f < {{until:Int64}} AND t > {{since:Int64}}
+WHERE gpus_per_node > 0 AND f < {{hi:Int64}} AND t > {{lo:Int64}}
   AND (state != 'pending' OR reason IN {in_list(CAPACITY_REASONS)})
 """

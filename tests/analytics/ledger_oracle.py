@@ -42,9 +42,10 @@ class Told:
 
     def __init__(self, rows: Iterable[GpuSample] = ()) -> None:
         self.rows = list(rows)
-        self.cover_ms = min(MINUTE, round(sum(r.interval_seconds for r in self.rows) * 1000))
-        self.active_ms = self._sum_ms([r.active_seconds for r in self.rows])
-        self.lost_ms = self._sum_ms([r.lost_seconds for r in self.rows])
+        self.told_ms = round(sum(r.interval_seconds for r in self.rows) * 1000)
+        self.cover_ms = min(MINUTE, self.told_ms)
+        self.active_ms = self._once(self._sum_ms([r.active_seconds for r in self.rows]))
+        self.lost_ms = self._once(self._sum_ms([r.lost_seconds for r in self.rows]))
         counts = [r.processes for r in self.rows if r.processes is not None]
         self.processes = max(counts) if counts else None
         self.sm = self._mean([(r.sm_active_ratio, r.interval_seconds) for r in self.rows])
@@ -57,6 +58,10 @@ class Told:
     def _sum_ms(values: list[float | None]) -> int | None:
         known = [v for v in values if v is not None]
         return round(sum(known) * 1000) if known else None
+
+    def _once(self, ms: int | None) -> float | None:
+        """Its part of the minute, however often the minute was told."""
+        return ms and ms / max(1, self.told_ms / MINUTE)
 
     @staticmethod
     def _mean(readings: list[tuple[float | None, float]]) -> float | None:
@@ -185,9 +190,10 @@ class Place:
         return self._covered(minute) and self._at(minute).evidence
 
     def _starting(self, lane: int, minute: int) -> bool:
-        """No activity since the allocation began, which is not long ago."""
+        """No activity in any minute that is all its own; and it began not long ago."""
         begin = self.given[lane][0]
-        quiet = not any(self._at(m).active for m in self.minutes[lane] if m <= minute)
+        own = [m for m in self.minutes[lane] if begin <= m <= minute]
+        quiet = not any(self._at(m).active for m in own)
         return quiet and minute < begin + self.settings.startup_s * 1000
 
     def _ending(self, lane: int, minute: int) -> bool:

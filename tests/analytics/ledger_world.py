@@ -136,7 +136,8 @@ WHOLE = Grain(60, (60,))
 HALF = Grain(10, (10, 20, 30))
 LESS = Grain(29, (29,))
 SCRAPED = Grain(60, (37,))
-GRAINS = (WHOLE, WHOLE, WHOLE, TENS, HALF, LESS, SCRAPED, SILENT)
+TWICE = Grain(60, (60, 60))
+GRAINS = (WHOLE, WHOLE, WHOLE, TENS, HALF, LESS, SCRAPED, TWICE, SILENT)
 
 
 @dataclass(frozen=True)
@@ -393,8 +394,5 @@ def _wishes(draw: st.DrawFn, owner: Asset, hours: int) -> list[FreeState]:
         hour = draw(_count(0, hours - 1))
         first, last = sorted(draw(st.tuples(st.integers(0, 3600), st.integers(0, 3600))))
         if first < last:
-            begin = at(60 * hour)
-            out.append(
-                wish(owner, begin + timedelta(seconds=first), begin + timedelta(seconds=last))
-            )
+            out.append(wish(owner, *(at(60 * hour) + timedelta(seconds=s) for s in (first, last))))
     return out

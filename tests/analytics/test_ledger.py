@@ -19,6 +19,7 @@ from tests.analytics import ledger_world
 from tests.analytics.ledger_world import (
     LONG_AGO,
     START,
+    TWICE,
     UNNAMED_S,
     History,
     Phase,
@@ -197,6 +198,14 @@ HELD = {
         ((BUSY, 10), (LOST, 10), (BUSY, 40)),
         ["10 productive", "10 fault", "40 productive"],
     ),
+    "a minute told twice is no more active than one told once": (
+        ((BUSY, 10), (replace(IDLE, grain=TWICE, active=0.04), 50)),
+        ["10 productive", "50 alloc_idle"],
+    ),
+    "a minute told twice is no more lost than one told once": (
+        ((replace(EMPTY, grain=TWICE, lost=0.4), 60),),
+        ["60 alloc_idle"],
+    ),
     "a lost device that works is not": (((replace(BUSY, lost=1.0), 60),), ["60 productive"]),
 }
 
@@ -221,6 +230,25 @@ def test_startup_lasts_ten_minutes_at_most(store: Store) -> None:
     history = held(story((IDLE, 60)), allocation(GPU, 1, at(2.5)))
     book(store, history)
     assert states(store) == ["11 startup_teardown", "47 alloc_idle"]
+    assert difference(cells(store), oracle.book(history)) == []
+
+
+def test_startup_of_a_job_begins_after_the_minute_it_shares_with_the_job_before(
+    store: Store,
+) -> None:
+    """Regression: the last seconds of one job were the first work of the next."""
+    jobs = [allocation(GPU, 1, LONG_AGO, at(30 + 20 / 60)), allocation(GPU, 2, at(30.5))]
+    history = held(story((BUSY, 31), (IDLE, 8), (BUSY, 21)), *jobs)
+    book(store, history)
+    assert states(store, lane=2) == ["9 startup_teardown", "21 productive"]
+    assert difference(cells(store), oracle.book(history)) == []
+
+
+def test_work_in_the_first_minute_ends_startup_where_the_job_begins_with_it(store: Store) -> None:
+    jobs = [allocation(GPU, 1, LONG_AGO, at(30)), allocation(GPU, 2, at(30))]
+    history = held(story((BUSY, 31), (IDLE, 8), (BUSY, 21)), *jobs)
+    book(store, history)
+    assert states(store, lane=2) == ["1 productive", "8 alloc_idle", "21 productive"]
     assert difference(cells(store), oracle.book(history)) == []
 
 

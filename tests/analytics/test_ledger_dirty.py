@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analytics.ledger import HOUR, WINDOW_HOURS, Ledger, Window
-from gpuledger.catalogue import Asset
+from gpuledger.catalogue import Asset, Job
 from gpuledger.schema import Row
 from gpuledger.store import Store
 from tests.analytics.ledger_world import (
@@ -146,6 +146,34 @@ def test_what_comes_late_is_booked_again_and_nothing_else(
     rebooked = book_of(store)
     booked.book(Window(START, END), END + 2 * SECOND)
     assert book_of(store) == rebooked
+
+
+def test_a_waiting_job_books_its_wait_again_but_not_for_a_new_priority(
+    store: Store, booked: Ledger
+) -> None:
+    """Regression: a scheduler adds age to the priority, and the whole wait was booked again."""
+    store.insert_rows([waiting(priority=1)])
+    assert catch_up(booked, END + SECOND) == [hour(1)]
+    store.insert_rows([waiting(priority=2)])
+    assert booked.dirty(END + SECOND) == []
+
+
+def waiting(priority: int) -> Job:
+    """A job that waits for twenty minutes; its version is its priority."""
+    return Job(
+        job_id="c/9",
+        cluster="c",
+        user="ana",
+        state="running",
+        gpus_per_node=1,
+        memory_bytes=None,
+        priority=priority,
+        submitted=at(80),
+        eligible=at(80),
+        started=at(100),
+        seen_at=at(100),
+        version=priority,
+    )
 
 
 def test_late_samples_without_any_reading_are_booked_again(store: Store) -> None:

@@ -11,9 +11,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from analytics.placement import Node, Placement, Shape, Waiting, choose, fits, place
+from gpuledger.catalogue import GpuSample
 from gpuledger.schema import FOREVER, Row
 from gpuledger.store import Store
-from tests.analytics.world import START, asset, at, given, gpu, job, node_state, write
+from tests.analytics.world import START, asset, at, given, gpu, job, node_state, samples, write
 
 FIXED = settings(max_examples=300, derandomize=True, database=None, deadline=None)
 HOUR = timedelta(hours=1)
@@ -37,8 +38,9 @@ def waiting(name: str, shape: Shape, priority: int = 0, eligible: int = 0) -> Wa
         ({"up": False}, Shape(1), False),
         ({"gpu_model": "NVIDIA H100 80GB HBM3"}, Shape(1, gpu_model="h100"), True),
         ({"gpu_model": "NVIDIA A100"}, Shape(1, gpu_model="h100"), False),
-        ({"pools": frozenset({"a", "b"})}, Shape(1, pool="b"), True),
-        ({"pools": frozenset({"a"})}, Shape(1, pool="b"), False),
+        ({"pools": frozenset({"a", "b"})}, Shape(1, pools=frozenset("b")), True),
+        ({"pools": frozenset({"a"})}, Shape(1, pools=frozenset("b")), False),
+        ({"pools": frozenset("bc")}, Shape(1, pools=frozenset("ab")), True),
         ({"pools": frozenset({"a"})}, Shape(1), True),
         ({"cpu_milli": 8000, "cpu_used": 4000}, Shape(1, cpu_milli=4000), True),
         ({"cpu_milli": 8000, "cpu_used": 4001}, Shape(1, cpu_milli=4000), False),
@@ -53,7 +55,7 @@ def test_a_request_fits_where_everything_it_asks_for_is_left(
 
 
 def test_an_unknown_capacity_binds_nothing() -> None:
-    assert fits(node(), Shape(1, cpu_milli=10**9, memory_mib=10**9, pool="any"))
+    assert fits(node(), Shape(1, cpu_milli=10**9, memory_mib=10**9, pools=frozenset({"any"})))
 
 
 def test_the_fullest_node_that_fits_is_chosen_so_that_big_holes_stay() -> None:
@@ -94,7 +96,7 @@ SHAPES = st.builds(
     cpu_milli=st.integers(0, 20) | st.just(0),
     memory_mib=st.integers(0, 20) | st.just(0),
     gpu_model=st.sampled_from(("", "", "h100", "a100")),
-    pool=st.sampled_from(("", "", "p", "q")),
+    pools=st.sampled_from((frozenset(), frozenset(), frozenset("p"), frozenset("qr"))),
 )
 
 
@@ -248,6 +250,46 @@ def test_the_schedulers_latest_word_counts_even_if_nobody_took_back_the_one_befo
     out = [node_state("n0", "drained", START), node_state("n0", "up", at(20))]
     found = demand(store, [*owned(1), *out, job(state="pending")])
     assert [(a, b) for _, a, b, _ in found] == [(at(20), at(60))]
+
+
+def test_an_older_word_holds_again_when_a_later_one_has_ended(store: Store) -> None:
+    """Regression: the book said so, but demand took the node for a place."""
+    out = [node_state("n0", "drained", START), node_state("n0", "up", at(20), at(40))]
+    found = demand(store, [*owned(1), *out, job(state="pending")])
+    assert [(a, b) for _, a, b, _ in found] == [(at(20), at(40))]
+
+
+def lost(slot: int, first: int, count: int, ratio: float = 0.5) -> list[GpuSample]:
+    """Minutes for some part of which a GPU was lost."""
+    told = samples(slot, first, count, active=0.0, processes=0)
+    for sample in told:
+        sample.lost_seconds = 60 * ratio
+    return told
+
+
+def test_a_lost_gpu_is_no_place_so_its_healthy_neighbour_is_not_wanted(store: Store) -> None:
+    """Regression: a job for two GPUs was placed on one that was lost and one that was not."""
+    told = [*lost(1, 10, 20), *samples(0, 10, 20, active=0.0, processes=0)]
+    found = demand(store, [*owned(2), *told, job(gpus=2, state="pending")])
+    want = [(START, at(10)), (at(30), at(60))]
+    assert [(a, b) for g, a, b, _ in found if g == gpu(0)] == want
+    assert [(a, b) for g, a, b, _ in found if g == gpu(1)] == want
+
+
+def test_a_gpu_lost_for_less_than_half_of_the_minute_is_a_place(store: Store) -> None:
+    found = demand(store, [*owned(1), *lost(0, 0, 60, ratio=0.49), job(state="pending")])
+    assert [(a, b) for _, a, b, _ in found] == [(START, at(60))]
+
+
+def test_a_silent_gpu_of_a_node_that_is_up_is_a_place(store: Store) -> None:
+    told = samples(0, 0, 10, active=0.0, processes=0)
+    found = demand(store, [*owned(1), node_state(), *told, job(state="pending")])
+    assert [(a, b) for _, a, b, _ in found] == [(START, at(60))]
+
+
+def test_a_job_submitted_to_several_pools_fits_in_each_of_them(store: Store) -> None:
+    rows = [*owned(1), node_state(pools="a,b"), job(state="pending", pool="c,b")]
+    assert [(a, b) for _, a, b, _ in demand(store, rows)] == [(START, at(60))]
 
 
 def test_a_node_outside_the_jobs_pool_is_no_place(store: Store) -> None:
