@@ -170,7 +170,7 @@ def _readable(table: str, *ids: str, flags: Sequence[str] = ()) -> str:
     return f"SELECT * EXCEPT (version) REPLACE ({', '.join(replaced)}) FROM {table}"
 
 
-DIGITS = 6
+DIGITS = 9
 _PLACE = {s.name: i for i, s in enumerate(STATES)}
 _FINDINGS = _readable("v_findings", "finding_id", flags=["open"])
 _RECOMMENDATIONS = _readable("v_recommendations", "recommendation_id", "finding_id")

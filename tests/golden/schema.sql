@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS gpu_samples (
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, slot) ORDER BY (toStartOfHour(ts), node, slot, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS process_samples (
   `ts` DateTime64(3, 'UTC') COMMENT 'end of the interval that the row covers' CODEC(DoubleDelta, ZSTD(1)),
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS process_samples (
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, slot, pid) ORDER BY (toStartOfHour(ts), node, slot, pid, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS gpu_events (
   `ts` DateTime64(3, 'UTC') COMMENT 'when it happened' CODEC(DoubleDelta, ZSTD(1)),
@@ -64,7 +64,7 @@ CREATE TABLE IF NOT EXISTS gpu_events (
   `detail` String COMMENT 'what was said' CODEC(ZSTD(3))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (node, slot, kind, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS host_samples (
   `ts` DateTime64(3, 'UTC') COMMENT 'end of the interval that the row covers' CODEC(DoubleDelta, ZSTD(1)),
@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS host_samples (
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node) ORDER BY (toStartOfHour(ts), node, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS network_samples (
   `ts` DateTime64(3, 'UTC') COMMENT 'end of the interval that the row covers' CODEC(DoubleDelta, ZSTD(1)),
@@ -108,7 +108,7 @@ CREATE TABLE IF NOT EXISTS network_samples (
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS block_samples (
   `ts` DateTime64(3, 'UTC') COMMENT 'end of the interval that the row covers' CODEC(DoubleDelta, ZSTD(1)),
@@ -127,7 +127,7 @@ CREATE TABLE IF NOT EXISTS block_samples (
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS filesystem_samples (
   `ts` DateTime64(3, 'UTC') COMMENT 'end of the interval that the row covers' CODEC(DoubleDelta, ZSTD(1)),
@@ -145,7 +145,7 @@ CREATE TABLE IF NOT EXISTS filesystem_samples (
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, mount) ORDER BY (toStartOfHour(ts), node, mount, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS source_runs (
   `ts` DateTime64(3, 'UTC') COMMENT 'end of the interval that the row covers' CODEC(DoubleDelta, ZSTD(1)),
@@ -163,7 +163,7 @@ CREATE TABLE IF NOT EXISTS source_runs (
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, source) ORDER BY (toStartOfHour(ts), node, source, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS assets (
   `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
@@ -178,7 +178,7 @@ CREATE TABLE IF NOT EXISTS assets (
   `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (gpu_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS gpus (
   `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
@@ -194,7 +194,7 @@ CREATE TABLE IF NOT EXISTS gpus (
   `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (gpu_id, uuid)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS allocations (
   `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
@@ -210,7 +210,7 @@ CREATE TABLE IF NOT EXISTS allocations (
   `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (gpu_id, alloc_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS jobs (
   `job_id` String COMMENT 'cluster/native id' CODEC(ZSTD(3)),
@@ -237,7 +237,7 @@ CREATE TABLE IF NOT EXISTS jobs (
   `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (job_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS node_states (
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
@@ -256,7 +256,7 @@ CREATE TABLE IF NOT EXISTS node_states (
   `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, node, valid_from)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS prices (
   `model` LowCardinality(String) COMMENT 'GPU model, as the asset list names it' CODEC(ZSTD(1)),
@@ -267,7 +267,7 @@ CREATE TABLE IF NOT EXISTS prices (
   `version` UInt64 COMMENT 'time of the configuration' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (model, valid_from)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS free_states (
   `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
@@ -317,7 +317,7 @@ CREATE TABLE IF NOT EXISTS booked_hours (
   `version` UInt64 COMMENT 'milliseconds since 1970 of the booking' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (hour)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS findings (
   `finding_id` UInt64 COMMENT 'hash of kind, subject and start' CODEC(ZSTD(1)),
@@ -341,7 +341,7 @@ CREATE TABLE IF NOT EXISTS findings (
   `version` UInt64 COMMENT 'milliseconds since 1970 of the tick' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (finding_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS recommendations (
   `recommendation_id` UInt64 COMMENT 'hash of kind and finding' CODEC(ZSTD(1)),
@@ -364,7 +364,7 @@ CREATE TABLE IF NOT EXISTS recommendations (
   `version` UInt64 COMMENT 'milliseconds since 1970 of the tick' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (recommendation_id)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS alert_states (
   `rule` LowCardinality(String) COMMENT 'name of the rule' CODEC(ZSTD(1)),
@@ -379,7 +379,7 @@ CREATE TABLE IF NOT EXISTS alert_states (
   `version` UInt64 COMMENT 'milliseconds since 1970 of the evaluation' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (rule, subject)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS notifications (
   `ts` DateTime64(3, 'UTC') COMMENT 'when' CODEC(DoubleDelta, ZSTD(1)),
@@ -390,7 +390,7 @@ CREATE TABLE IF NOT EXISTS notifications (
   `outcome` String COMMENT 'accepted, or why not' CODEC(ZSTD(3))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (rule, subject, ts)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS gpu_samples_1m (
   `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
@@ -442,7 +442,7 @@ CREATE TABLE IF NOT EXISTS gpu_samples_1m (
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
 PRIMARY KEY (toStartOfHour(ts), node, slot) ORDER BY (toStartOfHour(ts), node, slot, ts, cluster, epoch)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_samples_1m_mv TO gpu_samples_1m AS
 SELECT bucket AS ts, * EXCEPT (bucket) FROM (
@@ -490,7 +490,7 @@ CREATE TABLE IF NOT EXISTS host_samples_1m (
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
 PRIMARY KEY (toStartOfHour(ts), node) ORDER BY (toStartOfHour(ts), node, ts, cluster, epoch)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS host_samples_1m_mv TO host_samples_1m AS
 SELECT bucket AS ts, * EXCEPT (bucket) FROM (
@@ -535,7 +535,7 @@ CREATE TABLE IF NOT EXISTS network_samples_1m (
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
 PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts, cluster, epoch)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS network_samples_1m_mv TO network_samples_1m AS
 SELECT bucket AS ts, * EXCEPT (bucket) FROM (
@@ -573,7 +573,7 @@ CREATE TABLE IF NOT EXISTS block_samples_1m (
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
 PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts, cluster, epoch)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS block_samples_1m_mv TO block_samples_1m AS
 SELECT bucket AS ts, * EXCEPT (bucket) FROM (
@@ -607,7 +607,7 @@ CREATE TABLE IF NOT EXISTS filesystem_samples_1m (
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
 PRIMARY KEY (toStartOfHour(ts), node, mount) ORDER BY (toStartOfHour(ts), node, mount, ts, cluster, epoch)
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS filesystem_samples_1m_mv TO filesystem_samples_1m AS
 SELECT bucket AS ts, * EXCEPT (bucket) FROM (
