@@ -15,6 +15,7 @@ from gpuledger.measures import (
     DIMENSIONS,
     GPU_HOURS,
     GRADE,
+    PRICED,
     book_between,
     select,
 )
@@ -81,13 +82,14 @@ def ledger(reader: Reader, span: Span | None, by: Sequence[str]) -> list[dict[st
     """The book of a span added up: by state in the declared order, otherwise largest first.
 
     Each row has the dimensions, `gpu_hours`, `share` of the span, `capacity_value`,
-    `cash_avoidable`, `currency`, `grade` (the lowest) and `grades` (share of each grade).
+    `cash_avoidable`, `currency`, `priced_ratio`, `grade` (the lowest) and `grades` (share of
+    each grade).
     """
     if span is None:
         return []
     keys = ", ".join(by)
     rows = reader.select(
-        f"SELECT {keys}, {select(GPU_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, GRADE)},"
+        f"SELECT {keys}, {select(GPU_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, PRICED, GRADE)},"
         " max(currency) AS currency,"
         " sumMap(map(b.grade, b.gpu_seconds)) AS by_grade"
         f" FROM {book_between()} AS b GROUP BY {keys} ORDER BY gpu_hours DESC, {keys}",
@@ -108,6 +110,7 @@ def _row(r: Mapping[str, Any], by: Sequence[str], total: float) -> dict[str, Any
         "capacity_value": r["capacity_value"],
         "cash_avoidable": r["cash_avoidable"],
         "currency": r["currency"],
+        "priced_ratio": r["priced_ratio"],
         "grade": r["grade"],
         "grades": {g: round(s / seconds, DIGITS) for g, s in sorted(r["by_grade"].items())},
     }

@@ -47,6 +47,12 @@ CASH_AVOIDABLE = Measure(
     f"sum(if({recoverable_factor()} = 0, 0, energy_joules) / 3.6e6 * energy_price"
     f" * {recoverable_factor()})",
 )
+PRICED = Measure(
+    "priced_ratio",
+    RATIO,
+    "share of the GPU-hours that have a price: what worth and cash are about",
+    f"sumIf(gpu_seconds, price IS NOT NULL) / {OWNED}",
+)
 ENERGY_KWH = Measure("energy_kwh", COUNT, "energy drawn", "sum(energy_joules) / 3.6e6")
 OWNED_SECONDS = Measure("owned_seconds", SECOND, "GPU-seconds owned", "sum(gpu_seconds)")
 AVAILABILITY = Measure(
@@ -100,6 +106,7 @@ MEASURES: tuple[Measure, ...] = (
     GPU_HOURS,
     CAPACITY_VALUE,
     CASH_AVOIDABLE,
+    PRICED,
     ENERGY_KWH,
     OWNED_SECONDS,
     AVAILABILITY,

@@ -72,6 +72,7 @@ def test_the_book_is_printed_for_programs(store: str) -> None:
         "capacity_value",
         "cash_avoidable",
         "currency",
+        "priced_ratio",
         "grade",
         "grades",
     ]

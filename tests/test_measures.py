@@ -105,8 +105,10 @@ def test_without_a_price_there_is_no_money_and_everything_else_stays(engine: Sto
     said, priced = told(engine, rows, "NULL, NULL"), told(engine, rows)
     money = {"capacity_value", "cash_avoidable", "recoverable_value"}
     assert {name for name, value in said.items() if value is None} == money
-    assert {k: v for k, v in said.items() if k not in money} == {
-        k: v for k, v in priced.items() if k not in money
+    assert (said["priced_ratio"], priced["priced_ratio"]) == (0, 1)
+    about_money = {*money, "priced_ratio"}
+    assert {k: v for k, v in said.items() if k not in about_money} == {
+        k: v for k, v in priced.items() if k not in about_money
     }
 
 

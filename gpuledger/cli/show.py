@@ -73,6 +73,11 @@ def ledger_table(rows: Sequence[Row], by: Sequence[str], title: str, limit: int 
     for row in rows[: limit or None]:
         table.add_row(*(_named(row, name) for name in by), *_figures(row), _grades(row))
     _print(table)
+    priced = sum(r["gpu_hours"] * (r["priced_ratio"] or 0.0) for r in rows)
+    if 0 < priced < 0.9999 * total:
+        click.echo(
+            f"worth covers {100 * priced / total:.3g} % of the GPU-hours: the rest has no price"
+        )
     if 0 < limit < len(rows):
         click.echo(f"… and {len(rows) - limit:,} more: --limit 0 shows all")
 

@@ -182,6 +182,13 @@ def test_with_a_price_time_has_a_worth_and_recoverable_energy_a_cost(small: Stor
     assert {r["currency"] for r in rows.values()} == {"EUR"}
 
 
+def test_a_group_says_how_much_of_it_has_a_price(small: Store) -> None:
+    write(small, [price(), asset(2, model="unpriced")])
+    (row,) = book.ledger(small, book.span(small, "7d"), ["cluster"])
+    assert row["priced_ratio"] == pytest.approx(2 / 3)
+    assert row["capacity_value"] == pytest.approx(7.0 * PRICE)
+
+
 def test_a_group_carries_its_lowest_grade_and_the_share_of_each(small: Store) -> None:
     rows = {r["user"]: r for r in book.ledger(small, book.span(small, "7d"), ["user"])}
     assert rows["bo"]["grade"] == "B"
