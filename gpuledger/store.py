@@ -148,10 +148,6 @@ class Store:
         """Rows as mappings; parameters are bound by the server as `{name:Type}`."""
         return list(self._query(sql, parameters).named_results())
 
-    def select_arrow(self, sql: str, **parameters: Any) -> Any:
-        """The answer as a pyarrow table."""
-        return self._ask(lambda c: c.query_arrow(sql, parameters=parameters, use_strings=True), sql)
-
     def select_typed(
         self, sql: str, **parameters: Any
     ) -> tuple[list[tuple[str, str]], list[tuple[Any, ...]]]:

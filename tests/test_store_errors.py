@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -21,6 +20,7 @@ import pytest
 from gpuledger.errors import ConfigError, GpuledgerError, StoreError
 from gpuledger.store import Address, Store, StoreSettings, parse_address
 from tests.components.clickhouse import ClickHouse
+from tests.components.fixtures import skipping
 from tests.components.process import free_port, program
 from tests.store_contract import another_database, sample, served_address
 
@@ -211,12 +211,11 @@ def test_a_directory_in_use_is_refused_and_names_the_way_out(tmp_path: Path) -> 
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Certificate and key of an authority of our own, in one file."""
     folder = tmp_path_factory.mktemp("tls")
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
     order = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tests"
     files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
     names = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    command = [program("openssl"), *order.split(), *names, *files]
+    with skipping():
+        command = [program("openssl"), *order.split(), *names, *files]
     subprocess.run(command, check=True, capture_output=True, timeout=30)
     return folder
 

@@ -50,7 +50,7 @@ def test_nothing_found_is_no_value(store: Store) -> None:
 
 def test_an_answer_that_breaks_off_is_an_error_not_a_shorter_answer(store: Store) -> None:
     sql = "SELECT number, throwIf(number = 900000) FROM numbers(1000000)"
-    for ask in (store.select, store.value, store.select_typed, store.select_arrow):
+    for ask in (store.select, store.value, store.select_typed):
         with pytest.raises(StoreError, match="throwIf"):
             ask(sql)
 
@@ -59,11 +59,6 @@ def test_a_typed_answer_names_its_columns(store: Store) -> None:
     columns, rows = store.select_typed("SELECT 1 AS a, {x:String} AS b", x="y")
     assert columns == [("a", "UInt8"), ("b", "String")]
     assert rows == [(1, "y")]
-
-
-def test_an_arrow_answer_has_the_same_rows(store: Store) -> None:
-    table = store.select_arrow("SELECT number AS n, 'x' AS s FROM numbers({m:UInt8})", m=3)
-    assert table.to_pydict() == {"n": [0, 1, 2], "s": ["x", "x", "x"]}
 
 
 def test_every_generated_view_answers(store: Store) -> None:

@@ -37,7 +37,6 @@ def test_questions_are_answered(engine: Store, reader: Store, question: str) -> 
     assert reader.value(question, node=node) == 1
     assert reader.select(question, node=node)
     assert reader.select_typed(question, node=node)[1] == [(1,)]
-    assert reader.select_arrow(question, node=node).num_rows == 1
 
 
 def test_tables_can_be_described(reader: Store) -> None:
@@ -101,7 +100,7 @@ def test_everything_else_is_refused(
     secret.write_text("hush")
     before = engine.existing()
     sql = statement.replace("{secret}", str(secret)).replace("{out}", str(out))
-    for ask in (reader.select, reader.value, reader.select_typed, reader.select_arrow):
+    for ask in (reader.select, reader.value, reader.select_typed):
         with pytest.raises(StoreError) as caught:
             ask(sql)
         assert "hush" not in str(caught.value)

@@ -18,7 +18,7 @@ import pytest
 from tests.components.alertmanager import Alertmanager
 from tests.components.browser import screenshot
 from tests.components.clickhouse import LIBRARY_VARIABLE, REPOSITORY, ClickHouse
-from tests.components.fixtures import or_skip
+from tests.components.fixtures import or_skip, skipping
 from tests.components.process import (
     Child,
     ComponentError,
@@ -78,11 +78,9 @@ with Slurm(Path(sys.argv[1]), node="gpu-node-017") as cluster:
 
 
 def needs(name: str) -> None:
-    """Skip the test when the program is not installed here."""
-    try:
+    """Skip the test when the program is not installed here, unless components are required."""
+    with skipping():
         program(name)
-    except ComponentMissingError as missing:
-        pytest.skip(str(missing))
 
 
 def is_gone(pid: int) -> bool:
