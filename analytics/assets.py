@@ -15,6 +15,8 @@ from gpuledger.config import Settings
 from gpuledger.identity import HASH64_SQL, asset_id
 from gpuledger.store import Store
 
+Row = Mapping[str, Any]
+
 # Trust of what was seen, below any imported asset list.
 DISCOVERED = 0
 # How long an agent may be cut off and still deliver the beginning of its place's history.
@@ -48,7 +50,7 @@ def discover(store: Store, now: datetime, history: timedelta = timedelta(days=40
     """
     known = store.select(_SEEN_SQL)
     listed = {r["gpu_id"]: r for r in store.select("SELECT * FROM v_assets")}
-    first = _first_samples(store, [r["gpu_id"] for r in known], now, history)
+    first = _first_samples(store, known, listed, now - history, now)
     places = [_asset(r, min(first.get(r["gpu_id"], r["seen"]), r["seen"]), now) for r in known]
     changed = [a for a in places if _is_news(a, listed.get(a.gpu_id))]
     store.insert_rows(changed)
@@ -56,13 +58,22 @@ def discover(store: Store, now: datetime, history: timedelta = timedelta(days=40
 
 
 def _first_samples(
-    store: Store, ids: Sequence[int], now: datetime, history: timedelta
+    store: Store, seen: Sequence[Row], listed: Mapping[int, Row], oldest: datetime, now: datetime
 ) -> dict[int, datetime]:
-    """When each GPU was first heard of; not asked again once a place is old enough."""
-    if not ids:
+    """When each place was first heard of, where that is not settled yet.
+
+    Only the time before a place is owned is looked at: next to nothing, tick after tick.
+    """
+    since = {r["gpu_id"]: listed.get(r["gpu_id"], {}).get("valid_from", now) for r in seen}
+    unsettled = {gpu for gpu, at in since.items() if at > now - BACKLOG}
+    if not unsettled:
         return {}
     rows = store.select(
-        _FIRST_SAMPLE_SQL, ids=list(ids), oldest=now - history, settled=now - BACKLOG
+        _FIRST_SAMPLE_SQL,
+        ids=sorted(unsettled),
+        nodes=sorted({r["node"] for r in seen if r["gpu_id"] in unsettled}),
+        oldest=oldest,
+        until=max(since[gpu] for gpu in unsettled),
     )
     return {r["gpu_id"]: r["first"] for r in rows}
 
@@ -150,12 +161,10 @@ FROM (
 GROUP BY gpu_id ORDER BY gpu_id
 """
 
-# Only places that are new, or young enough for an older backlog still to arrive.
 _FIRST_SAMPLE_SQL = """
 SELECT gpu_id, min(ts) AS first FROM gpu_samples_1m
-WHERE gpu_id IN {ids:Array(UInt64)} AND ts >= {oldest:DateTime64(3, 'UTC')}
-  AND gpu_id NOT IN (SELECT gpu_id FROM assets FINAL
-    WHERE valid_from < {settled:DateTime64(3, 'UTC')})
+WHERE ts >= {oldest:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+  AND node IN {nodes:Array(String)} AND gpu_id IN {ids:Array(UInt64)}
 GROUP BY gpu_id
 """
 
