@@ -79,13 +79,16 @@ class SourceKind:
     """The public value `source` of a module in `collector/sources/`.
 
     `settings` validates the section of the module's name; `make(settings, context)` only
-    stores. With `optional` the source runs only where the configuration names it.
+    stores. With `optional` the source runs only where the configuration names it. `privilege`
+    says what it needs beyond an ordinary user's rights on the host; without that it is off, and
+    says so once.
     """
 
     settings: type[Settings]
     make: Callable[[Any, Context], Source]
     role: Role = Role.NODE
     optional: bool = False
+    privilege: str = "none"
 
     @property
     def help(self) -> str:

@@ -39,6 +39,10 @@ class Kind(StrEnum):
     BITS = "bits"
 
 
+# Kinds whose value may be missing.
+MEASURED = frozenset({Kind.GAUGE, Kind.COUNTER, Kind.ADDITIVE, Kind.BITS})
+
+
 class Codec(StrEnum):
     """Compression by the shape of the data, as measured for GPU telemetry."""
 
@@ -288,6 +292,12 @@ class Row:
             self.__dict__[column.name] = value
         if values:
             raise TypeError(f"{type(self).__name__} has no column {', '.join(values)}")
+
+    @classmethod
+    def known(cls, **values: Any) -> Self:
+        """A row of what is known; every measured column that is not named is missing."""
+        measured = (c.name for c in cls._columns if c.kind in MEASURED)
+        return cls(**{**dict.fromkeys(measured), **values})
 
     def values(self) -> dict[str, Any]:
         """Visible name to value; a kept max of one reading is the reading itself."""

@@ -37,7 +37,7 @@ class Host(Source):
             raise Unavailable("no /proc/stat and no /proc/meminfo")
         busy, iowait = self._shares(stat or "")
         amounts = meminfo(memory or "")
-        yield HostSample(
+        yield HostSample.known(
             cpus=stat.count("\ncpu") or None if stat else None,
             cpu_busy_ratio=busy,
             cpu_iowait_ratio=iowait,

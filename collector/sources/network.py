@@ -80,7 +80,7 @@ class Network(Source):
         def count(what: str) -> int | None:
             return self._files.number(f"{NET}/{name}/statistics/{what}")
 
-        return NetworkSample(
+        return NetworkSample.known(
             device=name,
             kind="ethernet",
             up_ratio=_is_up(self._files.text(f"{NET}/{name}/operstate")),
@@ -99,7 +99,7 @@ class Network(Source):
         def count(what: str) -> int | None:
             return self._files.number(f"{path}/counters/{what}")
 
-        return NetworkSample(
+        return NetworkSample.known(
             device=name,
             kind="infiniband",
             up_ratio=_is_active(self._files.text(f"{path}/state")),

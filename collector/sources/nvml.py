@@ -127,7 +127,7 @@ class NvmlSource(Source):
 
     def _process(self, identity: Identity, process: GpuProcess) -> ProcessSample:
         owner = self._owners.of(process.pid)
-        return ProcessSample(
+        return ProcessSample.known(
             slot=identity.slot,
             pid=process.pid,
             user=owner.user,
@@ -140,7 +140,7 @@ class NvmlSource(Source):
 def sample(identity: Identity, readings: Readings, elapsed_s: float, *, lost: bool) -> GpuSample:
     """The row of one GPU; a lost one has its name, the time it was lost, and nothing else."""
     activity = readings.activity
-    return GpuSample(
+    return GpuSample.known(
         slot=identity.slot,
         uuid=identity.uuid,
         utilization_ratio=readings.utilization_ratio,

@@ -80,7 +80,7 @@ def block_samples(text: str) -> Iterator[BlockSample]:
         if len(words) < FIELDS or UNWANTED.match(words[2]):
             continue
         reads, _, read, read_ms, writes, _, written, write_ms, _, busy_ms = map(whole, words[3:13])
-        yield BlockSample(
+        yield BlockSample.known(
             device=words[2],
             read_bytes=scaled(read, SECTOR_BYTES),
             write_bytes=scaled(written, SECTOR_BYTES),

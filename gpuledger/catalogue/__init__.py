@@ -1,9 +1,22 @@
 """Every table of gpuledger, declared once."""
 
-from gpuledger.catalogue.gpu import GpuEvent, GpuSample, ProcessSample
-from gpuledger.catalogue.host import HostSample, SourceRun
-from gpuledger.catalogue.network import NetworkSample
-from gpuledger.catalogue.storage import BlockSample, FilesystemSample
+from gpuledger.catalogue.gpu import GpuEvent, GpuHealth, GpuSample, ProcessSample, SliceSample
+from gpuledger.catalogue.host import (
+    AgentSample,
+    CgroupSample,
+    HostSample,
+    MissingValue,
+    SourceRun,
+    SpoolLoss,
+)
+from gpuledger.catalogue.network import NetworkSample, TcpSample
+from gpuledger.catalogue.storage import (
+    BlockSample,
+    FilesystemSample,
+    NetfsSample,
+    NvmeSample,
+    ObjectStoreSample,
+)
 from gpuledger.catalogue.verdict import (
     AlertState,
     BookedHour,
@@ -14,24 +27,53 @@ from gpuledger.catalogue.verdict import (
     Notification,
     Recommendation,
 )
-from gpuledger.catalogue.work import Allocation, Asset, Gpu, Job, NodeState, Price
+from gpuledger.catalogue.work import (
+    Allocation,
+    Asset,
+    Gpu,
+    GpuLink,
+    Job,
+    NodeState,
+    Pool,
+    Price,
+    QueueSample,
+    Quota,
+    Reservation,
+    ServingSample,
+)
 from gpuledger.errors import ConfigError, nearest
 from gpuledger.schema import Events, Row, Samples, Table
 
 ROWS: tuple[type[Row], ...] = (
     GpuSample,
+    SliceSample,
+    GpuHealth,
     ProcessSample,
     GpuEvent,
     HostSample,
+    CgroupSample,
     NetworkSample,
+    TcpSample,
     BlockSample,
+    NvmeSample,
     FilesystemSample,
+    NetfsSample,
+    ObjectStoreSample,
+    ServingSample,
+    QueueSample,
     SourceRun,
+    AgentSample,
+    SpoolLoss,
+    MissingValue,
     Asset,
     Gpu,
+    GpuLink,
     Allocation,
     Job,
     NodeState,
+    Pool,
+    Reservation,
+    Quota,
     Price,
     FreeState,
     Cell,
@@ -52,10 +94,15 @@ INGESTED: tuple[Table, ...] = (
         for t in TABLES.values()
         if isinstance(t.layout, Samples | Events) and t.name != "notifications"
     ),
+    MissingValue.table,
     Gpu.table,
+    GpuLink.table,
     Allocation.table,
     Job.table,
     NodeState.table,
+    Pool.table,
+    Reservation.table,
+    Quota.table,
 )
 
 
@@ -70,6 +117,7 @@ __all__ = [
     "INGESTED",
     "ROWS",
     "TABLES",
+    "AgentSample",
     "AlertState",
     "Allocation",
     "Asset",
@@ -77,20 +125,35 @@ __all__ = [
     "BookedHour",
     "Cell",
     "CellHour",
+    "CgroupSample",
     "FilesystemSample",
     "Finding",
     "FreeState",
     "Gpu",
     "GpuEvent",
+    "GpuHealth",
+    "GpuLink",
     "GpuSample",
     "HostSample",
     "Job",
+    "MissingValue",
+    "NetfsSample",
     "NetworkSample",
     "NodeState",
     "Notification",
+    "NvmeSample",
+    "ObjectStoreSample",
+    "Pool",
     "Price",
     "ProcessSample",
+    "QueueSample",
+    "Quota",
     "Recommendation",
+    "Reservation",
+    "ServingSample",
+    "SliceSample",
     "SourceRun",
+    "SpoolLoss",
+    "TcpSample",
     "table",
 ]

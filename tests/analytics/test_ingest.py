@@ -125,7 +125,7 @@ REFUSED: dict[str, tuple[bytes, str | None, int]] = {
         encode(
             Batch.of_rows(
                 [
-                    HostSample(
+                    HostSample.known(
                         ts=at(1),
                         cpus=1.0,
                         cpu_busy_ratio=None,

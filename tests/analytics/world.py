@@ -200,7 +200,7 @@ def samples(
 
 
 def _sample(slot: int, node: str, ts: datetime, active: float, processes: int) -> GpuSample:
-    return GpuSample(
+    return GpuSample.known(
         ts=ts,
         interval_seconds=60,
         cluster=CLUSTER,

@@ -252,7 +252,7 @@ def _check_counters(batch: Batch) -> None:
     devices = batch.columns.get("device", [""] * len(batch))
     keys = np.array([f"{n}/{d}" for n, d in zip(batch.columns["node"], devices, strict=True)])
     for field in (f for f in batch.table.fields if f.column.kind is Kind.COUNTER):
-        column = np.ma.asarray(batch.columns[field.stored])
+        column = np.ma.masked_equal(np.ma.asarray(batch.columns[field.stored], dtype=object), None)
         for key in np.unique(keys):
             values = column[keys == key].compressed().astype(np.int64)
             assert (np.diff(values) >= 0).all()
