@@ -22,6 +22,8 @@ class Owner:
     executable: str = ""
     session: int = 0
     started: datetime = UNSET_TIME
+    runtime: str = ""
+    container: str = ""
 
 
 class Owners:
