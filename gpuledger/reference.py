@@ -18,6 +18,12 @@ TABLES_INTRODUCTION = (
     " table covers `(ts - interval, ts]`. Missing is NULL, never 0. Views `v_<table>` (and"
     " `v_<table>_1m` for rolled-up tables) show base units."
 )
+SOURCES_INTRODUCTION = (
+    "What an agent reads. `node`: on every machine; `cluster`: once per cluster"
+    " (`gpuledger collect --role cluster`). What it needs is said beyond the rights of an ordinary"
+    " user; without it the source is off and says so once. `gpuledger doctor` shows how each"
+    " stands on this machine."
+)
 CONFIG_INTRODUCTION = (
     "One TOML file (`--config FILE` or `GPULEDGER_CONFIG`). An environment variable"
     " `GPULEDGER_SECTION_KEY` overrides a key. An unknown section or key is an error."
@@ -109,6 +115,16 @@ def plugins_page(groups: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     for title, entries in groups.items():
         parts += [f"## {title}", _table(("name", "what it does"), entries)]
     return "\n\n".join(parts) + "\n"
+
+
+def sources_page(entries: Sequence[tuple[str, str, str, bool, str]]) -> str:
+    """docs/sources.md: name, what it reads, role, whether it must be asked for, privilege."""
+    rows = [
+        (f"`{name}`", reads, role, "where `[agent] sources` names it" if asked else "yes", needs)
+        for name, reads, role, asked, needs in entries
+    ]
+    head = ("source", "reads", "runs on", "runs by itself", "needs")
+    return "\n\n".join(["# Sources", GENERATED, SOURCES_INTRODUCTION, _table(head, rows)]) + "\n"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -90,3 +90,8 @@ def test_every_plugin_is_on_the_detectors_page() -> None:
 def test_a_bar_in_a_text_does_not_break_its_table() -> None:
     page = reference.plugins_page({"Sources": [("a", "this | that")]})
     assert "| a | this \\| that |" in page
+
+
+def test_the_page_of_sources_says_what_each_needs_and_when_it_runs() -> None:
+    page = reference.sources_page([("faults", "the kernel log", "node", True, "kmsg")])
+    assert "| `faults` | the kernel log | node | where `[agent] sources` names it | kmsg |" in page

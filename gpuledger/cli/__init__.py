@@ -16,6 +16,7 @@ COMMANDS = {
     "up": "gpuledger.cli.up",
     "serve": "gpuledger.cli.serve",
     "collect": "gpuledger.cli.collect",
+    "doctor": "gpuledger.cli.doctor",
     "schema": "gpuledger.cli.schema",
     "ledger": "gpuledger.cli.ledger",
     "findings": "gpuledger.cli.findings",

@@ -33,6 +33,7 @@ def files() -> Iterator[tuple[Path, str]]:
 
     yield Path("docs/metrics.md"), reference.metrics_page()
     yield Path("docs/config.md"), reference.config_page(sections())
+    yield Path("docs/sources.md"), reference.sources_page(_sources())
     yield Path("docs/detectors.md"), reference.plugins_page(_plugins())
     for package, built in (("dashboards", dashboards.build), ("alerts", alerts.build)):
         for name, text in built.build().items():
@@ -62,14 +63,19 @@ def sections() -> dict[str, type[Settings]]:
     }
 
 
+def _sources() -> list[tuple[str, str, str, bool, str]]:
+    from collector.source import SourceKind
+
+    kinds = discover("collector.sources", SourceKind)
+    return [(n, k.help, k.role.value, k.optional, k.privilege) for n, k in kinds.items()]
+
+
 def _plugins() -> dict[str, list[tuple[str, str]]]:
     from alerts.rule import Rule
     from analytics.advisor import Advisor
     from analytics.detector import Detector
-    from collector.source import SourceKind
 
     return {
-        "Sources": [(n, s.help) for n, s in discover("collector.sources", SourceKind).items()],
         "Detectors": [(n, d.help) for n, d in discover("analytics.detectors", Detector).items()],
         "Advisors": [(n, a.help) for n, a in discover("analytics.advisors", Advisor).items()],
         "Alert rules": [(n, r.help) for n, r in discover("alerts.rules", Rule).items()],

@@ -86,3 +86,14 @@ def open_store(url: str, configuration: Config) -> Store:
 def open_for_questions(url: str, configuration: Config) -> Reader:
     """The store for questions, through its running service where there is one."""
     return open_reader(url, os.environ, configuration.section("store", StoreSettings))
+
+
+def token() -> str:
+    """The token of the environment; a sender without one sends none."""
+    path = os.environ.get("GPULEDGER_TOKEN_FILE")
+    if not path:
+        return os.environ.get("GPULEDGER_TOKEN", "")
+    try:
+        return Path(path).read_text().strip()
+    except OSError as e:
+        raise ConfigError(f"GPULEDGER_TOKEN_FILE {path}: {e.strerror}") from None

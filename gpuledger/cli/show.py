@@ -5,24 +5,29 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuledger.schema import Column
+from gpuledger.schema import FOREVER, Column, Samples
 from gpuledger.schema import Row as TableRow
 from gpuledger.units import BYTE
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from gpuledger.checks import Check
+
 Row = Mapping[str, Any]
 
 FILE_WIDTH = 120
 SHORT_ID = 8
 DEVICES_ABREAST = 4
+NOTHING = "–"
+VERDICT_STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 STAMPED = {"ts", "interval_seconds", "cluster", "node", "epoch", "gpu_id", "version"}
 
 
@@ -160,29 +165,63 @@ def findings_table(rows: Sequence[Row], title: str = "Findings") -> None:
 
 
 def rows_by_table(rows: Sequence[TableRow]) -> None:
-    """Readings as people compare them: a table each, a line per quantity, a column per device."""
+    """Readings as people compare them: a table each, a line per quantity, a column per device.
+
+    Facts (inventory, jobs, reasons) have a line each.
+    """
     groups: dict[str, list[TableRow]] = {}
     for row in rows:
         groups.setdefault(row.table.name, []).append(row)
     for group in groups.values():
-        for i in range(0, len(group), DEVICES_ABREAST):
-            _print(_readings(group[i : i + DEVICES_ABREAST]))
-            click.echo()
+        if isinstance(group[0].table.layout, Samples):
+            for i in range(0, len(group), DEVICES_ABREAST):
+                _print(_readings(group[i : i + DEVICES_ABREAST], group))
+            if silent := _silent(group):
+                told = f"not told here: {', '.join(silent)}"
+                click.echo(textwrap.fill(told, FILE_WIDTH, subsequent_indent="  "))
+        else:
+            _print(_facts(group))
+        click.echo()
 
 
-def _readings(group: Sequence[TableRow]) -> Table:
+def _facts(group: Sequence[TableRow]) -> Table:
+    """A line per fact; columns that say nothing of any are left out."""
+    from rich.markup import escape
     from rich.table import Table
 
-    columns = [c for c in group[0].table.columns if c.name not in STAMPED]
-    names = [c for c in columns if c in group[0].table.keys]
+    columns = [c for c in group[0].table.columns if c.name not in STAMPED | {"seen_at"}]
+    told = [c for c in columns if any(_reading(c, row) != NOTHING for row in group)]
     table = Table(title=group[0].table.name, title_justify="left", box=None, pad_edge=False)
-    table.add_column("", no_wrap=True)
+    for column in told:
+        table.add_column(column.name, overflow="fold")
     for row in group:
-        device = " ".join(_reading(c, row) for c in names)
+        table.add_row(*(escape(_reading(c, row)) for c in told))
+    return table
+
+
+def _silent(group: Sequence[TableRow]) -> list[str]:
+    """Quantities that none of the devices tells."""
+    return [
+        c.name
+        for c in group[0].table.columns
+        if c.name not in STAMPED and all(_reading(c, row) == NOTHING for row in group)
+    ]
+
+
+def _readings(abreast: Sequence[TableRow], group: Sequence[TableRow]) -> Table:
+    """A line per quantity that one of the group tells, a column for each of those abreast."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    keys, left_out = abreast[0].table.keys, {*STAMPED, *_silent(group)}
+    table = Table(title=abreast[0].table.name, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for row in abreast:
+        device = escape(" ".join(_reading(c, row) for c in keys if c.name not in STAMPED))
         table.add_column(device or _reading_node(row), justify="right", overflow="fold")
-    for column in columns:
-        if column not in names:
-            table.add_row(column.name, *(_reading(column, row) for row in group))
+    for column in abreast[0].table.columns:
+        if column not in keys and column.name not in left_out:
+            table.add_row(column.name, *(escape(_reading(column, row)) for row in abreast))
     return table
 
 
@@ -195,13 +234,30 @@ def _reading(column: Column[Any], row: TableRow) -> str:
     from rich.filesize import decimal
 
     value = row.values()[column.name]
-    if value in {None, ""}:
-        return "–"
+    if value in {None, ""} or value == FOREVER:
+        return NOTHING
     if column.unit is BYTE:
         return decimal(int(value))
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     return f"{value:,.4g}" if isinstance(value, float) and abs(value) < 1e4 else f"{value}"
+
+
+def checks_table(checks: Sequence[Check]) -> None:
+    """A line per check: how it stands, what was found, what to do."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("check", no_wrap=True)
+    table.add_column("found", ratio=1, overflow="fold")
+    for check in checks:
+        advice = f"\n[dim]→ {escape(check.advice)}[/]" if check.advice else ""
+        style = VERDICT_STYLES[check.verdict]
+        verdict = f"[{style}]{check.verdict}[/]"
+        table.add_row(verdict, check.name, f"{escape(check.found)}{advice}")
+    _print(table)
 
 
 def money(amount: float | None, currency: str | None) -> str:

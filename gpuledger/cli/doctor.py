@@ -1,0 +1,130 @@
+"""`gpuledger doctor`: what is wrong with this installation, and what to do."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import click
+
+from gpuledger import checks
+from gpuledger.checks import Check, Verdict
+from gpuledger.cli import options, show
+from gpuledger.config import Config
+from gpuledger.store import Store, StoreSettings, parse_address
+
+
+@click.command("doctor")
+@options.config_option
+@click.option(
+    "--store",
+    "store_url",
+    envvar="GPULEDGER_STORE",
+    show_envvar=True,
+    default="",
+    metavar="URL",
+    help="Also ask this ClickHouse.",
+)
+@click.option(
+    "--ingest",
+    "ingest_url",
+    envvar="GPULEDGER_INGEST",
+    show_envvar=True,
+    default="",
+    metavar="URL",
+    help="Also ask this service.",
+)
+@click.option(
+    "--role",
+    type=click.Choice(["node", "cluster"]),
+    envvar="GPULEDGER_ROLE",
+    default="node",
+    show_default=True,
+    help="Whose sources to ask.",
+)
+@click.option(
+    "--spool",
+    type=click.Path(path_type=Path),
+    default=Path("gpuledger-spool.db"),
+    show_default=True,
+)
+@options.format_option("table", "json")
+def command(
+    config_path: Path | None, store_url: str, ingest_url: str, role: str, spool: Path, fmt: str
+) -> int:
+    """Check driver, rights, clocks, connection, schema and packages; exit 1 if one is wrong."""
+    from collector.doctor import examine
+    from collector.source import Context, Role
+
+    logging.basicConfig(level=logging.CRITICAL)
+    configuration = options.load_config(config_path)
+    context = Context("doctor", socket.gethostname())
+    found = list(
+        chain(
+            examine(configuration, context, spool, (Role(role),)),
+            _connections(configuration, store_url, ingest_url),
+            checks.foreign_packages(),
+        )
+    )
+    if fmt == "json":
+        show.as_json([asdict(check) for check in found])
+    else:
+        show.checks_table(found)
+    return int(any(check.verdict is Verdict.WRONG for check in found))
+
+
+def _connections(configuration: Config, store_url: str, ingest_url: str) -> Iterator[Check]:
+    """The store and the service, where one is named."""
+    if store_url:
+        question = partial(_store, configuration, store_url)
+        yield from checks.asked("store", question, "see that it runs and that the address is right")
+    if ingest_url:
+        from collector.doctor import service
+
+        question = partial(service, ingest_url, options.token())
+        yield from checks.asked(
+            "service", question, "see that it runs and that the address is right"
+        )
+    if not store_url and not ingest_url:
+        yield checks.note("connection", "not asked", "name --ingest URL or --store URL")
+
+
+def _store(configuration: Config, url: str) -> Iterator[Check]:
+    """Version, clock, schema, and GPUs that nobody's asset list has."""
+    settings = configuration.section("store", StoreSettings)
+    store = Store(parse_address(url, os.environ), settings)
+    try:
+        yield checks.ok("store", f"{store.address}: ClickHouse {store.check()}")
+        (told,) = store.select("SELECT toUnixTimestamp64Milli(now64(3)) AS ms")
+        yield checks.clock("store's clock", told["ms"] / 1000 - time.time())
+        missing = [s for s in store.plan() if not s.startswith("CREATE OR REPLACE VIEW")]
+        if missing:
+            advice = "run gpuledger schema apply"
+            yield checks.wrong("schema", f"{len(missing)} statements are missing", advice)
+        else:
+            yield checks.ok("schema", "up to date")
+            yield from _unowned(store)
+    finally:
+        store.close()
+
+
+def _unowned(store: Store) -> Iterator[Check]:
+    """Assets that were discovered and are on no list."""
+    (told,) = store.select(
+        "SELECT count() AS assets, countIf(bitShiftRight(version, 48) = 0) AS found FROM v_assets"
+    )
+    if told["found"]:
+        yield checks.note(
+            "assets",
+            f"{told['found']} of {told['assets']} GPUs are owned because they were seen",
+            "nothing, unless an asset list of your own should say what is paid for",
+        )
+    else:
+        yield checks.ok("assets", f"{told['assets']} on the asset list")
