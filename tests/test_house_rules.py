@@ -31,9 +31,13 @@ DOORS = {
     "prometheus_client": ("collector/sinks/prometheus.py", "analytics/routes/metrics.py"),
     "fastapi": ("analytics/app.py", "analytics/routes/", "analytics/ingest/"),
     "matplotlib": ("analytics/report/charts.py",),
+    "opentelemetry": ("collector/sinks/otlp.py",),
 }
 # What a GPU node does not have, or should not pay for.
-HEAVY = ("numpy", "pyarrow", "pandas", "fastapi", "matplotlib", "rich", "chdb")
+HEAVY = (
+    *("numpy", "pyarrow", "pandas", "fastapi", "matplotlib", "rich", "chdb"),
+    *("grpc", "kubernetes", "opentelemetry", "yaml", "clickhouse_connect"),
+)
 
 REASON = re.compile(r"(?:noqa: [A-Z0-9, ]+|type: ignore\[[a-z,-]+\]) (?:-|#) \w")
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type: ignore)")

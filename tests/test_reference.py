@@ -82,7 +82,7 @@ def test_every_table_column_and_measure_is_on_the_metrics_page() -> None:
 
 def test_every_plugin_is_on_the_detectors_page() -> None:
     page = Path("docs/detectors.md").read_text()
-    for package in ("collector.sources", "analytics.detectors", "analytics.advisors"):
+    for package in ("analytics.detectors", "analytics.advisors"):
         for name in names(package):
             assert f"| {name} |" in page
 
@@ -90,6 +90,11 @@ def test_every_plugin_is_on_the_detectors_page() -> None:
 def test_a_bar_in_a_text_does_not_break_its_table() -> None:
     page = reference.plugins_page({"Sources": [("a", "this | that")]})
     assert "| a | this \\| that |" in page
+
+
+def test_every_source_is_on_the_sources_page() -> None:
+    page = Path("docs/sources.md").read_text()
+    assert [name for name in names("collector.sources") if f"| `{name}` |" not in page] == []
 
 
 def test_the_page_of_sources_says_what_each_needs_and_when_it_runs() -> None:
