@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from fractions import Fraction
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast, dataclass_transform, overload
 
@@ -210,12 +210,21 @@ def bits(help: str) -> Any:
     return Column[int | None](Kind.BITS, help, bits=64, codec=Codec.NOISY)
 
 
+class Rollup(IntEnum):
+    """How far telemetry is rolled up: each level costs every insert a part more."""
+
+    NONE = 0
+    MINUTES = 1
+    HOURS = 2
+    DAYS = 3
+
+
 @dataclass(frozen=True)
 class Samples:
-    """Telemetry: rows that cover (ts - interval_ms, ts]; rolled up by the minute."""
+    """Telemetry: rows that cover (ts - interval_ms, ts]; rolled up as far as it says."""
 
     key: tuple[str, ...]
-    rollup: bool = True
+    rollup: Rollup = Rollup.HOURS
     retention: str = "raw"
 
 

@@ -11,6 +11,7 @@ import pytest
 from gpuledger import ddl
 from gpuledger.catalogue import ROWS, TABLES
 from gpuledger.measures import VIEWS
+from gpuledger.rollups import LEVELS, Level
 from gpuledger.schema import Cells, Codec, Events, Row, Samples, Table, Time, gauge, time
 from gpuledger.store import Store
 from gpuledger.units import COUNT
@@ -24,6 +25,11 @@ KEPT = [t for t in TABLES.values() if isinstance(t.layout, Samples | Events)]
 
 def created(name: str, *, retention: bool = False) -> str:
     return next(t.create for t in ddl.targets(retention=retention) if t.name == name)
+
+
+def levels(table: Table) -> tuple[Level, ...]:
+    """The rollups that the table has."""
+    return LEVELS[: table.layout.rollup] if isinstance(table.layout, Samples) else ()
 
 
 def by_name(table: Table) -> str:
@@ -55,6 +61,14 @@ def test_rollups_are_found_like_their_samples_and_keep_epochs_apart(table: Table
     sql = created(f"{table.name}_1m")
     assert f"PRIMARY KEY (toStartOfHour(ts), {keys}) ORDER BY (toStartOfHour(ts), {keys}, ts" in sql
     assert sql.partition("ORDER BY")[2].partition("\n")[0].endswith("cluster, epoch)")
+
+
+@pytest.mark.parametrize("table", ROLLED_UP, ids=by_name)
+def test_hours_and_days_are_made_of_the_level_before_and_found_by_key(table: Table) -> None:
+    for level in levels(table)[1:]:
+        keys = ", ".join(table.layout.key)
+        assert f"PRIMARY KEY ({keys}) ORDER BY ({keys}, ts" in created(level.table(table))
+        assert f"FROM {level.made_of(table)} AS s" in created(f"{level.table(table)}_mv")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +130,7 @@ def test_tokens_are_remembered_by_samples_and_rollups_and_not_by_cells() -> None
     for table in KEPT:
         assert window in created(table.name)
     for table in ROLLED_UP:
-        assert window in created(f"{table.name}_1m")
+        assert all(window in created(level.table(table)) for level in levels(table))
     for table in CELLS:
         assert "deduplication_window" not in created(table.name)
 
@@ -125,7 +139,7 @@ def test_every_table_has_a_view_and_every_rollup_too() -> None:
     views = {t.name for t in ddl.targets() if t.replaceable}
     assert views == {
         *(f"v_{row.table.name}" for row in ROWS),
-        *(f"v_{t.name}_1m" for t in ROLLED_UP),
+        *(f"v_{level.table(t)}" for t in ROLLED_UP for level in levels(t)),
         *VIEWS,
     }
 

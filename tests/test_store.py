@@ -20,6 +20,7 @@ from gpuledger import ddl
 from gpuledger.batch import Batch
 from gpuledger.catalogue import Cell, GpuSample, Job
 from gpuledger.errors import ConfigError
+from gpuledger.rollups import LEVELS
 from gpuledger.schema import Table
 from gpuledger.store import Store
 from tests.store_contract import (
@@ -91,7 +92,8 @@ def without_power() -> Table:
 @pytest.mark.parametrize("materialized", [True, False])
 def test_a_new_column_is_added_and_rolled_up_from_then_on(store: Store, materialized: bool) -> None:
     old = without_power()
-    statements = [ddl.create_table(old), ddl._create_rollup(old, False), ddl._rollup_mv(old)]
+    table, fill, _ = ddl._rollup(old, LEVELS[0], retention=False)
+    statements = [ddl.create_table(old), table.create, fill.create]
     with another_database(store) as database:
         for statement in statements if materialized else statements[:2]:
             database.command(statement)

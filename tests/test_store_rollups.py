@@ -1,4 +1,4 @@
-"""What the minute rollup says is what the rows say, exactly, on both kinds of store."""
+"""What minutes, hours and days say is what the rows say, exactly, on both kinds of store."""
 
 from __future__ import annotations
 
@@ -109,6 +109,41 @@ def test_how_rows_were_batched_does_not_matter(
     store.insert_rows([as_row(parts, r) for r in rows[cut:]])
     strip = [{**m, "node": ""} for m in told(store, whole)]
     assert strip == [{**m, "node": ""} for m in told(store, parts)]
+
+
+BUCKETS = {"_1h": timedelta(hours=1), "_1d": timedelta(days=1)}
+
+
+@EXAMPLES
+@given(st.lists(readings, min_size=1, max_size=12), st.sampled_from(sorted(BUCKETS)))
+def test_hours_and_days_say_exactly_what_their_rows_say(
+    store: Store, rows: list[dict[str, Any]], level: str
+) -> None:
+    node, length = unique(), BUCKETS[level]
+    apart = [{**r, "seconds": r["seconds"] * 977} for r in rows]  # over two days
+    for reading in apart:
+        store.insert_rows([as_row(node, reading)])
+    buckets: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    midnight = NOON - timedelta(hours=12)
+    for reading in apart:
+        since = NOON - midnight + timedelta(seconds=reading["seconds"] - 1)
+        buckets[midnight + since // length * length].append(reading)
+    seen = told(store, node, f"v_gpu_samples{level}")
+    assert [b["ts"] for b in seen] == sorted(buckets)
+    for bucket in seen:
+        wanted = expected(buckets[bucket["ts"]])
+        wanted["covered_seconds"] = sum(r["interval"] for r in buckets[bucket["ts"]])
+        assert {name: bucket[name] for name in wanted} == wanted
+
+
+def test_a_batch_sent_again_changes_no_rollup(store: Store) -> None:
+    node = unique()
+    batch = Batch.of_rows([sample(node, s, energy_joules=float(s)) for s in range(1, 100, 10)])
+    for _ in range(2):
+        store.insert(batch, token=f"{node}/1")
+    for level in ("_1m", "_1h", "_1d"):
+        sql = f"SELECT sum(interval_ms) FROM gpu_samples{level} WHERE node = {{n:String}}"
+        assert store.value(sql, n=node) == 10_000
 
 
 @pytest.mark.parametrize("interval", [1, 5, 30, 60])

@@ -9,6 +9,7 @@ from gpuledger.schema import (
     Gauge,
     Label,
     Number,
+    Rollup,
     Row,
     Sample,
     Samples,
@@ -41,7 +42,9 @@ from gpuledger.units import (
 )
 
 
-class GpuSample(Sample, table="gpu_samples", layout=Samples(key=("node", "slot"))):
+class GpuSample(
+    Sample, table="gpu_samples", layout=Samples(key=("node", "slot"), rollup=Rollup.DAYS)
+):
     """One GPU over one interval."""
 
     slot: Number = number("minor number of the device, the N of /dev/nvidiaN", bits=16)
@@ -232,7 +235,7 @@ class GpuHealth(Sample, table="gpu_health_samples", layout=Samples(key=("node", 
 
 
 class ProcessSample(
-    Sample, table="process_samples", layout=Samples(key=("node", "slot", "pid"), rollup=False)
+    Sample, table="process_samples", layout=Samples(key=("node", "slot", "pid"), rollup=Rollup.NONE)
 ):
     """One process on one GPU; never its arguments or environment."""
 

@@ -7,6 +7,7 @@ from gpuledger.schema import (
     Gauge,
     Label,
     Number,
+    Rollup,
     Row,
     Sample,
     Samples,
@@ -65,7 +66,9 @@ class HostSample(Sample, table="host_samples", layout=Samples(key=("node",))):
     clock_synchronized: Gauge = gauge(COUNT, "1 while the clock is disciplined (NTP)", bits=8)
 
 
-class SourceRun(Sample, table="source_runs", layout=Samples(key=("node", "source"), rollup=False)):
+class SourceRun(
+    Sample, table="source_runs", layout=Samples(key=("node", "source"), rollup=Rollup.NONE)
+):
     """The agent's own account of one source."""
 
     source: Label = label("name of the source")
@@ -101,7 +104,7 @@ class CgroupSample(Sample, table="cgroup_samples", layout=Samples(key=("node", "
     )
 
 
-class AgentSample(Sample, table="agent_samples", layout=Samples(key=("node",), rollup=False)):
+class AgentSample(Sample, table="agent_samples", layout=Samples(key=("node",), rollup=Rollup.NONE)):
     """What the agent itself costs."""
 
     cpu_seconds: Counter = counter(SECOND, "processor time of all its processes", step=MILLI)
@@ -111,7 +114,9 @@ class AgentSample(Sample, table="agent_samples", layout=Samples(key=("node",), r
     oldest_waiting_seconds: Gauge = gauge(SECOND, "age of the oldest batch that waits", step=MILLI)
 
 
-class SpoolLoss(Sample, table="spool_losses", layout=Samples(key=("node", "of"), rollup=False)):
+class SpoolLoss(
+    Sample, table="spool_losses", layout=Samples(key=("node", "of"), rollup=Rollup.NONE)
+):
     """Rows of one table that the agent's spool let go, since its file began."""
 
     of: Label = label("table whose rows they were")

@@ -915,6 +915,194 @@ CREATE OR REPLACE VIEW v_gpu_samples_1m AS
 SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.memory_utilization_pct_wsum) / nullIf(sum(s.memory_utilization_pct_cover_ms), 0) / 100 AS memory_utilization_ratio, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.graphics_active_bp_wsum) / nullIf(sum(s.graphics_active_bp_cover_ms), 0) / 10000 AS graphics_active_ratio, sum(s.fp16_active_bp_wsum) / nullIf(sum(s.fp16_active_bp_cover_ms), 0) / 10000 AS fp16_active_ratio, sum(s.fp32_active_bp_wsum) / nullIf(sum(s.fp32_active_bp_cover_ms), 0) / 10000 AS fp32_active_ratio, sum(s.fp64_active_bp_wsum) / nullIf(sum(s.fp64_active_bp_cover_ms), 0) / 10000 AS fp64_active_ratio, sum(s.hmma_active_bp_wsum) / nullIf(sum(s.hmma_active_bp_cover_ms), 0) / 10000 AS hmma_active_ratio, sum(s.imma_active_bp_wsum) / nullIf(sum(s.imma_active_bp_cover_ms), 0) / 10000 AS imma_active_ratio, sum(s.encoder_pct_wsum) / nullIf(sum(s.encoder_pct_cover_ms), 0) / 100 AS encoder_ratio, sum(s.decoder_pct_wsum) / nullIf(sum(s.decoder_pct_cover_ms), 0) / 100 AS decoder_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.lost_ms) / 1000 AS lost_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.power_mw_wsum) / nullIf(sum(s.power_mw_cover_ms), 0) / 1000 AS power_watts, max(s.power_mw_max) / 1000 AS power_watts_max, sum(s.power_limit_mw_wsum) / nullIf(sum(s.power_limit_mw_cover_ms), 0) / 1000 AS power_limit_watts, min(s.energy_mj_min) / 1000 AS energy_joules_first, max(s.energy_mj_max) / 1000 AS energy_joules_last, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, sum(s.memory_temperature_celsius_wsum) / nullIf(sum(s.memory_temperature_celsius_cover_ms), 0) AS memory_temperature_celsius, max(s.memory_temperature_celsius_max) AS memory_temperature_celsius_max, sum(s.sm_clock_mhz_wsum) / nullIf(sum(s.sm_clock_mhz_cover_ms), 0) * 1000000 / 1 AS sm_clock_hertz, sum(s.memory_clock_mhz_wsum) / nullIf(sum(s.memory_clock_mhz_cover_ms), 0) * 1000000 / 1 AS memory_clock_hertz, groupBitOr(s.throttle_reasons) AS throttle_reasons, min(s.power_throttle_ms_min) / 1000 AS power_throttle_seconds_first, max(s.power_throttle_ms_max) / 1000 AS power_throttle_seconds_last, min(s.thermal_throttle_ms_min) / 1000 AS thermal_throttle_seconds_first, max(s.thermal_throttle_ms_max) / 1000 AS thermal_throttle_seconds_last, min(s.brake_throttle_ms_min) / 1000 AS brake_throttle_seconds_first, max(s.brake_throttle_ms_max) / 1000 AS brake_throttle_seconds_last, min(s.pcie_receive_bytes_min) AS pcie_receive_bytes_first, max(s.pcie_receive_bytes_max) AS pcie_receive_bytes_last, min(s.pcie_transmit_bytes_min) AS pcie_transmit_bytes_first, max(s.pcie_transmit_bytes_max) AS pcie_transmit_bytes_last, min(s.nvlink_receive_bytes_min) AS nvlink_receive_bytes_first, max(s.nvlink_receive_bytes_max) AS nvlink_receive_bytes_last, min(s.nvlink_transmit_bytes_min) AS nvlink_transmit_bytes_first, max(s.nvlink_transmit_bytes_max) AS nvlink_transmit_bytes_last, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes, max(s.processes_max) AS processes_max, anyLast(s.source) AS source
 FROM gpu_samples_1m AS s GROUP BY ts, cluster, node, slot;
 
+CREATE TABLE IF NOT EXISTS gpu_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `slot` UInt16 CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
+  `uuid` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `sm_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sm_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sm_occupancy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `tensor_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `dram_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `dram_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `graphics_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `graphics_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `fp16_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `fp16_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `fp32_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `fp32_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `fp64_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `fp64_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `hmma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `hmma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `imma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `imma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `encoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `encoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `decoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `decoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `lost_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `power_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `power_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `power_mw_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `power_limit_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `power_limit_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `energy_mj_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `energy_mj_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
+  `memory_temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
+  `sm_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sm_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `throttle_reasons` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `power_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `power_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `thermal_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `thermal_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `brake_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `brake_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `processes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `processes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `processes_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(ZSTD(1)),
+  `source` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_samples_1h_mv TO gpu_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.uuid) AS `uuid`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.utilization_pct_cover_ms) AS `utilization_pct_cover_ms`, sum(s.memory_utilization_pct_wsum) AS `memory_utilization_pct_wsum`, sum(s.memory_utilization_pct_cover_ms) AS `memory_utilization_pct_cover_ms`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_active_bp_cover_ms) AS `sm_active_bp_cover_ms`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.sm_occupancy_bp_cover_ms) AS `sm_occupancy_bp_cover_ms`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.tensor_active_bp_cover_ms) AS `tensor_active_bp_cover_ms`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.dram_active_bp_cover_ms) AS `dram_active_bp_cover_ms`, sum(s.graphics_active_bp_wsum) AS `graphics_active_bp_wsum`, sum(s.graphics_active_bp_cover_ms) AS `graphics_active_bp_cover_ms`, sum(s.fp16_active_bp_wsum) AS `fp16_active_bp_wsum`, sum(s.fp16_active_bp_cover_ms) AS `fp16_active_bp_cover_ms`, sum(s.fp32_active_bp_wsum) AS `fp32_active_bp_wsum`, sum(s.fp32_active_bp_cover_ms) AS `fp32_active_bp_cover_ms`, sum(s.fp64_active_bp_wsum) AS `fp64_active_bp_wsum`, sum(s.fp64_active_bp_cover_ms) AS `fp64_active_bp_cover_ms`, sum(s.hmma_active_bp_wsum) AS `hmma_active_bp_wsum`, sum(s.hmma_active_bp_cover_ms) AS `hmma_active_bp_cover_ms`, sum(s.imma_active_bp_wsum) AS `imma_active_bp_wsum`, sum(s.imma_active_bp_cover_ms) AS `imma_active_bp_cover_ms`, sum(s.encoder_pct_wsum) AS `encoder_pct_wsum`, sum(s.encoder_pct_cover_ms) AS `encoder_pct_cover_ms`, sum(s.decoder_pct_wsum) AS `decoder_pct_wsum`, sum(s.decoder_pct_cover_ms) AS `decoder_pct_cover_ms`, sum(s.active_ms) AS `active_ms`, sum(s.lost_ms) AS `lost_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, sum(s.memory_used_mib_cover_ms) AS `memory_used_mib_cover_ms`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_total_mib_cover_ms) AS `memory_total_mib_cover_ms`, sum(s.power_mw_wsum) AS `power_mw_wsum`, sum(s.power_mw_cover_ms) AS `power_mw_cover_ms`, max(s.power_mw_max) AS `power_mw_max`, sum(s.power_limit_mw_wsum) AS `power_limit_mw_wsum`, sum(s.power_limit_mw_cover_ms) AS `power_limit_mw_cover_ms`, min(s.energy_mj_min) AS `energy_mj_min`, max(s.energy_mj_max) AS `energy_mj_max`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, sum(s.temperature_celsius_cover_ms) AS `temperature_celsius_cover_ms`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, sum(s.memory_temperature_celsius_wsum) AS `memory_temperature_celsius_wsum`, sum(s.memory_temperature_celsius_cover_ms) AS `memory_temperature_celsius_cover_ms`, max(s.memory_temperature_celsius_max) AS `memory_temperature_celsius_max`, sum(s.sm_clock_mhz_wsum) AS `sm_clock_mhz_wsum`, sum(s.sm_clock_mhz_cover_ms) AS `sm_clock_mhz_cover_ms`, sum(s.memory_clock_mhz_wsum) AS `memory_clock_mhz_wsum`, sum(s.memory_clock_mhz_cover_ms) AS `memory_clock_mhz_cover_ms`, groupBitOr(s.throttle_reasons) AS `throttle_reasons`, min(s.power_throttle_ms_min) AS `power_throttle_ms_min`, max(s.power_throttle_ms_max) AS `power_throttle_ms_max`, min(s.thermal_throttle_ms_min) AS `thermal_throttle_ms_min`, max(s.thermal_throttle_ms_max) AS `thermal_throttle_ms_max`, min(s.brake_throttle_ms_min) AS `brake_throttle_ms_min`, max(s.brake_throttle_ms_max) AS `brake_throttle_ms_max`, min(s.pcie_receive_bytes_min) AS `pcie_receive_bytes_min`, max(s.pcie_receive_bytes_max) AS `pcie_receive_bytes_max`, min(s.pcie_transmit_bytes_min) AS `pcie_transmit_bytes_min`, max(s.pcie_transmit_bytes_max) AS `pcie_transmit_bytes_max`, min(s.nvlink_receive_bytes_min) AS `nvlink_receive_bytes_min`, max(s.nvlink_receive_bytes_max) AS `nvlink_receive_bytes_max`, min(s.nvlink_transmit_bytes_min) AS `nvlink_transmit_bytes_min`, max(s.nvlink_transmit_bytes_max) AS `nvlink_transmit_bytes_max`, sum(s.processes_wsum) AS `processes_wsum`, sum(s.processes_cover_ms) AS `processes_cover_ms`, max(s.processes_max) AS `processes_max`, anyLast(s.source) AS `source`
+FROM gpu_samples_1m AS s GROUP BY bucket, cluster, node, slot, epoch);
+
+CREATE OR REPLACE VIEW v_gpu_samples_1h AS
+SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.memory_utilization_pct_wsum) / nullIf(sum(s.memory_utilization_pct_cover_ms), 0) / 100 AS memory_utilization_ratio, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.graphics_active_bp_wsum) / nullIf(sum(s.graphics_active_bp_cover_ms), 0) / 10000 AS graphics_active_ratio, sum(s.fp16_active_bp_wsum) / nullIf(sum(s.fp16_active_bp_cover_ms), 0) / 10000 AS fp16_active_ratio, sum(s.fp32_active_bp_wsum) / nullIf(sum(s.fp32_active_bp_cover_ms), 0) / 10000 AS fp32_active_ratio, sum(s.fp64_active_bp_wsum) / nullIf(sum(s.fp64_active_bp_cover_ms), 0) / 10000 AS fp64_active_ratio, sum(s.hmma_active_bp_wsum) / nullIf(sum(s.hmma_active_bp_cover_ms), 0) / 10000 AS hmma_active_ratio, sum(s.imma_active_bp_wsum) / nullIf(sum(s.imma_active_bp_cover_ms), 0) / 10000 AS imma_active_ratio, sum(s.encoder_pct_wsum) / nullIf(sum(s.encoder_pct_cover_ms), 0) / 100 AS encoder_ratio, sum(s.decoder_pct_wsum) / nullIf(sum(s.decoder_pct_cover_ms), 0) / 100 AS decoder_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.lost_ms) / 1000 AS lost_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.power_mw_wsum) / nullIf(sum(s.power_mw_cover_ms), 0) / 1000 AS power_watts, max(s.power_mw_max) / 1000 AS power_watts_max, sum(s.power_limit_mw_wsum) / nullIf(sum(s.power_limit_mw_cover_ms), 0) / 1000 AS power_limit_watts, min(s.energy_mj_min) / 1000 AS energy_joules_first, max(s.energy_mj_max) / 1000 AS energy_joules_last, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, sum(s.memory_temperature_celsius_wsum) / nullIf(sum(s.memory_temperature_celsius_cover_ms), 0) AS memory_temperature_celsius, max(s.memory_temperature_celsius_max) AS memory_temperature_celsius_max, sum(s.sm_clock_mhz_wsum) / nullIf(sum(s.sm_clock_mhz_cover_ms), 0) * 1000000 / 1 AS sm_clock_hertz, sum(s.memory_clock_mhz_wsum) / nullIf(sum(s.memory_clock_mhz_cover_ms), 0) * 1000000 / 1 AS memory_clock_hertz, groupBitOr(s.throttle_reasons) AS throttle_reasons, min(s.power_throttle_ms_min) / 1000 AS power_throttle_seconds_first, max(s.power_throttle_ms_max) / 1000 AS power_throttle_seconds_last, min(s.thermal_throttle_ms_min) / 1000 AS thermal_throttle_seconds_first, max(s.thermal_throttle_ms_max) / 1000 AS thermal_throttle_seconds_last, min(s.brake_throttle_ms_min) / 1000 AS brake_throttle_seconds_first, max(s.brake_throttle_ms_max) / 1000 AS brake_throttle_seconds_last, min(s.pcie_receive_bytes_min) AS pcie_receive_bytes_first, max(s.pcie_receive_bytes_max) AS pcie_receive_bytes_last, min(s.pcie_transmit_bytes_min) AS pcie_transmit_bytes_first, max(s.pcie_transmit_bytes_max) AS pcie_transmit_bytes_last, min(s.nvlink_receive_bytes_min) AS nvlink_receive_bytes_first, max(s.nvlink_receive_bytes_max) AS nvlink_receive_bytes_last, min(s.nvlink_transmit_bytes_min) AS nvlink_transmit_bytes_first, max(s.nvlink_transmit_bytes_max) AS nvlink_transmit_bytes_last, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes, max(s.processes_max) AS processes_max, anyLast(s.source) AS source
+FROM gpu_samples_1h AS s GROUP BY ts, cluster, node, slot;
+
+CREATE TABLE IF NOT EXISTS gpu_samples_1d (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `slot` UInt16 CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
+  `uuid` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `sm_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sm_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sm_occupancy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `tensor_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `dram_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `dram_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `graphics_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `graphics_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `fp16_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `fp16_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `fp32_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `fp32_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `fp64_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `fp64_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `hmma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `hmma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `imma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `imma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `encoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `encoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `decoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `decoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `lost_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `power_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `power_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `power_mw_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `power_limit_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `power_limit_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `energy_mj_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `energy_mj_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
+  `memory_temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
+  `sm_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sm_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `throttle_reasons` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `power_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `power_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `thermal_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `thermal_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `brake_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `brake_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `processes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `processes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `processes_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(ZSTD(1)),
+  `source` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_samples_1d_mv TO gpu_samples_1d AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfDay(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.uuid) AS `uuid`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.utilization_pct_cover_ms) AS `utilization_pct_cover_ms`, sum(s.memory_utilization_pct_wsum) AS `memory_utilization_pct_wsum`, sum(s.memory_utilization_pct_cover_ms) AS `memory_utilization_pct_cover_ms`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_active_bp_cover_ms) AS `sm_active_bp_cover_ms`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.sm_occupancy_bp_cover_ms) AS `sm_occupancy_bp_cover_ms`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.tensor_active_bp_cover_ms) AS `tensor_active_bp_cover_ms`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.dram_active_bp_cover_ms) AS `dram_active_bp_cover_ms`, sum(s.graphics_active_bp_wsum) AS `graphics_active_bp_wsum`, sum(s.graphics_active_bp_cover_ms) AS `graphics_active_bp_cover_ms`, sum(s.fp16_active_bp_wsum) AS `fp16_active_bp_wsum`, sum(s.fp16_active_bp_cover_ms) AS `fp16_active_bp_cover_ms`, sum(s.fp32_active_bp_wsum) AS `fp32_active_bp_wsum`, sum(s.fp32_active_bp_cover_ms) AS `fp32_active_bp_cover_ms`, sum(s.fp64_active_bp_wsum) AS `fp64_active_bp_wsum`, sum(s.fp64_active_bp_cover_ms) AS `fp64_active_bp_cover_ms`, sum(s.hmma_active_bp_wsum) AS `hmma_active_bp_wsum`, sum(s.hmma_active_bp_cover_ms) AS `hmma_active_bp_cover_ms`, sum(s.imma_active_bp_wsum) AS `imma_active_bp_wsum`, sum(s.imma_active_bp_cover_ms) AS `imma_active_bp_cover_ms`, sum(s.encoder_pct_wsum) AS `encoder_pct_wsum`, sum(s.encoder_pct_cover_ms) AS `encoder_pct_cover_ms`, sum(s.decoder_pct_wsum) AS `decoder_pct_wsum`, sum(s.decoder_pct_cover_ms) AS `decoder_pct_cover_ms`, sum(s.active_ms) AS `active_ms`, sum(s.lost_ms) AS `lost_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, sum(s.memory_used_mib_cover_ms) AS `memory_used_mib_cover_ms`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_total_mib_cover_ms) AS `memory_total_mib_cover_ms`, sum(s.power_mw_wsum) AS `power_mw_wsum`, sum(s.power_mw_cover_ms) AS `power_mw_cover_ms`, max(s.power_mw_max) AS `power_mw_max`, sum(s.power_limit_mw_wsum) AS `power_limit_mw_wsum`, sum(s.power_limit_mw_cover_ms) AS `power_limit_mw_cover_ms`, min(s.energy_mj_min) AS `energy_mj_min`, max(s.energy_mj_max) AS `energy_mj_max`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, sum(s.temperature_celsius_cover_ms) AS `temperature_celsius_cover_ms`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, sum(s.memory_temperature_celsius_wsum) AS `memory_temperature_celsius_wsum`, sum(s.memory_temperature_celsius_cover_ms) AS `memory_temperature_celsius_cover_ms`, max(s.memory_temperature_celsius_max) AS `memory_temperature_celsius_max`, sum(s.sm_clock_mhz_wsum) AS `sm_clock_mhz_wsum`, sum(s.sm_clock_mhz_cover_ms) AS `sm_clock_mhz_cover_ms`, sum(s.memory_clock_mhz_wsum) AS `memory_clock_mhz_wsum`, sum(s.memory_clock_mhz_cover_ms) AS `memory_clock_mhz_cover_ms`, groupBitOr(s.throttle_reasons) AS `throttle_reasons`, min(s.power_throttle_ms_min) AS `power_throttle_ms_min`, max(s.power_throttle_ms_max) AS `power_throttle_ms_max`, min(s.thermal_throttle_ms_min) AS `thermal_throttle_ms_min`, max(s.thermal_throttle_ms_max) AS `thermal_throttle_ms_max`, min(s.brake_throttle_ms_min) AS `brake_throttle_ms_min`, max(s.brake_throttle_ms_max) AS `brake_throttle_ms_max`, min(s.pcie_receive_bytes_min) AS `pcie_receive_bytes_min`, max(s.pcie_receive_bytes_max) AS `pcie_receive_bytes_max`, min(s.pcie_transmit_bytes_min) AS `pcie_transmit_bytes_min`, max(s.pcie_transmit_bytes_max) AS `pcie_transmit_bytes_max`, min(s.nvlink_receive_bytes_min) AS `nvlink_receive_bytes_min`, max(s.nvlink_receive_bytes_max) AS `nvlink_receive_bytes_max`, min(s.nvlink_transmit_bytes_min) AS `nvlink_transmit_bytes_min`, max(s.nvlink_transmit_bytes_max) AS `nvlink_transmit_bytes_max`, sum(s.processes_wsum) AS `processes_wsum`, sum(s.processes_cover_ms) AS `processes_cover_ms`, max(s.processes_max) AS `processes_max`, anyLast(s.source) AS `source`
+FROM gpu_samples_1h AS s GROUP BY bucket, cluster, node, slot, epoch);
+
+CREATE OR REPLACE VIEW v_gpu_samples_1d AS
+SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 86400000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.memory_utilization_pct_wsum) / nullIf(sum(s.memory_utilization_pct_cover_ms), 0) / 100 AS memory_utilization_ratio, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.graphics_active_bp_wsum) / nullIf(sum(s.graphics_active_bp_cover_ms), 0) / 10000 AS graphics_active_ratio, sum(s.fp16_active_bp_wsum) / nullIf(sum(s.fp16_active_bp_cover_ms), 0) / 10000 AS fp16_active_ratio, sum(s.fp32_active_bp_wsum) / nullIf(sum(s.fp32_active_bp_cover_ms), 0) / 10000 AS fp32_active_ratio, sum(s.fp64_active_bp_wsum) / nullIf(sum(s.fp64_active_bp_cover_ms), 0) / 10000 AS fp64_active_ratio, sum(s.hmma_active_bp_wsum) / nullIf(sum(s.hmma_active_bp_cover_ms), 0) / 10000 AS hmma_active_ratio, sum(s.imma_active_bp_wsum) / nullIf(sum(s.imma_active_bp_cover_ms), 0) / 10000 AS imma_active_ratio, sum(s.encoder_pct_wsum) / nullIf(sum(s.encoder_pct_cover_ms), 0) / 100 AS encoder_ratio, sum(s.decoder_pct_wsum) / nullIf(sum(s.decoder_pct_cover_ms), 0) / 100 AS decoder_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.lost_ms) / 1000 AS lost_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.power_mw_wsum) / nullIf(sum(s.power_mw_cover_ms), 0) / 1000 AS power_watts, max(s.power_mw_max) / 1000 AS power_watts_max, sum(s.power_limit_mw_wsum) / nullIf(sum(s.power_limit_mw_cover_ms), 0) / 1000 AS power_limit_watts, min(s.energy_mj_min) / 1000 AS energy_joules_first, max(s.energy_mj_max) / 1000 AS energy_joules_last, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, sum(s.memory_temperature_celsius_wsum) / nullIf(sum(s.memory_temperature_celsius_cover_ms), 0) AS memory_temperature_celsius, max(s.memory_temperature_celsius_max) AS memory_temperature_celsius_max, sum(s.sm_clock_mhz_wsum) / nullIf(sum(s.sm_clock_mhz_cover_ms), 0) * 1000000 / 1 AS sm_clock_hertz, sum(s.memory_clock_mhz_wsum) / nullIf(sum(s.memory_clock_mhz_cover_ms), 0) * 1000000 / 1 AS memory_clock_hertz, groupBitOr(s.throttle_reasons) AS throttle_reasons, min(s.power_throttle_ms_min) / 1000 AS power_throttle_seconds_first, max(s.power_throttle_ms_max) / 1000 AS power_throttle_seconds_last, min(s.thermal_throttle_ms_min) / 1000 AS thermal_throttle_seconds_first, max(s.thermal_throttle_ms_max) / 1000 AS thermal_throttle_seconds_last, min(s.brake_throttle_ms_min) / 1000 AS brake_throttle_seconds_first, max(s.brake_throttle_ms_max) / 1000 AS brake_throttle_seconds_last, min(s.pcie_receive_bytes_min) AS pcie_receive_bytes_first, max(s.pcie_receive_bytes_max) AS pcie_receive_bytes_last, min(s.pcie_transmit_bytes_min) AS pcie_transmit_bytes_first, max(s.pcie_transmit_bytes_max) AS pcie_transmit_bytes_last, min(s.nvlink_receive_bytes_min) AS nvlink_receive_bytes_first, max(s.nvlink_receive_bytes_max) AS nvlink_receive_bytes_last, min(s.nvlink_transmit_bytes_min) AS nvlink_transmit_bytes_first, max(s.nvlink_transmit_bytes_max) AS nvlink_transmit_bytes_last, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes, max(s.processes_max) AS processes_max, anyLast(s.source) AS source
+FROM gpu_samples_1d AS s GROUP BY ts, cluster, node, slot;
+
 CREATE OR REPLACE VIEW v_gpu_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, uuid AS uuid, utilization_pct / 100 AS utilization_ratio, memory_utilization_pct / 100 AS memory_utilization_ratio, sm_active_bp / 10000 AS sm_active_ratio, sm_occupancy_bp / 10000 AS sm_occupancy_ratio, tensor_active_bp / 10000 AS tensor_active_ratio, dram_active_bp / 10000 AS dram_active_ratio, graphics_active_bp / 10000 AS graphics_active_ratio, fp16_active_bp / 10000 AS fp16_active_ratio, fp32_active_bp / 10000 AS fp32_active_ratio, fp64_active_bp / 10000 AS fp64_active_ratio, hmma_active_bp / 10000 AS hmma_active_ratio, imma_active_bp / 10000 AS imma_active_ratio, encoder_pct / 100 AS encoder_ratio, decoder_pct / 100 AS decoder_ratio, active_ms / 1000 AS active_seconds, lost_ms / 1000 AS lost_seconds, memory_used_mib * 1048576 / 1 AS memory_used_bytes, memory_used_mib_max * 1048576 / 1 AS memory_used_bytes_max, memory_total_mib * 1048576 / 1 AS memory_total_bytes, power_mw / 1000 AS power_watts, power_mw_max / 1000 AS power_watts_max, power_limit_mw / 1000 AS power_limit_watts, energy_mj / 1000 AS energy_joules, temperature_celsius AS temperature_celsius, temperature_celsius_max AS temperature_celsius_max, memory_temperature_celsius AS memory_temperature_celsius, memory_temperature_celsius_max AS memory_temperature_celsius_max, sm_clock_mhz * 1000000 / 1 AS sm_clock_hertz, memory_clock_mhz * 1000000 / 1 AS memory_clock_hertz, throttle_reasons AS throttle_reasons, power_throttle_ms / 1000 AS power_throttle_seconds, thermal_throttle_ms / 1000 AS thermal_throttle_seconds, brake_throttle_ms / 1000 AS brake_throttle_seconds, pcie_receive_bytes AS pcie_receive_bytes, pcie_transmit_bytes AS pcie_transmit_bytes, nvlink_receive_bytes AS nvlink_receive_bytes, nvlink_transmit_bytes AS nvlink_transmit_bytes, processes AS processes, processes_max AS processes_max, source AS source FROM gpu_samples;
 
@@ -959,6 +1147,48 @@ FROM slice_samples AS s GROUP BY bucket, cluster, node, slot, uuid, epoch);
 CREATE OR REPLACE VIEW v_slice_samples_1m AS
 SELECT ts, cluster, node, slot, uuid, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.profile) AS profile, anyLast(s.gpu_instance) AS gpu_instance, anyLast(s.compute_instance) AS compute_instance, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes
 FROM slice_samples_1m AS s GROUP BY ts, cluster, node, slot, uuid;
+
+CREATE TABLE IF NOT EXISTS slice_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `slot` UInt16 CODEC(ZSTD(1)),
+  `uuid` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
+  `profile` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `gpu_instance` SimpleAggregateFunction(anyLast, UInt16) CODEC(ZSTD(1)),
+  `compute_instance` SimpleAggregateFunction(anyLast, UInt16) CODEC(ZSTD(1)),
+  `sm_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sm_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sm_occupancy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `tensor_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `dram_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `dram_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `processes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `processes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, slot, uuid) ORDER BY (node, slot, uuid, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS slice_samples_1h_mv TO slice_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.profile) AS `profile`, anyLast(s.gpu_instance) AS `gpu_instance`, anyLast(s.compute_instance) AS `compute_instance`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_active_bp_cover_ms) AS `sm_active_bp_cover_ms`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.sm_occupancy_bp_cover_ms) AS `sm_occupancy_bp_cover_ms`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.tensor_active_bp_cover_ms) AS `tensor_active_bp_cover_ms`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.dram_active_bp_cover_ms) AS `dram_active_bp_cover_ms`, sum(s.active_ms) AS `active_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, sum(s.memory_used_mib_cover_ms) AS `memory_used_mib_cover_ms`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_total_mib_cover_ms) AS `memory_total_mib_cover_ms`, sum(s.processes_wsum) AS `processes_wsum`, sum(s.processes_cover_ms) AS `processes_cover_ms`
+FROM slice_samples_1m AS s GROUP BY bucket, cluster, node, slot, uuid, epoch);
+
+CREATE OR REPLACE VIEW v_slice_samples_1h AS
+SELECT ts, cluster, node, slot, uuid, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.profile) AS profile, anyLast(s.gpu_instance) AS gpu_instance, anyLast(s.compute_instance) AS compute_instance, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes
+FROM slice_samples_1h AS s GROUP BY ts, cluster, node, slot, uuid;
 
 CREATE OR REPLACE VIEW v_slice_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, uuid AS uuid, gpu_id AS gpu_id, profile AS profile, gpu_instance AS gpu_instance, compute_instance AS compute_instance, sm_active_bp / 10000 AS sm_active_ratio, sm_occupancy_bp / 10000 AS sm_occupancy_ratio, tensor_active_bp / 10000 AS tensor_active_ratio, dram_active_bp / 10000 AS dram_active_ratio, active_ms / 1000 AS active_seconds, memory_used_mib * 1048576 / 1 AS memory_used_bytes, memory_used_mib_max * 1048576 / 1 AS memory_used_bytes_max, memory_total_mib * 1048576 / 1 AS memory_total_bytes, processes AS processes FROM slice_samples;
@@ -1050,6 +1280,93 @@ CREATE OR REPLACE VIEW v_gpu_health_samples_1m AS
 SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, min(s.ecc_corrected_errors_min) AS ecc_corrected_errors_first, max(s.ecc_corrected_errors_max) AS ecc_corrected_errors_last, min(s.ecc_uncorrected_errors_min) AS ecc_uncorrected_errors_first, max(s.ecc_uncorrected_errors_max) AS ecc_uncorrected_errors_last, sum(s.ecc_corrected_lifetime_wsum) / nullIf(sum(s.ecc_corrected_lifetime_cover_ms), 0) AS ecc_corrected_lifetime, sum(s.ecc_uncorrected_lifetime_wsum) / nullIf(sum(s.ecc_uncorrected_lifetime_cover_ms), 0) AS ecc_uncorrected_lifetime, sum(s.remapped_rows_corrected_wsum) / nullIf(sum(s.remapped_rows_corrected_cover_ms), 0) AS remapped_rows_corrected, sum(s.remapped_rows_uncorrected_wsum) / nullIf(sum(s.remapped_rows_uncorrected_cover_ms), 0) AS remapped_rows_uncorrected, sum(s.remap_pending_wsum) / nullIf(sum(s.remap_pending_cover_ms), 0) AS remap_pending, sum(s.remap_failed_wsum) / nullIf(sum(s.remap_failed_cover_ms), 0) AS remap_failed, sum(s.retired_pages_wsum) / nullIf(sum(s.retired_pages_cover_ms), 0) AS retired_pages, sum(s.recovery_action_wsum) / nullIf(sum(s.recovery_action_cover_ms), 0) AS recovery_action, sum(s.pcie_generation_wsum) / nullIf(sum(s.pcie_generation_cover_ms), 0) AS pcie_generation, max(s.pcie_generation_max) AS pcie_generation_max, sum(s.pcie_width_wsum) / nullIf(sum(s.pcie_width_cover_ms), 0) AS pcie_width, max(s.pcie_width_max) AS pcie_width_max, min(s.pcie_replays_min) AS pcie_replays_first, max(s.pcie_replays_max) AS pcie_replays_last, min(s.pcie_correctable_errors_min) AS pcie_correctable_errors_first, max(s.pcie_correctable_errors_max) AS pcie_correctable_errors_last, min(s.pcie_nonfatal_errors_min) AS pcie_nonfatal_errors_first, max(s.pcie_nonfatal_errors_max) AS pcie_nonfatal_errors_last, min(s.pcie_fatal_errors_min) AS pcie_fatal_errors_first, max(s.pcie_fatal_errors_max) AS pcie_fatal_errors_last, sum(s.nvlinks_wsum) / nullIf(sum(s.nvlinks_cover_ms), 0) AS nvlinks, sum(s.nvlinks_up_wsum) / nullIf(sum(s.nvlinks_up_cover_ms), 0) AS nvlinks_up, sum(s.nvlink_speed_mb_per_s_wsum) / nullIf(sum(s.nvlink_speed_mb_per_s_cover_ms), 0) * 1000000 / 1 AS nvlink_speed_bytes_per_second, min(s.nvlink_replays_min) AS nvlink_replays_first, max(s.nvlink_replays_max) AS nvlink_replays_last, min(s.nvlink_recoveries_min) AS nvlink_recoveries_first, max(s.nvlink_recoveries_max) AS nvlink_recoveries_last, min(s.nvlink_crc_errors_min) AS nvlink_crc_errors_first, max(s.nvlink_crc_errors_max) AS nvlink_crc_errors_last, min(s.nvlink_symbol_errors_min) AS nvlink_symbol_errors_first, max(s.nvlink_symbol_errors_max) AS nvlink_symbol_errors_last, min(s.sync_throttle_ms_min) / 1000 AS sync_throttle_seconds_first, max(s.sync_throttle_ms_max) / 1000 AS sync_throttle_seconds_last, min(s.board_throttle_ms_min) / 1000 AS board_throttle_seconds_first, max(s.board_throttle_ms_max) / 1000 AS board_throttle_seconds_last, min(s.reliability_throttle_ms_min) / 1000 AS reliability_throttle_seconds_first, max(s.reliability_throttle_ms_max) / 1000 AS reliability_throttle_seconds_last, min(s.low_utilization_ms_min) / 1000 AS low_utilization_seconds_first, max(s.low_utilization_ms_max) / 1000 AS low_utilization_seconds_last, sum(s.slowdown_margin_celsius_wsum) / nullIf(sum(s.slowdown_margin_celsius_cover_ms), 0) AS slowdown_margin_celsius, sum(s.fan_pct_wsum) / nullIf(sum(s.fan_pct_cover_ms), 0) / 100 AS fan_ratio, sum(s.performance_state_wsum) / nullIf(sum(s.performance_state_cover_ms), 0) AS performance_state, sum(s.persistence_mode_wsum) / nullIf(sum(s.persistence_mode_cover_ms), 0) AS persistence_mode
 FROM gpu_health_samples_1m AS s GROUP BY ts, cluster, node, slot;
 
+CREATE TABLE IF NOT EXISTS gpu_health_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `slot` UInt16 CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
+  `uuid` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `ecc_corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ecc_corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ecc_uncorrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ecc_uncorrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ecc_corrected_lifetime_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ecc_corrected_lifetime_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `ecc_uncorrected_lifetime_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ecc_uncorrected_lifetime_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `remapped_rows_corrected_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `remapped_rows_corrected_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `remapped_rows_uncorrected_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `remapped_rows_uncorrected_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `remap_pending_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `remap_pending_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `remap_failed_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `remap_failed_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `retired_pages_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `retired_pages_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `recovery_action_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `recovery_action_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `pcie_generation_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_generation_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `pcie_generation_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
+  `pcie_width_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_width_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `pcie_width_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
+  `pcie_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_correctable_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_correctable_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_nonfatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_nonfatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_fatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pcie_fatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlinks_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlinks_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `nvlinks_up_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlinks_up_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `nvlink_speed_mb_per_s_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_speed_mb_per_s_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `nvlink_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `nvlink_symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sync_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sync_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `board_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `board_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `reliability_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `reliability_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `low_utilization_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `low_utilization_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `slowdown_margin_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `slowdown_margin_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `fan_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `fan_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `performance_state_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `performance_state_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `persistence_mode_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `persistence_mode_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_health_samples_1h_mv TO gpu_health_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.uuid) AS `uuid`, min(s.ecc_corrected_errors_min) AS `ecc_corrected_errors_min`, max(s.ecc_corrected_errors_max) AS `ecc_corrected_errors_max`, min(s.ecc_uncorrected_errors_min) AS `ecc_uncorrected_errors_min`, max(s.ecc_uncorrected_errors_max) AS `ecc_uncorrected_errors_max`, sum(s.ecc_corrected_lifetime_wsum) AS `ecc_corrected_lifetime_wsum`, sum(s.ecc_corrected_lifetime_cover_ms) AS `ecc_corrected_lifetime_cover_ms`, sum(s.ecc_uncorrected_lifetime_wsum) AS `ecc_uncorrected_lifetime_wsum`, sum(s.ecc_uncorrected_lifetime_cover_ms) AS `ecc_uncorrected_lifetime_cover_ms`, sum(s.remapped_rows_corrected_wsum) AS `remapped_rows_corrected_wsum`, sum(s.remapped_rows_corrected_cover_ms) AS `remapped_rows_corrected_cover_ms`, sum(s.remapped_rows_uncorrected_wsum) AS `remapped_rows_uncorrected_wsum`, sum(s.remapped_rows_uncorrected_cover_ms) AS `remapped_rows_uncorrected_cover_ms`, sum(s.remap_pending_wsum) AS `remap_pending_wsum`, sum(s.remap_pending_cover_ms) AS `remap_pending_cover_ms`, sum(s.remap_failed_wsum) AS `remap_failed_wsum`, sum(s.remap_failed_cover_ms) AS `remap_failed_cover_ms`, sum(s.retired_pages_wsum) AS `retired_pages_wsum`, sum(s.retired_pages_cover_ms) AS `retired_pages_cover_ms`, sum(s.recovery_action_wsum) AS `recovery_action_wsum`, sum(s.recovery_action_cover_ms) AS `recovery_action_cover_ms`, sum(s.pcie_generation_wsum) AS `pcie_generation_wsum`, sum(s.pcie_generation_cover_ms) AS `pcie_generation_cover_ms`, max(s.pcie_generation_max) AS `pcie_generation_max`, sum(s.pcie_width_wsum) AS `pcie_width_wsum`, sum(s.pcie_width_cover_ms) AS `pcie_width_cover_ms`, max(s.pcie_width_max) AS `pcie_width_max`, min(s.pcie_replays_min) AS `pcie_replays_min`, max(s.pcie_replays_max) AS `pcie_replays_max`, min(s.pcie_correctable_errors_min) AS `pcie_correctable_errors_min`, max(s.pcie_correctable_errors_max) AS `pcie_correctable_errors_max`, min(s.pcie_nonfatal_errors_min) AS `pcie_nonfatal_errors_min`, max(s.pcie_nonfatal_errors_max) AS `pcie_nonfatal_errors_max`, min(s.pcie_fatal_errors_min) AS `pcie_fatal_errors_min`, max(s.pcie_fatal_errors_max) AS `pcie_fatal_errors_max`, sum(s.nvlinks_wsum) AS `nvlinks_wsum`, sum(s.nvlinks_cover_ms) AS `nvlinks_cover_ms`, sum(s.nvlinks_up_wsum) AS `nvlinks_up_wsum`, sum(s.nvlinks_up_cover_ms) AS `nvlinks_up_cover_ms`, sum(s.nvlink_speed_mb_per_s_wsum) AS `nvlink_speed_mb_per_s_wsum`, sum(s.nvlink_speed_mb_per_s_cover_ms) AS `nvlink_speed_mb_per_s_cover_ms`, min(s.nvlink_replays_min) AS `nvlink_replays_min`, max(s.nvlink_replays_max) AS `nvlink_replays_max`, min(s.nvlink_recoveries_min) AS `nvlink_recoveries_min`, max(s.nvlink_recoveries_max) AS `nvlink_recoveries_max`, min(s.nvlink_crc_errors_min) AS `nvlink_crc_errors_min`, max(s.nvlink_crc_errors_max) AS `nvlink_crc_errors_max`, min(s.nvlink_symbol_errors_min) AS `nvlink_symbol_errors_min`, max(s.nvlink_symbol_errors_max) AS `nvlink_symbol_errors_max`, min(s.sync_throttle_ms_min) AS `sync_throttle_ms_min`, max(s.sync_throttle_ms_max) AS `sync_throttle_ms_max`, min(s.board_throttle_ms_min) AS `board_throttle_ms_min`, max(s.board_throttle_ms_max) AS `board_throttle_ms_max`, min(s.reliability_throttle_ms_min) AS `reliability_throttle_ms_min`, max(s.reliability_throttle_ms_max) AS `reliability_throttle_ms_max`, min(s.low_utilization_ms_min) AS `low_utilization_ms_min`, max(s.low_utilization_ms_max) AS `low_utilization_ms_max`, sum(s.slowdown_margin_celsius_wsum) AS `slowdown_margin_celsius_wsum`, sum(s.slowdown_margin_celsius_cover_ms) AS `slowdown_margin_celsius_cover_ms`, sum(s.fan_pct_wsum) AS `fan_pct_wsum`, sum(s.fan_pct_cover_ms) AS `fan_pct_cover_ms`, sum(s.performance_state_wsum) AS `performance_state_wsum`, sum(s.performance_state_cover_ms) AS `performance_state_cover_ms`, sum(s.persistence_mode_wsum) AS `persistence_mode_wsum`, sum(s.persistence_mode_cover_ms) AS `persistence_mode_cover_ms`
+FROM gpu_health_samples_1m AS s GROUP BY bucket, cluster, node, slot, epoch);
+
+CREATE OR REPLACE VIEW v_gpu_health_samples_1h AS
+SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, min(s.ecc_corrected_errors_min) AS ecc_corrected_errors_first, max(s.ecc_corrected_errors_max) AS ecc_corrected_errors_last, min(s.ecc_uncorrected_errors_min) AS ecc_uncorrected_errors_first, max(s.ecc_uncorrected_errors_max) AS ecc_uncorrected_errors_last, sum(s.ecc_corrected_lifetime_wsum) / nullIf(sum(s.ecc_corrected_lifetime_cover_ms), 0) AS ecc_corrected_lifetime, sum(s.ecc_uncorrected_lifetime_wsum) / nullIf(sum(s.ecc_uncorrected_lifetime_cover_ms), 0) AS ecc_uncorrected_lifetime, sum(s.remapped_rows_corrected_wsum) / nullIf(sum(s.remapped_rows_corrected_cover_ms), 0) AS remapped_rows_corrected, sum(s.remapped_rows_uncorrected_wsum) / nullIf(sum(s.remapped_rows_uncorrected_cover_ms), 0) AS remapped_rows_uncorrected, sum(s.remap_pending_wsum) / nullIf(sum(s.remap_pending_cover_ms), 0) AS remap_pending, sum(s.remap_failed_wsum) / nullIf(sum(s.remap_failed_cover_ms), 0) AS remap_failed, sum(s.retired_pages_wsum) / nullIf(sum(s.retired_pages_cover_ms), 0) AS retired_pages, sum(s.recovery_action_wsum) / nullIf(sum(s.recovery_action_cover_ms), 0) AS recovery_action, sum(s.pcie_generation_wsum) / nullIf(sum(s.pcie_generation_cover_ms), 0) AS pcie_generation, max(s.pcie_generation_max) AS pcie_generation_max, sum(s.pcie_width_wsum) / nullIf(sum(s.pcie_width_cover_ms), 0) AS pcie_width, max(s.pcie_width_max) AS pcie_width_max, min(s.pcie_replays_min) AS pcie_replays_first, max(s.pcie_replays_max) AS pcie_replays_last, min(s.pcie_correctable_errors_min) AS pcie_correctable_errors_first, max(s.pcie_correctable_errors_max) AS pcie_correctable_errors_last, min(s.pcie_nonfatal_errors_min) AS pcie_nonfatal_errors_first, max(s.pcie_nonfatal_errors_max) AS pcie_nonfatal_errors_last, min(s.pcie_fatal_errors_min) AS pcie_fatal_errors_first, max(s.pcie_fatal_errors_max) AS pcie_fatal_errors_last, sum(s.nvlinks_wsum) / nullIf(sum(s.nvlinks_cover_ms), 0) AS nvlinks, sum(s.nvlinks_up_wsum) / nullIf(sum(s.nvlinks_up_cover_ms), 0) AS nvlinks_up, sum(s.nvlink_speed_mb_per_s_wsum) / nullIf(sum(s.nvlink_speed_mb_per_s_cover_ms), 0) * 1000000 / 1 AS nvlink_speed_bytes_per_second, min(s.nvlink_replays_min) AS nvlink_replays_first, max(s.nvlink_replays_max) AS nvlink_replays_last, min(s.nvlink_recoveries_min) AS nvlink_recoveries_first, max(s.nvlink_recoveries_max) AS nvlink_recoveries_last, min(s.nvlink_crc_errors_min) AS nvlink_crc_errors_first, max(s.nvlink_crc_errors_max) AS nvlink_crc_errors_last, min(s.nvlink_symbol_errors_min) AS nvlink_symbol_errors_first, max(s.nvlink_symbol_errors_max) AS nvlink_symbol_errors_last, min(s.sync_throttle_ms_min) / 1000 AS sync_throttle_seconds_first, max(s.sync_throttle_ms_max) / 1000 AS sync_throttle_seconds_last, min(s.board_throttle_ms_min) / 1000 AS board_throttle_seconds_first, max(s.board_throttle_ms_max) / 1000 AS board_throttle_seconds_last, min(s.reliability_throttle_ms_min) / 1000 AS reliability_throttle_seconds_first, max(s.reliability_throttle_ms_max) / 1000 AS reliability_throttle_seconds_last, min(s.low_utilization_ms_min) / 1000 AS low_utilization_seconds_first, max(s.low_utilization_ms_max) / 1000 AS low_utilization_seconds_last, sum(s.slowdown_margin_celsius_wsum) / nullIf(sum(s.slowdown_margin_celsius_cover_ms), 0) AS slowdown_margin_celsius, sum(s.fan_pct_wsum) / nullIf(sum(s.fan_pct_cover_ms), 0) / 100 AS fan_ratio, sum(s.performance_state_wsum) / nullIf(sum(s.performance_state_cover_ms), 0) AS performance_state, sum(s.persistence_mode_wsum) / nullIf(sum(s.persistence_mode_cover_ms), 0) AS persistence_mode
+FROM gpu_health_samples_1h AS s GROUP BY ts, cluster, node, slot;
+
 CREATE OR REPLACE VIEW v_gpu_health_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, uuid AS uuid, ecc_corrected_errors AS ecc_corrected_errors, ecc_uncorrected_errors AS ecc_uncorrected_errors, ecc_corrected_lifetime AS ecc_corrected_lifetime, ecc_uncorrected_lifetime AS ecc_uncorrected_lifetime, remapped_rows_corrected AS remapped_rows_corrected, remapped_rows_uncorrected AS remapped_rows_uncorrected, remap_pending AS remap_pending, remap_failed AS remap_failed, retired_pages AS retired_pages, recovery_action AS recovery_action, pcie_generation AS pcie_generation, pcie_generation_max AS pcie_generation_max, pcie_width AS pcie_width, pcie_width_max AS pcie_width_max, pcie_replays AS pcie_replays, pcie_correctable_errors AS pcie_correctable_errors, pcie_nonfatal_errors AS pcie_nonfatal_errors, pcie_fatal_errors AS pcie_fatal_errors, nvlinks AS nvlinks, nvlinks_up AS nvlinks_up, nvlink_speed_mb_per_s * 1000000 / 1 AS nvlink_speed_bytes_per_second, nvlink_replays AS nvlink_replays, nvlink_recoveries AS nvlink_recoveries, nvlink_crc_errors AS nvlink_crc_errors, nvlink_symbol_errors AS nvlink_symbol_errors, sync_throttle_ms / 1000 AS sync_throttle_seconds, board_throttle_ms / 1000 AS board_throttle_seconds, reliability_throttle_ms / 1000 AS reliability_throttle_seconds, low_utilization_ms / 1000 AS low_utilization_seconds, slowdown_margin_celsius AS slowdown_margin_celsius, fan_pct / 100 AS fan_ratio, performance_state AS performance_state, persistence_mode AS persistence_mode FROM gpu_health_samples;
 
@@ -1110,6 +1427,57 @@ CREATE OR REPLACE VIEW v_host_samples_1m AS
 SELECT ts, cluster, node, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, sum(s.cpus_wsum) / nullIf(sum(s.cpus_cover_ms), 0) AS cpus, sum(s.cpu_busy_bp_wsum) / nullIf(sum(s.cpu_busy_bp_cover_ms), 0) / 10000 AS cpu_busy_ratio, max(s.cpu_busy_bp_max) / 10000 AS cpu_busy_ratio_max, sum(s.cpu_iowait_bp_wsum) / nullIf(sum(s.cpu_iowait_bp_cover_ms), 0) / 10000 AS cpu_iowait_ratio, sum(s.load1_wsum) / nullIf(sum(s.load1_cover_ms), 0) / 100 AS load1, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.memory_available_mib_wsum) / nullIf(sum(s.memory_available_mib_cover_ms), 0) * 1048576 / 1 AS memory_available_bytes, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last, min(s.io_stall_us_min) / 1000000 AS io_stall_seconds_first, max(s.io_stall_us_max) / 1000000 AS io_stall_seconds_last, min(s.memory_stall_us_min) / 1000000 AS memory_stall_seconds_first, max(s.memory_stall_us_max) / 1000000 AS memory_stall_seconds_last, min(s.interrupt_stall_us_min) / 1000000 AS interrupt_stall_seconds_first, max(s.interrupt_stall_us_max) / 1000000 AS interrupt_stall_seconds_last, sum(s.swap_used_mib_wsum) / nullIf(sum(s.swap_used_mib_cover_ms), 0) * 1048576 / 1 AS swap_used_bytes, sum(s.clock_error_us_wsum) / nullIf(sum(s.clock_error_us_cover_ms), 0) / 1000000 AS clock_error_seconds, sum(s.clock_synchronized_wsum) / nullIf(sum(s.clock_synchronized_cover_ms), 0) AS clock_synchronized
 FROM host_samples_1m AS s GROUP BY ts, cluster, node;
 
+CREATE TABLE IF NOT EXISTS host_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `cpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `cpu_busy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpu_busy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `cpu_busy_bp_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(ZSTD(1)),
+  `cpu_iowait_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpu_iowait_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `load1_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `load1_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_available_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_available_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `io_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `io_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `interrupt_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `interrupt_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `swap_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `swap_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `clock_error_us_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `clock_error_us_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `clock_synchronized_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `clock_synchronized_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node) ORDER BY (node, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS host_samples_1h_mv TO host_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, sum(s.cpus_wsum) AS `cpus_wsum`, sum(s.cpus_cover_ms) AS `cpus_cover_ms`, sum(s.cpu_busy_bp_wsum) AS `cpu_busy_bp_wsum`, sum(s.cpu_busy_bp_cover_ms) AS `cpu_busy_bp_cover_ms`, max(s.cpu_busy_bp_max) AS `cpu_busy_bp_max`, sum(s.cpu_iowait_bp_wsum) AS `cpu_iowait_bp_wsum`, sum(s.cpu_iowait_bp_cover_ms) AS `cpu_iowait_bp_cover_ms`, sum(s.load1_wsum) AS `load1_wsum`, sum(s.load1_cover_ms) AS `load1_cover_ms`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_total_mib_cover_ms) AS `memory_total_mib_cover_ms`, sum(s.memory_available_mib_wsum) AS `memory_available_mib_wsum`, sum(s.memory_available_mib_cover_ms) AS `memory_available_mib_cover_ms`, min(s.cpu_pressure_us_min) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us_max) AS `cpu_pressure_us_max`, min(s.io_pressure_us_min) AS `io_pressure_us_min`, max(s.io_pressure_us_max) AS `io_pressure_us_max`, min(s.memory_pressure_us_min) AS `memory_pressure_us_min`, max(s.memory_pressure_us_max) AS `memory_pressure_us_max`, min(s.io_stall_us_min) AS `io_stall_us_min`, max(s.io_stall_us_max) AS `io_stall_us_max`, min(s.memory_stall_us_min) AS `memory_stall_us_min`, max(s.memory_stall_us_max) AS `memory_stall_us_max`, min(s.interrupt_stall_us_min) AS `interrupt_stall_us_min`, max(s.interrupt_stall_us_max) AS `interrupt_stall_us_max`, sum(s.swap_used_mib_wsum) AS `swap_used_mib_wsum`, sum(s.swap_used_mib_cover_ms) AS `swap_used_mib_cover_ms`, sum(s.clock_error_us_wsum) AS `clock_error_us_wsum`, sum(s.clock_error_us_cover_ms) AS `clock_error_us_cover_ms`, sum(s.clock_synchronized_wsum) AS `clock_synchronized_wsum`, sum(s.clock_synchronized_cover_ms) AS `clock_synchronized_cover_ms`
+FROM host_samples_1m AS s GROUP BY bucket, cluster, node, epoch);
+
+CREATE OR REPLACE VIEW v_host_samples_1h AS
+SELECT ts, cluster, node, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, sum(s.cpus_wsum) / nullIf(sum(s.cpus_cover_ms), 0) AS cpus, sum(s.cpu_busy_bp_wsum) / nullIf(sum(s.cpu_busy_bp_cover_ms), 0) / 10000 AS cpu_busy_ratio, max(s.cpu_busy_bp_max) / 10000 AS cpu_busy_ratio_max, sum(s.cpu_iowait_bp_wsum) / nullIf(sum(s.cpu_iowait_bp_cover_ms), 0) / 10000 AS cpu_iowait_ratio, sum(s.load1_wsum) / nullIf(sum(s.load1_cover_ms), 0) / 100 AS load1, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.memory_available_mib_wsum) / nullIf(sum(s.memory_available_mib_cover_ms), 0) * 1048576 / 1 AS memory_available_bytes, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last, min(s.io_stall_us_min) / 1000000 AS io_stall_seconds_first, max(s.io_stall_us_max) / 1000000 AS io_stall_seconds_last, min(s.memory_stall_us_min) / 1000000 AS memory_stall_seconds_first, max(s.memory_stall_us_max) / 1000000 AS memory_stall_seconds_last, min(s.interrupt_stall_us_min) / 1000000 AS interrupt_stall_seconds_first, max(s.interrupt_stall_us_max) / 1000000 AS interrupt_stall_seconds_last, sum(s.swap_used_mib_wsum) / nullIf(sum(s.swap_used_mib_cover_ms), 0) * 1048576 / 1 AS swap_used_bytes, sum(s.clock_error_us_wsum) / nullIf(sum(s.clock_error_us_cover_ms), 0) / 1000000 AS clock_error_seconds, sum(s.clock_synchronized_wsum) / nullIf(sum(s.clock_synchronized_cover_ms), 0) AS clock_synchronized
+FROM host_samples_1h AS s GROUP BY ts, cluster, node;
+
 CREATE OR REPLACE VIEW v_host_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, cpus AS cpus, cpu_busy_bp / 10000 AS cpu_busy_ratio, cpu_busy_bp_max / 10000 AS cpu_busy_ratio_max, cpu_iowait_bp / 10000 AS cpu_iowait_ratio, load1 / 100 AS load1, memory_total_mib * 1048576 / 1 AS memory_total_bytes, memory_available_mib * 1048576 / 1 AS memory_available_bytes, cpu_pressure_us / 1000000 AS cpu_pressure_seconds, io_pressure_us / 1000000 AS io_pressure_seconds, memory_pressure_us / 1000000 AS memory_pressure_seconds, io_stall_us / 1000000 AS io_stall_seconds, memory_stall_us / 1000000 AS memory_stall_seconds, interrupt_stall_us / 1000000 AS interrupt_stall_seconds, swap_used_mib * 1048576 / 1 AS swap_used_bytes, clock_error_us / 1000000 AS clock_error_seconds, clock_synchronized AS clock_synchronized FROM host_samples;
 
@@ -1155,6 +1523,49 @@ FROM cgroup_samples AS s GROUP BY bucket, cluster, node, runtime, name, epoch);
 CREATE OR REPLACE VIEW v_cgroup_samples_1m AS
 SELECT ts, cluster, node, runtime, name, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.cpu_us_min) / 1000000 AS cpu_seconds_first, max(s.cpu_us_max) / 1000000 AS cpu_seconds_last, min(s.cpu_throttled_us_min) / 1000000 AS cpu_throttled_seconds_first, max(s.cpu_throttled_us_max) / 1000000 AS cpu_throttled_seconds_last, sum(s.memory_mib_wsum) / nullIf(sum(s.memory_mib_cover_ms), 0) * 1048576 / 1 AS memory_bytes, max(s.memory_mib_max) * 1048576 / 1 AS memory_bytes_max, sum(s.memory_limit_mib_wsum) / nullIf(sum(s.memory_limit_mib_cover_ms), 0) * 1048576 / 1 AS memory_limit_bytes, min(s.out_of_memory_kills_min) AS out_of_memory_kills_first, max(s.out_of_memory_kills_max) AS out_of_memory_kills_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last
 FROM cgroup_samples_1m AS s GROUP BY ts, cluster, node, runtime, name;
+
+CREATE TABLE IF NOT EXISTS cgroup_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `runtime` LowCardinality(String) CODEC(ZSTD(1)),
+  `name` String CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `cpu_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpu_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpu_throttled_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpu_throttled_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `memory_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `memory_limit_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_limit_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `out_of_memory_kills_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `out_of_memory_kills_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, runtime, name) ORDER BY (node, runtime, name, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS cgroup_samples_1h_mv TO cgroup_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.runtime AS `runtime`, s.name AS `name`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.cpu_us_min) AS `cpu_us_min`, max(s.cpu_us_max) AS `cpu_us_max`, min(s.cpu_throttled_us_min) AS `cpu_throttled_us_min`, max(s.cpu_throttled_us_max) AS `cpu_throttled_us_max`, sum(s.memory_mib_wsum) AS `memory_mib_wsum`, sum(s.memory_mib_cover_ms) AS `memory_mib_cover_ms`, max(s.memory_mib_max) AS `memory_mib_max`, sum(s.memory_limit_mib_wsum) AS `memory_limit_mib_wsum`, sum(s.memory_limit_mib_cover_ms) AS `memory_limit_mib_cover_ms`, min(s.out_of_memory_kills_min) AS `out_of_memory_kills_min`, max(s.out_of_memory_kills_max) AS `out_of_memory_kills_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.cpu_pressure_us_min) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us_max) AS `cpu_pressure_us_max`, min(s.io_pressure_us_min) AS `io_pressure_us_min`, max(s.io_pressure_us_max) AS `io_pressure_us_max`, min(s.memory_pressure_us_min) AS `memory_pressure_us_min`, max(s.memory_pressure_us_max) AS `memory_pressure_us_max`
+FROM cgroup_samples_1m AS s GROUP BY bucket, cluster, node, runtime, name, epoch);
+
+CREATE OR REPLACE VIEW v_cgroup_samples_1h AS
+SELECT ts, cluster, node, runtime, name, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.cpu_us_min) / 1000000 AS cpu_seconds_first, max(s.cpu_us_max) / 1000000 AS cpu_seconds_last, min(s.cpu_throttled_us_min) / 1000000 AS cpu_throttled_seconds_first, max(s.cpu_throttled_us_max) / 1000000 AS cpu_throttled_seconds_last, sum(s.memory_mib_wsum) / nullIf(sum(s.memory_mib_cover_ms), 0) * 1048576 / 1 AS memory_bytes, max(s.memory_mib_max) * 1048576 / 1 AS memory_bytes_max, sum(s.memory_limit_mib_wsum) / nullIf(sum(s.memory_limit_mib_cover_ms), 0) * 1048576 / 1 AS memory_limit_bytes, min(s.out_of_memory_kills_min) AS out_of_memory_kills_first, max(s.out_of_memory_kills_max) AS out_of_memory_kills_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last
+FROM cgroup_samples_1h AS s GROUP BY ts, cluster, node, runtime, name;
 
 CREATE OR REPLACE VIEW v_cgroup_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, runtime AS runtime, name AS name, cpu_us / 1000000 AS cpu_seconds, cpu_throttled_us / 1000000 AS cpu_throttled_seconds, memory_mib * 1048576 / 1 AS memory_bytes, memory_mib_max * 1048576 / 1 AS memory_bytes_max, memory_limit_mib * 1048576 / 1 AS memory_limit_bytes, out_of_memory_kills AS out_of_memory_kills, read_bytes AS read_bytes, write_bytes AS write_bytes, cpu_pressure_us / 1000000 AS cpu_pressure_seconds, io_pressure_us / 1000000 AS io_pressure_seconds, memory_pressure_us / 1000000 AS memory_pressure_seconds FROM cgroup_samples;
@@ -1252,6 +1663,99 @@ CREATE OR REPLACE VIEW v_network_samples_1m AS
 SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.kind) AS kind, anyLast(s.interface) AS interface, sum(s.up_pct_wsum) / nullIf(sum(s.up_pct_cover_ms), 0) / 100 AS up_ratio, sum(s.speed_mb_per_s_wsum) / nullIf(sum(s.speed_mb_per_s_cover_ms), 0) * 1000000 / 1 AS speed_bytes_per_second, min(s.receive_bytes_min) AS receive_bytes_first, max(s.receive_bytes_max) AS receive_bytes_last, min(s.transmit_bytes_min) AS transmit_bytes_first, max(s.transmit_bytes_max) AS transmit_bytes_last, min(s.receive_packets_min) AS receive_packets_first, max(s.receive_packets_max) AS receive_packets_last, min(s.transmit_packets_min) AS transmit_packets_first, max(s.transmit_packets_max) AS transmit_packets_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.transmit_errors_min) AS transmit_errors_first, max(s.transmit_errors_max) AS transmit_errors_last, min(s.transmit_wait_min) AS transmit_wait_first, max(s.transmit_wait_max) AS transmit_wait_last, min(s.link_downs_min) AS link_downs_first, max(s.link_downs_max) AS link_downs_last, min(s.carrier_changes_min) AS carrier_changes_first, max(s.carrier_changes_max) AS carrier_changes_last, min(s.receive_discards_min) AS receive_discards_first, max(s.receive_discards_max) AS receive_discards_last, min(s.crc_errors_min) AS crc_errors_first, max(s.crc_errors_max) AS crc_errors_last, min(s.symbol_errors_min) AS symbol_errors_first, max(s.symbol_errors_max) AS symbol_errors_last, min(s.corrected_errors_min) AS corrected_errors_first, max(s.corrected_errors_max) AS corrected_errors_last, min(s.receive_pauses_min) AS receive_pauses_first, max(s.receive_pauses_max) AS receive_pauses_last, min(s.transmit_pauses_min) AS transmit_pauses_first, max(s.transmit_pauses_max) AS transmit_pauses_last, min(s.pause_us_min) / 1000000 AS pause_seconds_first, max(s.pause_us_max) / 1000000 AS pause_seconds_last, min(s.link_recoveries_min) AS link_recoveries_first, max(s.link_recoveries_max) AS link_recoveries_last, min(s.link_integrity_errors_min) AS link_integrity_errors_first, max(s.link_integrity_errors_max) AS link_integrity_errors_last, min(s.buffer_overruns_min) AS buffer_overruns_first, max(s.buffer_overruns_max) AS buffer_overruns_last, min(s.remote_errors_min) AS remote_errors_first, max(s.remote_errors_max) AS remote_errors_last, min(s.constraint_errors_min) AS constraint_errors_first, max(s.constraint_errors_max) AS constraint_errors_last, min(s.ecn_packets_min) AS ecn_packets_first, max(s.ecn_packets_max) AS ecn_packets_last, min(s.cnp_sent_min) AS cnp_sent_first, max(s.cnp_sent_max) AS cnp_sent_last, min(s.cnp_handled_min) AS cnp_handled_first, max(s.cnp_handled_max) AS cnp_handled_last, min(s.out_of_sequence_min) AS out_of_sequence_first, max(s.out_of_sequence_max) AS out_of_sequence_last, min(s.sequence_errors_min) AS sequence_errors_first, max(s.sequence_errors_max) AS sequence_errors_last, min(s.ack_timeouts_min) AS ack_timeouts_first, max(s.ack_timeouts_max) AS ack_timeouts_last, min(s.rnr_retries_min) AS rnr_retries_first, max(s.rnr_retries_max) AS rnr_retries_last, min(s.duplicate_requests_min) AS duplicate_requests_first, max(s.duplicate_requests_max) AS duplicate_requests_last, min(s.implied_naks_min) AS implied_naks_first, max(s.implied_naks_max) AS implied_naks_last, min(s.out_of_buffer_min) AS out_of_buffer_first, max(s.out_of_buffer_max) AS out_of_buffer_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.completion_errors_min) AS completion_errors_first, max(s.completion_errors_max) AS completion_errors_last
 FROM network_samples_1m AS s GROUP BY ts, cluster, node, device;
 
+CREATE TABLE IF NOT EXISTS network_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `device` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `kind` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `interface` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `up_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `up_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `speed_mb_per_s_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `speed_mb_per_s_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_wait_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_wait_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `link_downs_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `link_downs_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `carrier_changes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `carrier_changes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `transmit_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pause_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pause_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `link_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `link_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `link_integrity_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `link_integrity_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `buffer_overruns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `buffer_overruns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `remote_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `remote_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `constraint_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `constraint_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ecn_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ecn_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cnp_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cnp_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cnp_handled_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `cnp_handled_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `out_of_sequence_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `out_of_sequence_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sequence_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `sequence_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ack_timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `ack_timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `rnr_retries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `rnr_retries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `duplicate_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `duplicate_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `implied_naks_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `implied_naks_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `out_of_buffer_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `out_of_buffer_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `completion_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `completion_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, device) ORDER BY (node, device, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS network_samples_1h_mv TO network_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.kind) AS `kind`, anyLast(s.interface) AS `interface`, sum(s.up_pct_wsum) AS `up_pct_wsum`, sum(s.up_pct_cover_ms) AS `up_pct_cover_ms`, sum(s.speed_mb_per_s_wsum) AS `speed_mb_per_s_wsum`, sum(s.speed_mb_per_s_cover_ms) AS `speed_mb_per_s_cover_ms`, min(s.receive_bytes_min) AS `receive_bytes_min`, max(s.receive_bytes_max) AS `receive_bytes_max`, min(s.transmit_bytes_min) AS `transmit_bytes_min`, max(s.transmit_bytes_max) AS `transmit_bytes_max`, min(s.receive_packets_min) AS `receive_packets_min`, max(s.receive_packets_max) AS `receive_packets_max`, min(s.transmit_packets_min) AS `transmit_packets_min`, max(s.transmit_packets_max) AS `transmit_packets_max`, min(s.receive_errors_min) AS `receive_errors_min`, max(s.receive_errors_max) AS `receive_errors_max`, min(s.transmit_errors_min) AS `transmit_errors_min`, max(s.transmit_errors_max) AS `transmit_errors_max`, min(s.transmit_wait_min) AS `transmit_wait_min`, max(s.transmit_wait_max) AS `transmit_wait_max`, min(s.link_downs_min) AS `link_downs_min`, max(s.link_downs_max) AS `link_downs_max`, min(s.carrier_changes_min) AS `carrier_changes_min`, max(s.carrier_changes_max) AS `carrier_changes_max`, min(s.receive_discards_min) AS `receive_discards_min`, max(s.receive_discards_max) AS `receive_discards_max`, min(s.crc_errors_min) AS `crc_errors_min`, max(s.crc_errors_max) AS `crc_errors_max`, min(s.symbol_errors_min) AS `symbol_errors_min`, max(s.symbol_errors_max) AS `symbol_errors_max`, min(s.corrected_errors_min) AS `corrected_errors_min`, max(s.corrected_errors_max) AS `corrected_errors_max`, min(s.receive_pauses_min) AS `receive_pauses_min`, max(s.receive_pauses_max) AS `receive_pauses_max`, min(s.transmit_pauses_min) AS `transmit_pauses_min`, max(s.transmit_pauses_max) AS `transmit_pauses_max`, min(s.pause_us_min) AS `pause_us_min`, max(s.pause_us_max) AS `pause_us_max`, min(s.link_recoveries_min) AS `link_recoveries_min`, max(s.link_recoveries_max) AS `link_recoveries_max`, min(s.link_integrity_errors_min) AS `link_integrity_errors_min`, max(s.link_integrity_errors_max) AS `link_integrity_errors_max`, min(s.buffer_overruns_min) AS `buffer_overruns_min`, max(s.buffer_overruns_max) AS `buffer_overruns_max`, min(s.remote_errors_min) AS `remote_errors_min`, max(s.remote_errors_max) AS `remote_errors_max`, min(s.constraint_errors_min) AS `constraint_errors_min`, max(s.constraint_errors_max) AS `constraint_errors_max`, min(s.ecn_packets_min) AS `ecn_packets_min`, max(s.ecn_packets_max) AS `ecn_packets_max`, min(s.cnp_sent_min) AS `cnp_sent_min`, max(s.cnp_sent_max) AS `cnp_sent_max`, min(s.cnp_handled_min) AS `cnp_handled_min`, max(s.cnp_handled_max) AS `cnp_handled_max`, min(s.out_of_sequence_min) AS `out_of_sequence_min`, max(s.out_of_sequence_max) AS `out_of_sequence_max`, min(s.sequence_errors_min) AS `sequence_errors_min`, max(s.sequence_errors_max) AS `sequence_errors_max`, min(s.ack_timeouts_min) AS `ack_timeouts_min`, max(s.ack_timeouts_max) AS `ack_timeouts_max`, min(s.rnr_retries_min) AS `rnr_retries_min`, max(s.rnr_retries_max) AS `rnr_retries_max`, min(s.duplicate_requests_min) AS `duplicate_requests_min`, max(s.duplicate_requests_max) AS `duplicate_requests_max`, min(s.implied_naks_min) AS `implied_naks_min`, max(s.implied_naks_max) AS `implied_naks_max`, min(s.out_of_buffer_min) AS `out_of_buffer_min`, max(s.out_of_buffer_max) AS `out_of_buffer_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.completion_errors_min) AS `completion_errors_min`, max(s.completion_errors_max) AS `completion_errors_max`
+FROM network_samples_1m AS s GROUP BY bucket, cluster, node, device, epoch);
+
+CREATE OR REPLACE VIEW v_network_samples_1h AS
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.kind) AS kind, anyLast(s.interface) AS interface, sum(s.up_pct_wsum) / nullIf(sum(s.up_pct_cover_ms), 0) / 100 AS up_ratio, sum(s.speed_mb_per_s_wsum) / nullIf(sum(s.speed_mb_per_s_cover_ms), 0) * 1000000 / 1 AS speed_bytes_per_second, min(s.receive_bytes_min) AS receive_bytes_first, max(s.receive_bytes_max) AS receive_bytes_last, min(s.transmit_bytes_min) AS transmit_bytes_first, max(s.transmit_bytes_max) AS transmit_bytes_last, min(s.receive_packets_min) AS receive_packets_first, max(s.receive_packets_max) AS receive_packets_last, min(s.transmit_packets_min) AS transmit_packets_first, max(s.transmit_packets_max) AS transmit_packets_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.transmit_errors_min) AS transmit_errors_first, max(s.transmit_errors_max) AS transmit_errors_last, min(s.transmit_wait_min) AS transmit_wait_first, max(s.transmit_wait_max) AS transmit_wait_last, min(s.link_downs_min) AS link_downs_first, max(s.link_downs_max) AS link_downs_last, min(s.carrier_changes_min) AS carrier_changes_first, max(s.carrier_changes_max) AS carrier_changes_last, min(s.receive_discards_min) AS receive_discards_first, max(s.receive_discards_max) AS receive_discards_last, min(s.crc_errors_min) AS crc_errors_first, max(s.crc_errors_max) AS crc_errors_last, min(s.symbol_errors_min) AS symbol_errors_first, max(s.symbol_errors_max) AS symbol_errors_last, min(s.corrected_errors_min) AS corrected_errors_first, max(s.corrected_errors_max) AS corrected_errors_last, min(s.receive_pauses_min) AS receive_pauses_first, max(s.receive_pauses_max) AS receive_pauses_last, min(s.transmit_pauses_min) AS transmit_pauses_first, max(s.transmit_pauses_max) AS transmit_pauses_last, min(s.pause_us_min) / 1000000 AS pause_seconds_first, max(s.pause_us_max) / 1000000 AS pause_seconds_last, min(s.link_recoveries_min) AS link_recoveries_first, max(s.link_recoveries_max) AS link_recoveries_last, min(s.link_integrity_errors_min) AS link_integrity_errors_first, max(s.link_integrity_errors_max) AS link_integrity_errors_last, min(s.buffer_overruns_min) AS buffer_overruns_first, max(s.buffer_overruns_max) AS buffer_overruns_last, min(s.remote_errors_min) AS remote_errors_first, max(s.remote_errors_max) AS remote_errors_last, min(s.constraint_errors_min) AS constraint_errors_first, max(s.constraint_errors_max) AS constraint_errors_last, min(s.ecn_packets_min) AS ecn_packets_first, max(s.ecn_packets_max) AS ecn_packets_last, min(s.cnp_sent_min) AS cnp_sent_first, max(s.cnp_sent_max) AS cnp_sent_last, min(s.cnp_handled_min) AS cnp_handled_first, max(s.cnp_handled_max) AS cnp_handled_last, min(s.out_of_sequence_min) AS out_of_sequence_first, max(s.out_of_sequence_max) AS out_of_sequence_last, min(s.sequence_errors_min) AS sequence_errors_first, max(s.sequence_errors_max) AS sequence_errors_last, min(s.ack_timeouts_min) AS ack_timeouts_first, max(s.ack_timeouts_max) AS ack_timeouts_last, min(s.rnr_retries_min) AS rnr_retries_first, max(s.rnr_retries_max) AS rnr_retries_last, min(s.duplicate_requests_min) AS duplicate_requests_first, max(s.duplicate_requests_max) AS duplicate_requests_last, min(s.implied_naks_min) AS implied_naks_first, max(s.implied_naks_max) AS implied_naks_last, min(s.out_of_buffer_min) AS out_of_buffer_first, max(s.out_of_buffer_max) AS out_of_buffer_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.completion_errors_min) AS completion_errors_first, max(s.completion_errors_max) AS completion_errors_last
+FROM network_samples_1h AS s GROUP BY ts, cluster, node, device;
+
 CREATE OR REPLACE VIEW v_network_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, kind AS kind, interface AS interface, up_pct / 100 AS up_ratio, speed_mb_per_s * 1000000 / 1 AS speed_bytes_per_second, receive_bytes AS receive_bytes, transmit_bytes AS transmit_bytes, receive_packets AS receive_packets, transmit_packets AS transmit_packets, receive_errors AS receive_errors, transmit_errors AS transmit_errors, transmit_wait AS transmit_wait, link_downs AS link_downs, carrier_changes AS carrier_changes, receive_discards AS receive_discards, crc_errors AS crc_errors, symbol_errors AS symbol_errors, corrected_errors AS corrected_errors, receive_pauses AS receive_pauses, transmit_pauses AS transmit_pauses, pause_us / 1000000 AS pause_seconds, link_recoveries AS link_recoveries, link_integrity_errors AS link_integrity_errors, buffer_overruns AS buffer_overruns, remote_errors AS remote_errors, constraint_errors AS constraint_errors, ecn_packets AS ecn_packets, cnp_sent AS cnp_sent, cnp_handled AS cnp_handled, out_of_sequence AS out_of_sequence, sequence_errors AS sequence_errors, ack_timeouts AS ack_timeouts, rnr_retries AS rnr_retries, duplicate_requests AS duplicate_requests, implied_naks AS implied_naks, out_of_buffer AS out_of_buffer, retransmits AS retransmits, completion_errors AS completion_errors FROM network_samples;
 
@@ -1290,6 +1794,42 @@ FROM tcp_samples AS s GROUP BY bucket, cluster, node, epoch);
 CREATE OR REPLACE VIEW v_tcp_samples_1m AS
 SELECT ts, cluster, node, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, sum(s.connections_wsum) / nullIf(sum(s.connections_cover_ms), 0) AS connections, min(s.segments_sent_min) AS segments_sent_first, max(s.segments_sent_max) AS segments_sent_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.syn_retransmits_min) AS syn_retransmits_first, max(s.syn_retransmits_max) AS syn_retransmits_last, min(s.listen_drops_min) AS listen_drops_first, max(s.listen_drops_max) AS listen_drops_last, min(s.receive_drops_min) AS receive_drops_first, max(s.receive_drops_max) AS receive_drops_last
 FROM tcp_samples_1m AS s GROUP BY ts, cluster, node;
+
+CREATE TABLE IF NOT EXISTS tcp_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `connections_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `connections_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `segments_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `segments_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `syn_retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `syn_retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `listen_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `listen_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `receive_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node) ORDER BY (node, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS tcp_samples_1h_mv TO tcp_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, sum(s.connections_wsum) AS `connections_wsum`, sum(s.connections_cover_ms) AS `connections_cover_ms`, min(s.segments_sent_min) AS `segments_sent_min`, max(s.segments_sent_max) AS `segments_sent_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.receive_errors_min) AS `receive_errors_min`, max(s.receive_errors_max) AS `receive_errors_max`, min(s.timeouts_min) AS `timeouts_min`, max(s.timeouts_max) AS `timeouts_max`, min(s.syn_retransmits_min) AS `syn_retransmits_min`, max(s.syn_retransmits_max) AS `syn_retransmits_max`, min(s.listen_drops_min) AS `listen_drops_min`, max(s.listen_drops_max) AS `listen_drops_max`, min(s.receive_drops_min) AS `receive_drops_min`, max(s.receive_drops_max) AS `receive_drops_max`
+FROM tcp_samples_1m AS s GROUP BY bucket, cluster, node, epoch);
+
+CREATE OR REPLACE VIEW v_tcp_samples_1h AS
+SELECT ts, cluster, node, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, sum(s.connections_wsum) / nullIf(sum(s.connections_cover_ms), 0) AS connections, min(s.segments_sent_min) AS segments_sent_first, max(s.segments_sent_max) AS segments_sent_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.syn_retransmits_min) AS syn_retransmits_first, max(s.syn_retransmits_max) AS syn_retransmits_last, min(s.listen_drops_min) AS listen_drops_first, max(s.listen_drops_max) AS listen_drops_last, min(s.receive_drops_min) AS receive_drops_first, max(s.receive_drops_max) AS receive_drops_last
+FROM tcp_samples_1h AS s GROUP BY ts, cluster, node;
 
 CREATE OR REPLACE VIEW v_tcp_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, connections AS connections, segments_sent AS segments_sent, retransmits AS retransmits, receive_errors AS receive_errors, timeouts AS timeouts, syn_retransmits AS syn_retransmits, listen_drops AS listen_drops, receive_drops AS receive_drops FROM tcp_samples;
@@ -1340,6 +1880,52 @@ CREATE OR REPLACE VIEW v_block_samples_1m AS
 SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.reads_min) AS reads_first, max(s.reads_max) AS reads_last, min(s.writes_min) AS writes_first, max(s.writes_max) AS writes_last, min(s.read_ms_min) / 1000 AS read_seconds_first, max(s.read_ms_max) / 1000 AS read_seconds_last, min(s.write_ms_min) / 1000 AS write_seconds_first, max(s.write_ms_max) / 1000 AS write_seconds_last, min(s.busy_ms_min) / 1000 AS busy_seconds_first, max(s.busy_ms_max) / 1000 AS busy_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, sum(s.in_flight_wsum) / nullIf(sum(s.in_flight_cover_ms), 0) AS in_flight, max(s.in_flight_max) AS in_flight_max, min(s.discards_min) AS discards_first, max(s.discards_max) AS discards_last, min(s.flushes_min) AS flushes_first, max(s.flushes_max) AS flushes_last, min(s.flush_ms_min) / 1000 AS flush_seconds_first, max(s.flush_ms_max) / 1000 AS flush_seconds_last
 FROM block_samples_1m AS s GROUP BY ts, cluster, node, device;
 
+CREATE TABLE IF NOT EXISTS block_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `device` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `reads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `reads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `writes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `writes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `busy_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `busy_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `in_flight_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `in_flight_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `in_flight_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `flushes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `flushes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `flush_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `flush_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, device) ORDER BY (node, device, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS block_samples_1h_mv TO block_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.reads_min) AS `reads_min`, max(s.reads_max) AS `reads_max`, min(s.writes_min) AS `writes_min`, max(s.writes_max) AS `writes_max`, min(s.read_ms_min) AS `read_ms_min`, max(s.read_ms_max) AS `read_ms_max`, min(s.write_ms_min) AS `write_ms_min`, max(s.write_ms_max) AS `write_ms_max`, min(s.busy_ms_min) AS `busy_ms_min`, max(s.busy_ms_max) AS `busy_ms_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`, sum(s.in_flight_wsum) AS `in_flight_wsum`, sum(s.in_flight_cover_ms) AS `in_flight_cover_ms`, max(s.in_flight_max) AS `in_flight_max`, min(s.discards_min) AS `discards_min`, max(s.discards_max) AS `discards_max`, min(s.flushes_min) AS `flushes_min`, max(s.flushes_max) AS `flushes_max`, min(s.flush_ms_min) AS `flush_ms_min`, max(s.flush_ms_max) AS `flush_ms_max`
+FROM block_samples_1m AS s GROUP BY bucket, cluster, node, device, epoch);
+
+CREATE OR REPLACE VIEW v_block_samples_1h AS
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.reads_min) AS reads_first, max(s.reads_max) AS reads_last, min(s.writes_min) AS writes_first, max(s.writes_max) AS writes_last, min(s.read_ms_min) / 1000 AS read_seconds_first, max(s.read_ms_max) / 1000 AS read_seconds_last, min(s.write_ms_min) / 1000 AS write_seconds_first, max(s.write_ms_max) / 1000 AS write_seconds_last, min(s.busy_ms_min) / 1000 AS busy_seconds_first, max(s.busy_ms_max) / 1000 AS busy_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, sum(s.in_flight_wsum) / nullIf(sum(s.in_flight_cover_ms), 0) AS in_flight, max(s.in_flight_max) AS in_flight_max, min(s.discards_min) AS discards_first, max(s.discards_max) AS discards_last, min(s.flushes_min) AS flushes_first, max(s.flushes_max) AS flushes_last, min(s.flush_ms_min) / 1000 AS flush_seconds_first, max(s.flush_ms_max) / 1000 AS flush_seconds_last
+FROM block_samples_1h AS s GROUP BY ts, cluster, node, device;
+
 CREATE OR REPLACE VIEW v_block_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, read_bytes AS read_bytes, write_bytes AS write_bytes, reads AS reads, writes AS writes, read_ms / 1000 AS read_seconds, write_ms / 1000 AS write_seconds, busy_ms / 1000 AS busy_seconds, queue_ms / 1000 AS queue_seconds, in_flight AS in_flight, in_flight_max AS in_flight_max, discards AS discards, flushes AS flushes, flush_ms / 1000 AS flush_seconds FROM block_samples;
 
@@ -1388,6 +1974,51 @@ CREATE OR REPLACE VIEW v_nvme_samples_1m AS
 SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.model) AS model, anyLast(s.serial) AS serial, anyLast(s.firmware) AS firmware, anyLast(s.state) AS state, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, groupBitOr(s.critical_warning) AS critical_warning, sum(s.used_pct_wsum) / nullIf(sum(s.used_pct_cover_ms), 0) / 100 AS used_ratio, sum(s.spare_pct_wsum) / nullIf(sum(s.spare_pct_cover_ms), 0) / 100 AS spare_ratio, sum(s.spare_threshold_pct_wsum) / nullIf(sum(s.spare_threshold_pct_cover_ms), 0) / 100 AS spare_threshold_ratio, min(s.media_errors_min) AS media_errors_first, max(s.media_errors_max) AS media_errors_last, min(s.error_log_entries_min) AS error_log_entries_first, max(s.error_log_entries_max) AS error_log_entries_last, min(s.unsafe_shutdowns_min) AS unsafe_shutdowns_first, max(s.unsafe_shutdowns_max) AS unsafe_shutdowns_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last
 FROM nvme_samples_1m AS s GROUP BY ts, cluster, node, device;
 
+CREATE TABLE IF NOT EXISTS nvme_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `device` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `model` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `serial` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `firmware` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `state` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
+  `critical_warning` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `used_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `used_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `spare_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `spare_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `spare_threshold_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `spare_threshold_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `media_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `media_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `error_log_entries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `error_log_entries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `unsafe_shutdowns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `unsafe_shutdowns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, device) ORDER BY (node, device, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS nvme_samples_1h_mv TO nvme_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.model) AS `model`, anyLast(s.serial) AS `serial`, anyLast(s.firmware) AS `firmware`, anyLast(s.state) AS `state`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, sum(s.temperature_celsius_cover_ms) AS `temperature_celsius_cover_ms`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, groupBitOr(s.critical_warning) AS `critical_warning`, sum(s.used_pct_wsum) AS `used_pct_wsum`, sum(s.used_pct_cover_ms) AS `used_pct_cover_ms`, sum(s.spare_pct_wsum) AS `spare_pct_wsum`, sum(s.spare_pct_cover_ms) AS `spare_pct_cover_ms`, sum(s.spare_threshold_pct_wsum) AS `spare_threshold_pct_wsum`, sum(s.spare_threshold_pct_cover_ms) AS `spare_threshold_pct_cover_ms`, min(s.media_errors_min) AS `media_errors_min`, max(s.media_errors_max) AS `media_errors_max`, min(s.error_log_entries_min) AS `error_log_entries_min`, max(s.error_log_entries_max) AS `error_log_entries_max`, min(s.unsafe_shutdowns_min) AS `unsafe_shutdowns_min`, max(s.unsafe_shutdowns_max) AS `unsafe_shutdowns_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`
+FROM nvme_samples_1m AS s GROUP BY bucket, cluster, node, device, epoch);
+
+CREATE OR REPLACE VIEW v_nvme_samples_1h AS
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.model) AS model, anyLast(s.serial) AS serial, anyLast(s.firmware) AS firmware, anyLast(s.state) AS state, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, groupBitOr(s.critical_warning) AS critical_warning, sum(s.used_pct_wsum) / nullIf(sum(s.used_pct_cover_ms), 0) / 100 AS used_ratio, sum(s.spare_pct_wsum) / nullIf(sum(s.spare_pct_cover_ms), 0) / 100 AS spare_ratio, sum(s.spare_threshold_pct_wsum) / nullIf(sum(s.spare_threshold_pct_cover_ms), 0) / 100 AS spare_threshold_ratio, min(s.media_errors_min) AS media_errors_first, max(s.media_errors_max) AS media_errors_last, min(s.error_log_entries_min) AS error_log_entries_first, max(s.error_log_entries_max) AS error_log_entries_last, min(s.unsafe_shutdowns_min) AS unsafe_shutdowns_first, max(s.unsafe_shutdowns_max) AS unsafe_shutdowns_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last
+FROM nvme_samples_1h AS s GROUP BY ts, cluster, node, device;
+
 CREATE OR REPLACE VIEW v_nvme_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, model AS model, serial AS serial, firmware AS firmware, state AS state, temperature_celsius AS temperature_celsius, temperature_celsius_max AS temperature_celsius_max, critical_warning AS critical_warning, used_pct / 100 AS used_ratio, spare_pct / 100 AS spare_ratio, spare_threshold_pct / 100 AS spare_threshold_ratio, media_errors AS media_errors, error_log_entries AS error_log_entries, unsafe_shutdowns AS unsafe_shutdowns, read_bytes AS read_bytes, write_bytes AS write_bytes FROM nvme_samples;
 
@@ -1421,6 +2052,37 @@ FROM filesystem_samples AS s GROUP BY bucket, cluster, node, mount, epoch);
 CREATE OR REPLACE VIEW v_filesystem_samples_1m AS
 SELECT ts, cluster, node, mount, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.device) AS device, anyLast(s.filesystem) AS filesystem, sum(s.size_mib_wsum) / nullIf(sum(s.size_mib_cover_ms), 0) * 1048576 / 1 AS size_bytes, sum(s.available_mib_wsum) / nullIf(sum(s.available_mib_cover_ms), 0) * 1048576 / 1 AS available_bytes, sum(s.inodes_wsum) / nullIf(sum(s.inodes_cover_ms), 0) AS inodes, sum(s.inodes_free_wsum) / nullIf(sum(s.inodes_free_cover_ms), 0) AS inodes_free
 FROM filesystem_samples_1m AS s GROUP BY ts, cluster, node, mount;
+
+CREATE TABLE IF NOT EXISTS filesystem_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `mount` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `device` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `filesystem` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `size_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `size_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `available_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `available_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `inodes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `inodes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `inodes_free_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `inodes_free_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, mount) ORDER BY (node, mount, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS filesystem_samples_1h_mv TO filesystem_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.mount AS `mount`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.device) AS `device`, anyLast(s.filesystem) AS `filesystem`, sum(s.size_mib_wsum) AS `size_mib_wsum`, sum(s.size_mib_cover_ms) AS `size_mib_cover_ms`, sum(s.available_mib_wsum) AS `available_mib_wsum`, sum(s.available_mib_cover_ms) AS `available_mib_cover_ms`, sum(s.inodes_wsum) AS `inodes_wsum`, sum(s.inodes_cover_ms) AS `inodes_cover_ms`, sum(s.inodes_free_wsum) AS `inodes_free_wsum`, sum(s.inodes_free_cover_ms) AS `inodes_free_cover_ms`
+FROM filesystem_samples_1m AS s GROUP BY bucket, cluster, node, mount, epoch);
+
+CREATE OR REPLACE VIEW v_filesystem_samples_1h AS
+SELECT ts, cluster, node, mount, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.device) AS device, anyLast(s.filesystem) AS filesystem, sum(s.size_mib_wsum) / nullIf(sum(s.size_mib_cover_ms), 0) * 1048576 / 1 AS size_bytes, sum(s.available_mib_wsum) / nullIf(sum(s.available_mib_cover_ms), 0) * 1048576 / 1 AS available_bytes, sum(s.inodes_wsum) / nullIf(sum(s.inodes_cover_ms), 0) AS inodes, sum(s.inodes_free_wsum) / nullIf(sum(s.inodes_free_cover_ms), 0) AS inodes_free
+FROM filesystem_samples_1h AS s GROUP BY ts, cluster, node, mount;
 
 CREATE OR REPLACE VIEW v_filesystem_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, mount AS mount, device AS device, filesystem AS filesystem, size_mib * 1048576 / 1 AS size_bytes, available_mib * 1048576 / 1 AS available_bytes, inodes AS inodes, inodes_free AS inodes_free FROM filesystem_samples;
@@ -1469,6 +2131,50 @@ CREATE OR REPLACE VIEW v_netfs_samples_1m AS
 SELECT ts, cluster, node, kind, mount, operation, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.device) AS device, min(s.operations_min) AS operations_first, max(s.operations_max) AS operations_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, min(s.server_ms_min) / 1000 AS server_seconds_first, max(s.server_ms_max) / 1000 AS server_seconds_last, min(s.total_ms_min) / 1000 AS total_seconds_first, max(s.total_ms_max) / 1000 AS total_seconds_last, sum(s.in_flight_wsum) / nullIf(sum(s.in_flight_cover_ms), 0) / 100 AS in_flight
 FROM netfs_samples_1m AS s GROUP BY ts, cluster, node, kind, mount, operation;
 
+CREATE TABLE IF NOT EXISTS netfs_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `kind` LowCardinality(String) CODEC(ZSTD(1)),
+  `mount` LowCardinality(String) CODEC(ZSTD(1)),
+  `operation` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `device` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `operations_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `operations_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `server_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `server_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `total_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `total_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `in_flight_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `in_flight_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, kind, mount, operation) ORDER BY (node, kind, mount, operation, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS netfs_samples_1h_mv TO netfs_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.kind AS `kind`, s.mount AS `mount`, s.operation AS `operation`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.device) AS `device`, min(s.operations_min) AS `operations_min`, max(s.operations_max) AS `operations_max`, min(s.errors_min) AS `errors_min`, max(s.errors_max) AS `errors_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.timeouts_min) AS `timeouts_min`, max(s.timeouts_max) AS `timeouts_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`, min(s.server_ms_min) AS `server_ms_min`, max(s.server_ms_max) AS `server_ms_max`, min(s.total_ms_min) AS `total_ms_min`, max(s.total_ms_max) AS `total_ms_max`, sum(s.in_flight_wsum) AS `in_flight_wsum`, sum(s.in_flight_cover_ms) AS `in_flight_cover_ms`
+FROM netfs_samples_1m AS s GROUP BY bucket, cluster, node, kind, mount, operation, epoch);
+
+CREATE OR REPLACE VIEW v_netfs_samples_1h AS
+SELECT ts, cluster, node, kind, mount, operation, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.device) AS device, min(s.operations_min) AS operations_first, max(s.operations_max) AS operations_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, min(s.server_ms_min) / 1000 AS server_seconds_first, max(s.server_ms_max) / 1000 AS server_seconds_last, min(s.total_ms_min) / 1000 AS total_seconds_first, max(s.total_ms_max) / 1000 AS total_seconds_last, sum(s.in_flight_wsum) / nullIf(sum(s.in_flight_cover_ms), 0) / 100 AS in_flight
+FROM netfs_samples_1h AS s GROUP BY ts, cluster, node, kind, mount, operation;
+
 CREATE OR REPLACE VIEW v_netfs_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, kind AS kind, mount AS mount, device AS device, operation AS operation, operations AS operations, errors AS errors, retransmits AS retransmits, timeouts AS timeouts, read_bytes AS read_bytes, write_bytes AS write_bytes, queue_ms / 1000 AS queue_seconds, server_ms / 1000 AS server_seconds, total_ms / 1000 AS total_seconds, in_flight / 100 AS in_flight FROM netfs_samples;
 
@@ -1509,6 +2215,44 @@ FROM object_store_samples AS s GROUP BY bucket, cluster, store, bucket_name, epo
 CREATE OR REPLACE VIEW v_object_store_samples_1m AS
 SELECT ts, cluster, store, bucket_name, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.node) AS node, sum(s.size_mib_wsum) / nullIf(sum(s.size_mib_cover_ms), 0) * 1048576 / 1 AS size_bytes, sum(s.objects_wsum) / nullIf(sum(s.objects_cover_ms), 0) AS objects, sum(s.free_mib_wsum) / nullIf(sum(s.free_mib_cover_ms), 0) * 1048576 / 1 AS free_bytes, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, sum(s.latency_us_wsum) / nullIf(sum(s.latency_us_cover_ms), 0) / 1000000 AS latency_seconds
 FROM object_store_samples_1m AS s GROUP BY ts, cluster, store, bucket_name;
+
+CREATE TABLE IF NOT EXISTS object_store_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `store` LowCardinality(String) CODEC(ZSTD(1)),
+  `bucket_name` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `node` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `size_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `size_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `objects_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `objects_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `free_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `free_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `latency_us_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `latency_us_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (store, bucket_name) ORDER BY (store, bucket_name, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS object_store_samples_1h_mv TO object_store_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.store AS `store`, s.bucket_name AS `bucket_name`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.node) AS `node`, sum(s.size_mib_wsum) AS `size_mib_wsum`, sum(s.size_mib_cover_ms) AS `size_mib_cover_ms`, sum(s.objects_wsum) AS `objects_wsum`, sum(s.objects_cover_ms) AS `objects_cover_ms`, sum(s.free_mib_wsum) AS `free_mib_wsum`, sum(s.free_mib_cover_ms) AS `free_mib_cover_ms`, min(s.requests_min) AS `requests_min`, max(s.requests_max) AS `requests_max`, min(s.errors_min) AS `errors_min`, max(s.errors_max) AS `errors_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, sum(s.latency_us_wsum) AS `latency_us_wsum`, sum(s.latency_us_cover_ms) AS `latency_us_cover_ms`
+FROM object_store_samples_1m AS s GROUP BY bucket, cluster, store, bucket_name, epoch);
+
+CREATE OR REPLACE VIEW v_object_store_samples_1h AS
+SELECT ts, cluster, store, bucket_name, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.node) AS node, sum(s.size_mib_wsum) / nullIf(sum(s.size_mib_cover_ms), 0) * 1048576 / 1 AS size_bytes, sum(s.objects_wsum) / nullIf(sum(s.objects_cover_ms), 0) AS objects, sum(s.free_mib_wsum) / nullIf(sum(s.free_mib_cover_ms), 0) * 1048576 / 1 AS free_bytes, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, sum(s.latency_us_wsum) / nullIf(sum(s.latency_us_cover_ms), 0) / 1000000 AS latency_seconds
+FROM object_store_samples_1h AS s GROUP BY ts, cluster, store, bucket_name;
 
 CREATE OR REPLACE VIEW v_object_store_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, store AS store, bucket_name AS bucket_name, size_mib * 1048576 / 1 AS size_bytes, objects AS objects, free_mib * 1048576 / 1 AS free_bytes, requests AS requests, errors AS errors, read_bytes AS read_bytes, write_bytes AS write_bytes, latency_us / 1000000 AS latency_seconds FROM object_store_samples;
@@ -1561,6 +2305,54 @@ CREATE OR REPLACE VIEW v_serving_samples_1m AS
 SELECT ts, cluster, node, service, model, instance, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.failed_requests_min) AS failed_requests_first, max(s.failed_requests_max) AS failed_requests_last, sum(s.running_requests_wsum) / nullIf(sum(s.running_requests_cover_ms), 0) AS running_requests, max(s.running_requests_max) AS running_requests_max, sum(s.waiting_requests_wsum) / nullIf(sum(s.waiting_requests_cover_ms), 0) AS waiting_requests, max(s.waiting_requests_max) AS waiting_requests_max, min(s.prompt_tokens_min) AS prompt_tokens_first, max(s.prompt_tokens_max) AS prompt_tokens_last, min(s.generated_tokens_min) AS generated_tokens_first, max(s.generated_tokens_max) AS generated_tokens_last, min(s.preemptions_min) AS preemptions_first, max(s.preemptions_max) AS preemptions_last, sum(s.kv_cache_pct_wsum) / nullIf(sum(s.kv_cache_pct_cover_ms), 0) / 100 AS kv_cache_ratio, max(s.kv_cache_pct_max) / 100 AS kv_cache_ratio_max, min(s.first_token_ms_min) / 1000 AS first_token_seconds_first, max(s.first_token_ms_max) / 1000 AS first_token_seconds_last, min(s.request_ms_min) / 1000 AS request_seconds_first, max(s.request_ms_max) / 1000 AS request_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last
 FROM serving_samples_1m AS s GROUP BY ts, cluster, node, service, model, instance;
 
+CREATE TABLE IF NOT EXISTS serving_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `node` LowCardinality(String) CODEC(ZSTD(1)),
+  `service` LowCardinality(String) CODEC(ZSTD(1)),
+  `model` LowCardinality(String) CODEC(ZSTD(1)),
+  `instance` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `failed_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `failed_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `running_requests_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `running_requests_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `running_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `waiting_requests_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `waiting_requests_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `waiting_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
+  `prompt_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `prompt_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `generated_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `generated_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `preemptions_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `preemptions_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `kv_cache_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `kv_cache_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `kv_cache_pct_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
+  `first_token_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `first_token_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `request_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `request_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (node, service, model, instance) ORDER BY (node, service, model, instance, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS serving_samples_1h_mv TO serving_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.service AS `service`, s.model AS `model`, s.instance AS `instance`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.requests_min) AS `requests_min`, max(s.requests_max) AS `requests_max`, min(s.failed_requests_min) AS `failed_requests_min`, max(s.failed_requests_max) AS `failed_requests_max`, sum(s.running_requests_wsum) AS `running_requests_wsum`, sum(s.running_requests_cover_ms) AS `running_requests_cover_ms`, max(s.running_requests_max) AS `running_requests_max`, sum(s.waiting_requests_wsum) AS `waiting_requests_wsum`, sum(s.waiting_requests_cover_ms) AS `waiting_requests_cover_ms`, max(s.waiting_requests_max) AS `waiting_requests_max`, min(s.prompt_tokens_min) AS `prompt_tokens_min`, max(s.prompt_tokens_max) AS `prompt_tokens_max`, min(s.generated_tokens_min) AS `generated_tokens_min`, max(s.generated_tokens_max) AS `generated_tokens_max`, min(s.preemptions_min) AS `preemptions_min`, max(s.preemptions_max) AS `preemptions_max`, sum(s.kv_cache_pct_wsum) AS `kv_cache_pct_wsum`, sum(s.kv_cache_pct_cover_ms) AS `kv_cache_pct_cover_ms`, max(s.kv_cache_pct_max) AS `kv_cache_pct_max`, min(s.first_token_ms_min) AS `first_token_ms_min`, max(s.first_token_ms_max) AS `first_token_ms_max`, min(s.request_ms_min) AS `request_ms_min`, max(s.request_ms_max) AS `request_ms_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`
+FROM serving_samples_1m AS s GROUP BY bucket, cluster, node, service, model, instance, epoch);
+
+CREATE OR REPLACE VIEW v_serving_samples_1h AS
+SELECT ts, cluster, node, service, model, instance, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.failed_requests_min) AS failed_requests_first, max(s.failed_requests_max) AS failed_requests_last, sum(s.running_requests_wsum) / nullIf(sum(s.running_requests_cover_ms), 0) AS running_requests, max(s.running_requests_max) AS running_requests_max, sum(s.waiting_requests_wsum) / nullIf(sum(s.waiting_requests_cover_ms), 0) AS waiting_requests, max(s.waiting_requests_max) AS waiting_requests_max, min(s.prompt_tokens_min) AS prompt_tokens_first, max(s.prompt_tokens_max) AS prompt_tokens_last, min(s.generated_tokens_min) AS generated_tokens_first, max(s.generated_tokens_max) AS generated_tokens_last, min(s.preemptions_min) AS preemptions_first, max(s.preemptions_max) AS preemptions_last, sum(s.kv_cache_pct_wsum) / nullIf(sum(s.kv_cache_pct_cover_ms), 0) / 100 AS kv_cache_ratio, max(s.kv_cache_pct_max) / 100 AS kv_cache_ratio_max, min(s.first_token_ms_min) / 1000 AS first_token_seconds_first, max(s.first_token_ms_max) / 1000 AS first_token_seconds_last, min(s.request_ms_min) / 1000 AS request_seconds_first, max(s.request_ms_max) / 1000 AS request_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last
+FROM serving_samples_1h AS s GROUP BY ts, cluster, node, service, model, instance;
+
 CREATE OR REPLACE VIEW v_serving_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, service AS service, model AS model, instance AS instance, requests AS requests, failed_requests AS failed_requests, running_requests AS running_requests, running_requests_max AS running_requests_max, waiting_requests AS waiting_requests, waiting_requests_max AS waiting_requests_max, prompt_tokens AS prompt_tokens, generated_tokens AS generated_tokens, preemptions AS preemptions, kv_cache_pct / 100 AS kv_cache_ratio, kv_cache_pct_max / 100 AS kv_cache_ratio_max, first_token_ms / 1000 AS first_token_seconds, request_ms / 1000 AS request_seconds, queue_ms / 1000 AS queue_seconds FROM serving_samples;
 
@@ -1600,6 +2392,43 @@ FROM queue_samples AS s GROUP BY bucket, cluster, scheduler, queue, project, epo
 CREATE OR REPLACE VIEW v_queue_samples_1m AS
 SELECT ts, cluster, scheduler, queue, project, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.node) AS node, sum(s.allocated_gpus_wsum) / nullIf(sum(s.allocated_gpus_cover_ms), 0) / 1000 AS allocated_gpus, sum(s.quota_gpus_wsum) / nullIf(sum(s.quota_gpus_cover_ms), 0) / 1000 AS quota_gpus, sum(s.idle_gpus_wsum) / nullIf(sum(s.idle_gpus_cover_ms), 0) / 1000 AS idle_gpus, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.pending_workloads_wsum) / nullIf(sum(s.pending_workloads_cover_ms), 0) AS pending_workloads, sum(s.admitted_workloads_wsum) / nullIf(sum(s.admitted_workloads_cover_ms), 0) AS admitted_workloads, min(s.evicted_workloads_min) AS evicted_workloads_first, max(s.evicted_workloads_max) AS evicted_workloads_last
 FROM queue_samples_1m AS s GROUP BY ts, cluster, scheduler, queue, project;
+
+CREATE TABLE IF NOT EXISTS queue_samples_1h (
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
+  `scheduler` LowCardinality(String) CODEC(ZSTD(1)),
+  `queue` LowCardinality(String) CODEC(ZSTD(1)),
+  `project` LowCardinality(String) CODEC(ZSTD(1)),
+  `epoch` UInt32 CODEC(ZSTD(1)),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `node` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
+  `allocated_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `allocated_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `quota_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `quota_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `idle_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `idle_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `pending_workloads_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `pending_workloads_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `admitted_workloads_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `admitted_workloads_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
+  `evicted_workloads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
+  `evicted_workloads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+)
+ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
+PRIMARY KEY (scheduler, queue, project) ORDER BY (scheduler, queue, project, ts, cluster, epoch)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS queue_samples_1h_mv TO queue_samples_1h AS
+SELECT bucket AS ts, * EXCEPT (bucket) FROM (
+SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.scheduler AS `scheduler`, s.queue AS `queue`, s.project AS `project`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.node) AS `node`, sum(s.allocated_gpus_wsum) AS `allocated_gpus_wsum`, sum(s.allocated_gpus_cover_ms) AS `allocated_gpus_cover_ms`, sum(s.quota_gpus_wsum) AS `quota_gpus_wsum`, sum(s.quota_gpus_cover_ms) AS `quota_gpus_cover_ms`, sum(s.idle_gpus_wsum) AS `idle_gpus_wsum`, sum(s.idle_gpus_cover_ms) AS `idle_gpus_cover_ms`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.utilization_pct_cover_ms) AS `utilization_pct_cover_ms`, sum(s.pending_workloads_wsum) AS `pending_workloads_wsum`, sum(s.pending_workloads_cover_ms) AS `pending_workloads_cover_ms`, sum(s.admitted_workloads_wsum) AS `admitted_workloads_wsum`, sum(s.admitted_workloads_cover_ms) AS `admitted_workloads_cover_ms`, min(s.evicted_workloads_min) AS `evicted_workloads_min`, max(s.evicted_workloads_max) AS `evicted_workloads_max`
+FROM queue_samples_1m AS s GROUP BY bucket, cluster, scheduler, queue, project, epoch);
+
+CREATE OR REPLACE VIEW v_queue_samples_1h AS
+SELECT ts, cluster, scheduler, queue, project, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.node) AS node, sum(s.allocated_gpus_wsum) / nullIf(sum(s.allocated_gpus_cover_ms), 0) / 1000 AS allocated_gpus, sum(s.quota_gpus_wsum) / nullIf(sum(s.quota_gpus_cover_ms), 0) / 1000 AS quota_gpus, sum(s.idle_gpus_wsum) / nullIf(sum(s.idle_gpus_cover_ms), 0) / 1000 AS idle_gpus, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.pending_workloads_wsum) / nullIf(sum(s.pending_workloads_cover_ms), 0) AS pending_workloads, sum(s.admitted_workloads_wsum) / nullIf(sum(s.admitted_workloads_cover_ms), 0) AS admitted_workloads, min(s.evicted_workloads_min) AS evicted_workloads_first, max(s.evicted_workloads_max) AS evicted_workloads_last
+FROM queue_samples_1h AS s GROUP BY ts, cluster, scheduler, queue, project;
 
 CREATE OR REPLACE VIEW v_queue_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, scheduler AS scheduler, queue AS queue, project AS project, allocated_gpus / 1000 AS allocated_gpus, quota_gpus / 1000 AS quota_gpus, idle_gpus / 1000 AS idle_gpus, utilization_pct / 100 AS utilization_ratio, pending_workloads AS pending_workloads, admitted_workloads AS admitted_workloads, evicted_workloads AS evicted_workloads FROM queue_samples;
