@@ -83,11 +83,15 @@ FROM ({within("assets")}) AS a
 """
 
 # When each source last said that all is well: an open allocation it no longer names has ended.
+# Who tells of allocations: their source, and the node where every node tells of its own.
+_TELLERS = "['process', 'kubernetes'], ['nvml', 'pod_resources']"
 _SNAPSHOTS = """
-SELECT cluster, source, max(ts) AS seen FROM source_runs
+SELECT cluster, source, if(source IN ('nvml', 'pod_resources'), node, '') AS teller,
+  max(ts) AS seen
+FROM source_runs
 WHERE failures = 0 AND runs > 0
   AND ts > fromUnixTimestamp64Milli({until:Int64} - 86400000, 'UTC')
-GROUP BY cluster, source
+GROUP BY cluster, source, teller
 """
 
 
@@ -101,7 +105,9 @@ SELECT * FROM (
     if({gone}, toUnixTimestamp64Milli(a.seen_at), a.t) AS t
   FROM ({within("allocations")}) AS a
   LEFT JOIN ({_SNAPSHOTS}) AS s
-    ON s.cluster = a.cluster AND s.source = if(a.source = 'process', 'nvml', a.source)
+    ON s.cluster = a.cluster
+    AND s.source = transform(toString(a.source), {_TELLERS}, toString(a.source))
+    AND s.teller = if(a.source IN ('process', 'kubernetes'), a.node, '')
 ) WHERE t > {{lo:Int64}} AND t > f
 """
 

@@ -1,8 +1,13 @@
-"""What the node agent costs beside a job: processor, memory and tick, with 8 fake GPUs at 1 Hz.
+"""What the node agent costs beside a job: processor, memory and tick.
 
-Runs the agent as a process of its own, with the ingest and Prometheus sinks, on the real
-nvidia-ml-py above the fake driver (so driver time is not in it), and this machine's own network
-and disks. `--quick` measures for 10 s instead of 60.
+Three agents run as processes of their own, on the real nvidia-ml-py above the fake driver (so
+driver time is not in it) and this machine's own network and disks: one with 8 GPUs and all
+sources at 1 Hz, ingest and Prometheus sinks; one with the edge profile; and one that reads at 1 Hz
+what Prometheus's node_exporter reads, beside that exporter, both scraped each second. `--profile`
+runs one of the first two alone, `--quick` measures for 6 s instead of 60.
+
+Memory is PSS over all processes of an agent, with Python itself counted whole: a node may run no
+other program that shares it.
 """
 
 from __future__ import annotations
@@ -10,52 +15,92 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.components.process import free_port
+from collector.account import Family
+from tests.components.process import free_port, http_ok, wait_until
 from tests.fakes import nvml
 
 CPU_PROMISE_PERCENT, PSS_PROMISE_MB, TICK_PROMISE_MS = 1.0, 60.0, 50.0
+EDGE_PROMISE_MB = 30.0
 WARM_UP_S = 12.0  # imports, first window, first delivery
+EDGE_WARM_UP_S = 6.0
+MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ ")
+# Files that this benchmark holds too, because it is Python: an agent's share of them is all.
+PYTHON = re.compile(f"{re.escape(sys.base_prefix)}/|{re.escape(sys.prefix)}/|libpython|/python3")
+# What node_exporter and the agent can both tell; the agent's sources, the exporter's collectors.
+SHARED_SOURCES = ("host", "network", "tcp", "storage", "nvme", "nfs")
+SHARED_COLLECTORS = (
+    *(
+        "cpu",
+        "diskstats",
+        "filesystem",
+        "infiniband",
+        "loadavg",
+        "meminfo",
+        "mountstats",
+        "netclass",
+    ),
+    *("netdev", "netstat", "nfs", "nvme", "pressure", "stat", "vmstat"),
+)
 
 # A node has the extra `collector` only; this environment has more, which would be loaded too.
 AGENT = """
 import sys
 for name in ("numpy", "pandas", "pyarrow", "polars", "chdb"):
     sys.modules[name] = None
-import os, signal, threading, json
+import json, os, signal, threading
+import gpuledger.cli.collect
 from pathlib import Path
-from collector.run import build
-from collector.source import Context
+from collector.lean import leave_out_tls
+from collector.run import Wiring
 from collector.runner import Runner
+from collector.source import Context
 from gpuledger.config import Config
+from gpuledger.spool import Spool
 
 ticks = []
 read_once = Runner.read_once
 def timed(self):
     rows = read_once(self)
-    if self.name == "nvml":
-        ticks.append(rows[-1].duration_seconds)
+    if self.name in ("nvml", "host"):
+        ticks.append((self.name, rows[-1].duration_seconds))
     return rows
 Runner.read_once = timed
-config = Config({"prometheus": {"port": int(sys.argv[3]), "address": "127.0.0.1"}})
-agent = build(config, Context("bench", "n1"), Path(sys.argv[1]), ingest_url=sys.argv[2], token="t")
+spool, url, config = Path(sys.argv[1]), sys.argv[2], Config(json.loads(sys.argv[3]))
+wiring = Wiring(Context("bench", "n1"), Spool(spool), ingest_url=url, token="t")
+if wiring.is_plain(config):
+    leave_out_tls()
+agent = wiring.agent(config)
 agent.start()
 stopped = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stopped.set())
 print("ready", flush=True)
 stopped.wait()
 agent.stop()
-print(json.dumps(ticks[-int(float(sys.argv[4])):]))
+print(json.dumps(ticks))
+"""
+
+EVERYTHING = """
+import collector.child, collector.sinks.ingest, collector.sinks.prometheus, lz4.frame, pynvml
+from collector.lean import leave_out_tls
+from collector.run import Wiring, discover, SOURCES, SourceKind
+discover(SOURCES, SourceKind)
 """
 
 
@@ -76,82 +121,220 @@ class Taker(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="10 s instead of 60 s")
-    seconds = 10.0 if parser.parse_args().quick else 60.0
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with tempfile.TemporaryDirectory() as directory:
-        figures = measure(Path(directory), f"http://127.0.0.1:{server.server_port}", seconds)
-    server.shutdown()
-    return report(figures)
+class Bench:
+    """A folder, a service that takes rows, and what processes are started with."""
+
+    def __init__(self, folder: Path, url: str, seconds: float) -> None:
+        self.folder = folder
+        self.url = url
+        self.seconds = seconds
+        self.compiled = {
+            "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
+
+    def compile(self) -> None:
+        """Write bytecode, which an installed agent has: without, compiling would be measured."""
+        environment = {**os.environ, **self.compiled}
+        subprocess.run([sys.executable, "-c", EVERYTHING], env=environment, cwd=ROOT, check=True)
+
+    @contextmanager
+    def agent(self, name: str, config: dict[str, Any], gpus: int = 0) -> Iterator[Agent]:
+        """An agent that is ready, with so many fake GPUs."""
+        environment = {**os.environ, **self.compiled}
+        if gpus:
+            environment |= nvml.environment(nvml.build(self.folder), self._scenario(name, gpus))
+        spool = str(self.folder / f"{name}.db")
+        command = [sys.executable, "-c", AGENT, spool, self.url, json.dumps(config)]
+        with subprocess.Popen(
+            command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+            yield Agent(process)
+            process.terminate()
+            process.stdout.read()
+
+    def _scenario(self, name: str, gpus: int) -> Path:
+        world, path = nvml.healthy(gpus), self.folder / f"{name}.scenario"
+        for gpu in world.gpus:
+            gpu.processes = [nvml.Process(os.getpid())]
+        world.write(path)
+        return path
 
 
-def measure(directory: Path, url: str, seconds: float) -> dict[str, float]:
-    """CPU in percent of a core, PSS in MB, and ticks in ms of the agent's process."""
-    scenario = directory / "scenario"
-    world = nvml.healthy(8)
-    for gpu in world.gpus:
-        gpu.processes = [nvml.Process(os.getpid())]
-    world.write(scenario)
-    environment = nvml.environment(nvml.build(directory), scenario)
-    command = [
-        sys.executable,
-        "-c",
-        AGENT,
-        str(directory / "spool"),
-        url,
-        str(free_port()),
-        str(seconds),
-    ]
-    with subprocess.Popen(
-        command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as agent:
-        assert agent.stdout
-        assert agent.stdout.readline() == "ready\n"
+class Agent:
+    """A running agent, with its children."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    @property
+    def pids(self) -> list[int]:
+        """All its processes."""
+        return Family(pid=self._process.pid).pids()
+
+    def ticks_ms(self, source: str, last: int) -> list[float]:
+        """End it; durations of the source's last readings in ms, shortest first."""
+        assert self._process.stdout
+        self._process.terminate()
+        ticks = [s * 1e3 for name, s in json.loads(self._process.stdout.read()) if name == source]
+        return sorted(ticks[-last:])
+
+
+def cpu_s(pids: Sequence[int]) -> float:
+    """Processor time of the processes, threads that ended included, in seconds."""
+    # The clock of a process by its id, see clock_getcpuclockid(3).
+    return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
+
+
+def memory_mb(pids: Sequence[int]) -> float:
+    """Proportional set size in MB (10^6 bytes), as if nobody else ran this Python."""
+    proportional, python = 0, dict[str, int]()
+    for pid in pids:
+        place, resident = "", 0
+        for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+            name, _, rest = line.partition(":")
+            if name == "Rss":
+                resident = int(rest.split()[0])
+            elif name == "Pss":
+                proportional += int(rest.split()[0])
+                share = int(rest.split()[0])
+            elif name == "Anonymous" and PYTHON.search(place):
+                own = int(rest.split()[0])
+                proportional -= share - own
+                python[place] = max(python.get(place, 0), resident - own)
+            elif MAPPING.match(line):
+                place = line.split(maxsplit=2)[2]
+    return (proportional + sum(python.values())) * 1024 / 1e6
+
+
+def percent(pids: Sequence[int], seconds: float) -> float:
+    """Processor use over that time, in percent of a core."""
+    began, before_s = time.monotonic(), cpu_s(pids)
+    time.sleep(seconds)
+    return 100 * (cpu_s(pids) - before_s) / (time.monotonic() - began)
+
+
+def standard(bench: Bench) -> list[tuple[str, float, float, str]]:
+    """8 GPUs, all sources: found and promised."""
+    config = {"prometheus": {"port": free_port(), "address": "127.0.0.1"}}
+    with bench.agent("standard", config, gpus=8) as agent:
         time.sleep(WARM_UP_S)
-        began, before_s = time.monotonic(), cpu_s(agent.pid)
-        time.sleep(seconds)
-        spent_s = cpu_s(agent.pid) - before_s
-        percent = 100 * spent_s / (time.monotonic() - began)
-        memory_mb = pss_mb(agent.pid)
-        agent.terminate()
-        ticks = sorted(json.loads(agent.stdout.read()))
-    return {
-        "cpu_percent": percent,
-        "pss_mb": memory_mb,
-        "p50_ms": ticks[len(ticks) // 2] * 1e3,
-        "p99_ms": ticks[min(len(ticks) - 1, int(len(ticks) * 0.99))] * 1e3,
+        used = percent(agent.pids, bench.seconds)
+        held, processes = memory_mb(agent.pids), len(agent.pids)
+        main = memory_mb(agent.pids[:1])
+        ticks = agent.ticks_ms("nvml", int(bench.seconds))
+    p50, p99 = ticks[len(ticks) // 2], ticks[min(len(ticks) - 1, int(len(ticks) * 0.99))]
+    print(f"8 GPUs at 1 Hz, all sources; GPUs read in p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    print(f"{processes} processes, the main one alone {main:.1f} MB")
+    return [
+        ("processor", used, CPU_PROMISE_PERCENT, "% of a core"),
+        ("memory", held, PSS_PROMISE_MB, "MB"),
+        ("tick p99", p99, TICK_PROMISE_MS, "ms"),
+    ]
+
+
+def edge(bench: Bench) -> list[tuple[str, float, float, str]]:
+    """One GPU with the edge profile, read often enough that all it loads is loaded."""
+    often = {"period_s": 1.0}
+    config = {"agent": {"profile": "edge", "flush_s": 2.0}, "nvml": often, "host": often}
+    with bench.agent("edge", config, gpus=1) as agent:
+        time.sleep(EDGE_WARM_UP_S)
+        return [("edge", memory_mb(agent.pids), EDGE_PROMISE_MB, "MB")]
+
+
+def beside_node_exporter(bench: Bench) -> None:
+    """Cost of both for the same part of a machine, scraped at the same times."""
+    program = shutil.which("prometheus-node-exporter")
+    if not program:
+        print("beside node_exporter: not installed here, see tests/components/install.sh")
+        return
+    port, other = free_port(), free_port()
+    config = {
+        "agent": {"profile": "fine", "sources": list(SHARED_SOURCES)},
+        "prometheus": {"port": port, "address": "127.0.0.1"},
+        **{name: {"period_s": 1.0} for name in SHARED_SOURCES},
     }
+    urls = [f"http://127.0.0.1:{p}/metrics" for p in (port, other)]
+    with ExitStack() as stack:
+        agent = stack.enter_context(bench.agent("shared", config))
+        exporter = stack.enter_context(_exporter(program, other))
+        wait_until(lambda: all(map(http_ok, urls)), 10, "both endpoints")
+        stack.enter_context(_scraping(urls))
+        time.sleep(3)
+        groups = {"agent": agent.pids, "node_exporter": [exporter.pid]}
+        used, held = _side_by_side(groups, bench.seconds)
+    print("beside node_exporter (host, network, storage at 1 Hz):")
+    for what, found, unit in (("processor", used, "% of a core"), ("memory", held, "MB")):
+        ours, theirs = found["agent"], found["node_exporter"]
+        print(f"{what:10} {ours:8.2f} and {theirs:.2f} {unit}: ratio {ours / theirs:.2f}")
 
 
-def cpu_s(pid: int) -> float:
-    """Processor time of all threads so far, in seconds; nanosecond resolution."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((t / "schedstat").read_text().split()[0]) for t in tasks) / 1e9
+def _side_by_side(
+    groups: dict[str, list[int]], seconds: float
+) -> tuple[dict[str, float], dict[str, float]]:
+    began, before = time.monotonic(), {n: cpu_s(pids) for n, pids in groups.items()}
+    time.sleep(seconds)
+    passed_s = time.monotonic() - began
+    used = {n: 100 * (cpu_s(pids) - before[n]) / passed_s for n, pids in groups.items()}
+    return used, {n: memory_mb(pids) for n, pids in groups.items()}
 
 
-def pss_mb(pid: int) -> float:
-    """Proportional set size in MB (10^6 bytes)."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+@contextmanager
+def _exporter(program: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    collectors = [f"--collector.{name}" for name in SHARED_COLLECTORS]
+    command = [program, f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults"]
+    with subprocess.Popen([*command, *collectors], stderr=subprocess.DEVNULL) as process:
+        yield process
+        process.terminate()
 
 
-def report(figures: dict[str, float]) -> int:
+@contextmanager
+def _scraping(urls: Sequence[str]) -> Iterator[None]:
+    """Ask each address once a second."""
+    ended = threading.Event()
+
+    def scrape() -> None:
+        while not ended.wait(1.0):
+            for url in urls:
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    answer.read()
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+def report(promises: Sequence[tuple[str, float, float, str]]) -> int:
     """Figures beside the promises; 1 if one is broken."""
-    promises = (
-        ("processor", figures["cpu_percent"], CPU_PROMISE_PERCENT, "% of a core"),
-        ("memory", figures["pss_mb"], PSS_PROMISE_MB, "MB PSS"),
-        ("tick p99", figures["p99_ms"], TICK_PROMISE_MS, "ms"),
-    )
-    print(f"8 GPUs at 1 Hz, all sources; tick p50 {figures['p50_ms']:.2f} ms")
     for name, found, promise, unit in promises:
         print(
             f"{name:10} {found:8.2f} of {promise:g} {unit}: ratio {found / promise:.2f}"
             f" {'kept' if found < promise else 'BROKEN'}"
         )
     return int(any(found >= promise for _, found, promise, _ in promises))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="6 s instead of 60 s")
+    parser.add_argument("--profile", choices=["standard", "edge"], help="this one alone")
+    given = parser.parse_args()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taker)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as directory:
+        url = f"http://127.0.0.1:{server.server_port}"
+        bench = Bench(Path(directory), url, 6.0 if given.quick else 60.0)
+        bench.compile()
+        runs = {"standard": standard, "edge": edge}
+        broken = [report(run(bench)) for n, run in runs.items() if given.profile in {None, n}]
+        if given.profile is None:
+            beside_node_exporter(bench)
+    server.shutdown()
+    return max(broken)
 
 
 if __name__ == "__main__":

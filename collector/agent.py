@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -16,131 +19,190 @@ from collector.shipper import Shipper
 from collector.source import Context, Source
 from collector.stamp import Stamp
 from collector.window import Profile, Windows
+from collector.worker import Worker, end, together
 from gpuledger.config import Settings
-from gpuledger.spool import CAPACITY_BYTES, Memory, Spool
+from gpuledger.errors import ConfigError, StoreError
+from gpuledger.spool import AGE_S, CAPACITY_BYTES, Memory, Spool
 
 FINISH_AFTER_S = 0.5  # readings of a window's last second may still be on their way
-STOP_WITHIN_S = 5.0
+# A stop takes 5 s at most, whatever hangs; what is left is for the interpreter's own end.
+STOP_WITHIN_S = 4.5
+READINGS_END_WITHIN_S = 2.0
+CLOSED_WITHIN_S = 0.25
 
 
 class AgentSettings(Settings):
     """Section `[agent]`."""
 
-    profile: Annotated[Profile, "standard: one row per 10 s; fine: every sample"] = Profile.STANDARD
+    profile: Annotated[
+        Profile, "standard: one row per 10 s; fine: every sample; edge: host and nvml at 60 s"
+    ] = Profile.STANDARD
     flush_s: Annotated[float, "seconds between hand-overs of finished rows to the spool"] = 10.0
     sources: Annotated[tuple[str, ...], "sources to read; empty = all that need no asking"] = ()
     without: Annotated[tuple[str, ...], "sources to leave out"] = ()
     spool_bytes: Annotated[int, "room for rows that wait; over it the oldest go"] = CAPACITY_BYTES
+    spool_age_s: Annotated[float, "seconds after which a row that waits is dropped"] = AGE_S
+    isolate: Annotated[bool, "read drivers that may hang in a child process of their own"] = True
 
 
 class Service(Protocol):
     """Something that runs beside the sources, e.g. the Prometheus endpoint."""
 
     def start(self) -> None:
-        """Begin; ConfigError where it cannot, e.g. a port in use."""
+        """Begin, also again after `stop`; ConfigError where it cannot, e.g. a port in use."""
 
     def stop(self) -> None:
         """End."""
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a configuration makes of an agent.
+
+    `made_of` says for a source's name, `shipper` and `services` what settings they were made of:
+    parts made of the same go on when the agent changes over to other parts.
+    """
+
+    settings: AgentSettings
+    sources: Mapping[str, Source]
+    shipper: Shipper | None = None
+    listeners: tuple[Listener, ...] = ()
+    services: tuple[Service, ...] = ()
+    made_of: Mapping[str, object] = field(default_factory=dict)
+
+    def share(self, name: str, others: Parts) -> bool:
+        """Whether both have that part, made of the same."""
+        return name in self.made_of and self.made_of[name] == others.made_of.get(name)
+
+
 class Agent:
     """Collects until it is stopped. Nothing runs before `start`."""
 
-    def __init__(
-        self,
-        sources: Mapping[str, Source],
-        context: Context,
-        spool: Spool,
-        encode: Encode,
-        settings: AgentSettings,
-        *,
-        shipper: Shipper | None = None,
-        listeners: Iterable[Listener] = (),
-        services: Iterable[Service] = (),
-    ) -> None:
+    def __init__(self, parts: Parts, context: Context, spool: Spool, encode: Encode) -> None:
         self.context = context
         self.spool = spool
-        self._sources = dict(sources)
+        self._parts = parts
         self._encode = encode
-        self._settings = settings
-        self._shipper = shipper
-        self._listeners = tuple(listeners)
-        self._services = tuple(services)
         self._stopped = threading.Event()
-        self._shipping_stopped = threading.Event()
-        self._reading: list[threading.Thread] = []
-        self._shipping: threading.Thread | None = None
-        self._runners: list[Runner] = []
+        self._readings: dict[str, tuple[Runner, Worker]] = {}
+        self._flushing: Worker | None = None
+        self._shipping: Worker | None = None
         self._outbox: Outbox | None = None
 
     def start(self) -> None:
         """Open the spool and set every source going. ConfigError where a path or port is taken."""
+        self._bound_spool()
         self.spool.open()
-        for service in self._services:
+        for service in self._parts.services:
             service.start()
         outbox = self._outbox = self._new_outbox()
-        stamp = Stamp(self.context, self.spool.epoch)
-        self._runners = [
-            Runner(
-                name, source, self.context, stamp, outbox.accept, memory_of(name, self.spool).take
-            )
-            for name, source in self._sources.items()
-        ]
-        self._reading = [
-            _thread(f"source {r.name}", partial(r.run, self._stopped)) for r in self._runners
-        ]
-        self._reading.append(_thread("flush", partial(self._flush_often, outbox)))
-        if self._shipper:
-            self._shipping = _thread("ship", partial(self._shipper.run, self._shipping_stopped))
+        for name, source in self._parts.sources.items():
+            self._read(name, source, outbox)
+        self._flushing = Worker("flush", partial(self._flush_often, outbox)).start()
+        self._ship()
+
+    def change(self, parts: Parts) -> None:
+        """Go on with other parts, with the same windows, spool and memory.
+
+        ConfigError where a service cannot start: then everything goes on as it was.
+        """
+        before = self._parts
+        if parts.share("services", before):
+            parts = replace(parts, services=before.services, listeners=before.listeners)
+        else:
+            _exchange(before.services, parts.services)
+        same_way = parts.share("shipper", before)
+        self._parts = replace(parts, shipper=before.shipper) if same_way else parts
+        self._bound_spool()
+        if outbox := self._outbox:
+            self._change_sources(before, outbox)
+            outbox.change(parts.settings.profile, parts.listeners)
+        if not same_way:
+            self._change_shipper(before.shipper)
 
     def stop(self) -> None:
         """Stop reading, hand everything to the spool, send what can be sent at once."""
         self._stopped.set()
-        self._shipping_stopped.set()
-        _join(self._reading)
-        for service in self._services:
-            service.stop()
+        until = time.monotonic() + STOP_WITHIN_S - CLOSED_WITHIN_S
+        running = [worker for _, worker in self._readings.values()]
+        running += [w for w in (self._flushing, self._shipping) if w]
+        late = end(running, READINGS_END_WITHIN_S)
         if self._outbox:
-            self._outbox.flush()
-        self._ship_rest()
-        self.spool.close()
+            together(until, save=self._outbox.flush)
+        # A shipper that still waits for an answer owns the sink: the spool keeps the rest.
+        idle = self._shipping is not None and self._shipping not in late
+        send = self._parts.shipper.finish if self._parts.shipper and idle else _nothing
+        together(until, send=_quietly(send), services=self._stop_services)
+        together(until + CLOSED_WITHIN_S, close=self.spool.close)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until `stop` was called."""
         return self._stopped.wait(timeout_s)
 
-    def _ship_rest(self) -> None:
-        if not self._shipper or not self._shipping:
-            return
-        _join([self._shipping])
-        if not self._shipping.is_alive():  # else it still owns the sink: the spool keeps the rest
-            self._shipper.finish()
+    def _read(
+        self, name: str, source: Source, outbox: Outbox, before: Runner | None = None
+    ) -> None:
+        """Set a source going; `before` read the same until now."""
+        stamp, memory = Stamp(self.context, self.spool.epoch), memory_of(name, self.spool)
+        runner = Runner(name, source, self.context, stamp, outbox.accept, memory.take)
+        if before:
+            runner.follow(before)
+        self._readings[name] = runner, Worker(f"source {name}", runner.run).start()
+
+    def _change_sources(self, before: Parts, outbox: Outbox) -> None:
+        parts = self._parts
+        gone = {n: r for n, r in self._readings.items() if not parts.share(n, before)}
+        self._readings = {n: r for n, r in self._readings.items() if n not in gone}
+        end([worker for _, worker in gone.values()], READINGS_END_WITHIN_S)
+        for runner, _ in gone.values():
+            runner.abandon()
+        for name, source in parts.sources.items():
+            if name not in self._readings:
+                self._read(name, source, outbox, gone[name][0] if name in gone else None)
+
+    def _change_shipper(self, before: Shipper | None) -> None:
+        late = end([self._shipping], READINGS_END_WITHIN_S) if self._shipping else []
+        # One that waits for an answer ends after it. What both send counts once by its token.
+        if before and not late:
+            before.close()
+        self._ship()
+
+    def _ship(self) -> None:
+        shipper = self._parts.shipper
+        self._shipping = Worker("ship", shipper.run).start() if shipper else None
+
+    def _stop_services(self) -> None:
+        for service in self._parts.services:
+            service.stop()
+
+    def _bound_spool(self) -> None:
+        settings = self._parts.settings
+        self.spool.capacity_bytes, self.spool.age_s = settings.spool_bytes, settings.spool_age_s
 
     def _new_outbox(self) -> Outbox:
         counters = Counters(self.spool.recall(COUNTERS), boot_id(self.context.root))
-        windows = Windows(self._settings.profile)
         return Outbox(
             self.spool,
-            windows,
+            Windows(self._parts.settings.profile),
             counters,
             encode=self._encode,
             log=self.context.log,
-            listeners=self._listeners,
+            listeners=self._parts.listeners,
         )
 
-    def _flush_often(self, outbox: Outbox) -> None:
+    def _flush_often(self, outbox: Outbox, stopped: threading.Event) -> None:
         """Flush after the end of each window, and keep an eye on clock and sources."""
-        watch, clock, period_s = (
-            ClockWatch(self.context.clock),
-            self.context.clock,
-            self._settings.flush_s,
-        )
+        watch = ClockWatch(self.context.clock)
         watch.step_s()
-        while not self._stopped.wait(period_s - (clock.wall() - FINISH_AFTER_S) % period_s):
+        while not stopped.wait(self._until_flush_s()):
             self._tell_step(watch.step_s())
-            for runner in self._runners:
+            for runner, _ in tuple(self._readings.values()):
                 runner.check()
-            outbox.flush(round(clock.wall() * 1000))
+            outbox.flush(round(self.context.clock.wall() * 1000))
+
+    def _until_flush_s(self) -> float:
+        period_s = self._parts.settings.flush_s
+        return period_s - (self.context.clock.wall() - FINISH_AFTER_S) % period_s
 
     def _tell_step(self, step_s: float) -> None:
         if step_s:
@@ -164,13 +226,32 @@ def boot_id(root: Path) -> str:
         return ""
 
 
-def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
-    # Daemon: a reading that hangs in a driver must not keep the process from ending.
-    thread = threading.Thread(target=work, name=name, daemon=True)
-    thread.start()
-    return thread
+def _exchange(before: Iterable[Service], after: Iterable[Service]) -> None:
+    """Stop the services of before, since they may hold the same port, and start those of after."""
+    old, started = tuple(before), []
+    for service in old:
+        service.stop()
+    try:
+        for service in after:
+            service.start()
+            started.append(service)
+    except ConfigError:
+        for service in started:
+            service.stop()
+        for service in old:
+            service.start()
+        raise
 
 
-def _join(threads: Iterable[threading.Thread]) -> None:
-    for thread in threads:
-        thread.join(STOP_WITHIN_S)
+def _quietly(send: Callable[[], None]) -> Callable[[], None]:
+    """Sending that may outlive the spool: then the spool has what was not acknowledged."""
+
+    def run() -> None:
+        with suppress(StoreError):
+            send()
+
+    return run
+
+
+def _nothing() -> None:
+    """Send nothing."""

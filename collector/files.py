@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.missing import Reason
+
 CHUNK_BYTES = 1 << 16
+ALL_ONES = (1 << 64) - 1
+DIGITS = len(str(ALL_ONES))
 # A restricted InfiniBand port writes to the kernel log at every read of its counters
 # (prometheus/node_exporter#3434): ask a file that keeps failing once an hour.
 FAILURES_UNTIL_REST = 3
 REST_S = 3600.0
+# Anything else is a failed reading. EINVAL: switch-mode ports and unused table entries.
+REASONS = {
+    errno.ENOENT: Reason.UNSUPPORTED,
+    errno.ENOTDIR: Reason.UNSUPPORTED,
+    errno.EINVAL: Reason.UNSUPPORTED,
+    errno.EOPNOTSUPP: Reason.UNSUPPORTED,
+    errno.EACCES: Reason.DENIED,
+    errno.EPERM: Reason.DENIED,
+    errno.ENODEV: Reason.LOST,
+    errno.ENXIO: Reason.LOST,
+    errno.ETIMEDOUT: Reason.TIMEOUT,
+    errno.EAGAIN: Reason.TIMEOUT,
+}
 
 
 @dataclass
 class _Failing:
     times: int = 0
     until: float = 0.0
+    reason: Reason = Reason.UNREADABLE
 
 
 class Files:
-    """Texts by path below `root`. Descriptors stay open: reading again is ten times cheaper."""
+    """Texts by path below `root`. Descriptors stay open: reading again is ten times cheaper.
+
+    With `keep=False` a file is closed again: for what is read rarely, or comes and goes, since
+    a process may have 1024 descriptors only.
+    """
 
     def __init__(self, root: Path, monotonic: Callable[[], float]) -> None:
         self.root = root
@@ -29,23 +52,42 @@ class Files:
         self._open: dict[str, int] = {}
         self._failing: dict[str, _Failing] = {}
 
-    def text(self, path: str) -> str | None:
+    def text(self, path: str, *, keep: bool = True) -> str | None:
         """The whole file, or None where it cannot be read."""
         failing = self._failing.get(path)
         if failing and failing.until > self._monotonic():
             return None
         try:
-            data = self._read(path)
-        except OSError:
-            self._fail(path)
+            data = self._read(path) if keep else self._read_once(path)
+        except OSError as error:
+            self._fail(path, reason_of(error))
             return None
         if failing:
             del self._failing[path]
         return data.decode(errors="replace")
 
-    def number(self, path: str) -> int | None:
+    def number(self, path: str, *, keep: bool = True) -> int | None:
         """The file's whole number, or None where it holds none."""
-        return whole(self.text(path))
+        return whole(self.text(path, keep=keep))
+
+    def why(self, path: str) -> Reason:
+        """Why the last reading of this file gave no number."""
+        failing = self._failing.get(path)
+        if failing:
+            return failing.reason
+        # Ports without performance management say `N/A (no PMA)` (prometheus/node_exporter#966),
+        # interfaces without a speed say -1.
+        text = (self.text(path, keep=False) or "").strip()
+        says_none = text.startswith("N/A") or text == "-1"
+        return Reason.UNSUPPORTED if says_none else Reason.MALFORMED
+
+    def forget(self, folder: str) -> None:
+        """Let go of every file below this folder: its device is gone, or another one now."""
+        below = f"{folder}/"
+        for path in [p for p in self._open if p.startswith(below)]:
+            os.close(self._open.pop(path))
+        for path in [p for p in self._failing if p.startswith(below)]:
+            del self._failing[path]
 
     def names(self, path: str) -> list[str]:
         """Names in a folder, sorted; none where there is no such folder."""
@@ -54,9 +96,20 @@ class Files:
         except OSError:
             return []
 
+    def folders(self, path: str) -> list[str]:
+        """Names of the folders in a folder, sorted; none where there is no such folder."""
+        try:
+            with os.scandir(self.root / path) as entries:
+                return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
+        except OSError:
+            return []
+
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
-        return (self.root / path).exists()
+        try:
+            return (self.root / path).exists()
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close every descriptor."""
@@ -67,29 +120,56 @@ class Files:
     def _read(self, path: str) -> bytes:
         descriptor = self._open.get(path)
         if descriptor is None:
-            descriptor = self._open[path] = os.open(self.root / path, os.O_RDONLY | os.O_CLOEXEC)
-        data = chunk = os.pread(descriptor, CHUNK_BYTES, 0)
-        # A file of /sys fits its one page; those of /proc come in pieces, however short.
-        while chunk and path.startswith("proc/"):
-            chunk = os.pread(descriptor, CHUNK_BYTES, len(data))
-            data += chunk
-        return data
+            descriptor = self._open[path] = self._descriptor(path)
+        return _all(descriptor, path)
 
-    def _fail(self, path: str) -> None:
+    def _read_once(self, path: str) -> bytes:
+        descriptor = self._descriptor(path)
+        try:
+            return _all(descriptor, path)
+        finally:
+            os.close(descriptor)
+
+    def _descriptor(self, path: str) -> int:
+        # A pipe or a terminal in the place of a file must not stop the agent.
+        return os.open(self.root / path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def _fail(self, path: str, reason: Reason) -> None:
         """Forget the descriptor (the device may have come back) and remember the failure."""
         descriptor = self._open.pop(path, None)
         if descriptor is not None:
             os.close(descriptor)
         failing = self._failing.setdefault(path, _Failing())
         failing.times += 1
+        failing.reason = reason
         if failing.times >= FAILURES_UNTIL_REST:
             failing.until = self._monotonic() + REST_S
 
 
+def _all(descriptor: int, path: str) -> bytes:
+    data = chunk = os.pread(descriptor, CHUNK_BYTES, 0)
+    # A file of a device fits its one page; those of /proc and of control groups come in pieces.
+    while chunk and path.startswith(("proc/", "sys/fs/")):
+        chunk = os.pread(descriptor, CHUNK_BYTES, len(data))
+        data += chunk
+    return data
+
+
+def reason_of(error: OSError) -> Reason:
+    """What a failed system call says of the device."""
+    return REASONS.get(error.errno or 0, Reason.UNREADABLE)
+
+
 def whole(text: str | None) -> int | None:
-    """A whole number of at least 0, or None for anything else (`N/A (no PMA)`, -1)."""
+    """A whole number from 0 to 2^64 - 2, or None for anything else (`N/A (no PMA)`, -1).
+
+    All ones is what a bus answers when its device has left, and would stay in a counter for ever.
+    """
     stripped = text.strip() if text else ""
-    return int(stripped) if stripped.isascii() and stripped.isdigit() else None
+    if not stripped.isascii() or not stripped.isdigit() or len(stripped) > DIGITS:
+        return None
+    number = int(stripped)
+    return number if number < ALL_ONES else None
 
 
 def real(text: str | None) -> float | None:

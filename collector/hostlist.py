@@ -39,7 +39,9 @@ def _expand_one(part: str) -> list[str]:
     if not found:
         return [part]
     before, after = part[: found.start()], _expand_one(part[found.end() :])
-    return [f"{before}{number}{rest}" for number in _numbers(found[1]) for rest in after]
+    numbers = _numbers(found[1])
+    _bounded(0, len(numbers) * len(after) - 1)
+    return [f"{before}{number}{rest}" for number in numbers for rest in after]
 
 
 def _numbers(text: str) -> list[str]:

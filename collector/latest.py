@@ -59,7 +59,8 @@ class Exposed:
     @property
     def subject(self) -> str:
         """The table's first words: they keep same-named columns of two tables apart."""
-        return self.table.name.removesuffix("s").removesuffix("_sample")
+        singular = "es" if self.table.name.endswith("sses") else "s"
+        return self.table.name.removesuffix(singular).removesuffix("_sample")
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

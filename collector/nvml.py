@@ -1,28 +1,58 @@
-"""NVML in Python's words: a value, or None and why. The only place that knows pynvml."""
+"""NVML in Python's words: a session, and questions to one GPU. The only place that knows pynvml.
+
+Other modules of the collector get the loaded module from here and never import it.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+import struct
+import sys
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from collector.gpm import NO_ACTIVITY, Activity, Gpm
+from collector.missing import Reason
 from gpuledger.errors import ReadError, Unavailable
 
 MINIMUM_DRIVER = "libnvidia-ml.so.1"
 # Return codes, from nvml.h (NVML_ERROR_*).
-UNINITIALIZED, NOT_SUPPORTED, NO_PERMISSION, DRIVER_NOT_LOADED = 1, 3, 4, 9
-LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND, GPU_IS_LOST, RESET_REQUIRED = 12, 13, 15, 16
-LIBRARY_MISMATCH, VERSION_MISMATCH, UNKNOWN = 18, 25, 999
+UNINITIALIZED, INVALID_ARGUMENT, NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND = 1, 2, 3, 4, 6
+DRIVER_NOT_LOADED, TIMEOUT, LIBRARY_NOT_FOUND, FUNCTION_NOT_FOUND = 9, 10, 12, 13
+GPU_IS_LOST, RESET_REQUIRED, LIBRARY_MISMATCH, VERSION_MISMATCH, UNKNOWN = 15, 16, 18, 25, 999
+# Ours, beside NVML's: it answered something that cannot be a value.
+MALFORMED = -1
 NEVER = frozenset({NOT_SUPPORTED, FUNCTION_NOT_FOUND, VERSION_MISMATCH})
+# A field or metric that this driver does not know yet.
+REFUSED = NEVER | {INVALID_ARGUMENT}
+GONE = frozenset({GPU_IS_LOST, RESET_REQUIRED, UNKNOWN})
 SESSION_OVER = frozenset({UNINITIALIZED, DRIVER_NOT_LOADED, LIBRARY_MISMATCH})
-MEMORY_V2 = 0x02000028
-MEMORY_TEMPERATURE_FIELD = 82
-GPU_SENSOR, SM_CLOCK, MEMORY_CLOCK = 0, 1, 2
-# How the union of a field's value is read, by its valueType (nvmlValueType_t).
-FIELD_TYPES = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
+
+REASONS = {
+    GPU_IS_LOST: "GPU is lost: it has fallen off the bus",
+    RESET_REQUIRED: "GPU requires a reset",
+    UNKNOWN: "GPU answers 'unknown error' to everything",
+}
+_WHY = {
+    **dict.fromkeys(REFUSED, Reason.UNSUPPORTED),
+    # Not "unknown error": a card that says so to everything is lost, and noted as such.
+    GPU_IS_LOST: Reason.LOST,
+    RESET_REQUIRED: Reason.LOST,
+    NO_PERMISSION: Reason.DENIED,
+    TIMEOUT: Reason.TIMEOUT,
+    MALFORMED: Reason.MALFORMED,
+}
+
+# nvmlFieldValue_t: id, scope, timestamp, latency, valueType, nvmlReturn and a union of 8 bytes.
+_FIELD = struct.Struct("=IIqqIIQ")
+# How the union is read, by valueType (nvmlValueType_t): double, uint, ulong, ulonglong, longlong,
+# int, ushort.
+_UNION = tuple(struct.Struct(f"={code}").unpack_from for code in "dIQQqiH")
+# All ones mean "not available" (NVML_VALUE_NOT_AVAILABLE) in whatever width.
+_NOTHING = frozenset({0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
+
+Answer = tuple[int, float | None]
 
 
 class Lost(ReadError):
@@ -33,156 +63,97 @@ class Lost(ReadError):
         self.code = code
 
 
+class Denied(ReadError):
+    """One GPU that this process may not open; it may well be healthy."""
+
+
 class DriverGone(ReadError):
     """The driver was unloaded or replaced; NVML must be opened again."""
 
 
-REASONS = {
-    GPU_IS_LOST: "GPU is lost: it has fallen off the bus",
-    RESET_REQUIRED: "GPU requires a reset",
-    UNKNOWN: "GPU answers 'unknown error' to everything",
-}
+class Vanished(ReadError):
+    """A handle that is dead: its slice was taken apart, its card pulled out or reloaded."""
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Who a GPU is. `slot` is its minor number, else its index."""
-
-    slot: int
-    uuid: str = ""
-    serial: str = ""
-    model: str = ""
-    memory_bytes: int | None = None
+def reason_of(code: int) -> Reason:
+    """The reason for a missing value that a return code stands for."""
+    return _WHY.get(code, Reason.UNREADABLE)
 
 
-@dataclass(frozen=True)
-class GpuProcess:
-    """A compute process on a GPU, by the host's process id."""
+class Asker:
+    """Puts questions to one GPU or slice. `code` is the return code of the last one.
 
-    pid: int
-    memory_bytes: int | None
-
-
-@dataclass(frozen=True)
-class Readings:
-    """What one GPU says at one moment; all None when it says nothing."""
-
-    utilization_ratio: float | None = None
-    memory_utilization_ratio: float | None = None
-    activity: Activity = NO_ACTIVITY
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
-    power_watts: float | None = None
-    power_limit_watts: float | None = None
-    energy_joules: float | None = None
-    temperature_celsius: float | None = None
-    memory_temperature_celsius: float | None = None
-    sm_clock_hertz: float | None = None
-    memory_clock_hertz: float | None = None
-    throttle_reasons: int | None = None
-    processes: tuple[GpuProcess, ...] | None = None
-
-
-class Device:
-    """One GPU by its handle. What it can never answer is asked once; `refused` keeps the codes."""
+    `refused` keeps what it can never answer until the driver is loaded again: it is asked once.
+    """
 
     def __init__(self, nvml: Any, handle: Any) -> None:
-        self.refused: dict[tuple[Any, ...], int] = {}
-        self._nvml = nvml
-        self._handle = handle
-        self._gpm = Gpm(nvml, handle, self._ask)
+        self.nvml = nvml
+        self.handle = handle
+        self.refused: dict[Hashable, int] = {}
+        self.code = 0
 
-    def identity(self, index: int) -> Identity:
-        """Who this is; Lost if it cannot say."""
-        minor = self._ask("nvmlDeviceGetMinorNumber")
-        return Identity(
-            slot=index if minor is None else minor,
-            uuid=self._ask("nvmlDeviceGetUUID") or "",
-            serial=self._ask("nvmlDeviceGetSerial") or "",
-            model=self._ask("nvmlDeviceGetName") or "",
-            memory_bytes=self._memory()[1],
-        )
+    def ask(self, call: str, *arguments: Any) -> Any:
+        """The answer of one NVML call about this GPU; None where it has none, then see `code`."""
+        return self.put((call, arguments), call, self.handle, *arguments)
 
-    def readings(self) -> Readings:
-        """Everything it says now; Lost if it is not there any more."""
-        rates = self._ask("nvmlDeviceGetUtilizationRates")
-        used, total = self._memory()
-        return Readings(
-            utilization_ratio=rates and rates.gpu / 100,
-            memory_utilization_ratio=rates and rates.memory / 100,
-            activity=self._gpm.read(),
-            memory_used_bytes=used,
-            memory_total_bytes=total,
-            power_watts=_thousandths(self._ask("nvmlDeviceGetPowerUsage")),
-            power_limit_watts=_thousandths(self._ask("nvmlDeviceGetEnforcedPowerLimit")),
-            energy_joules=_thousandths(self._ask("nvmlDeviceGetTotalEnergyConsumption")),
-            temperature_celsius=self._ask("nvmlDeviceGetTemperature", GPU_SENSOR),
-            memory_temperature_celsius=self._field(MEMORY_TEMPERATURE_FIELD),
-            sm_clock_hertz=_millions(self._ask("nvmlDeviceGetClockInfo", SM_CLOCK)),
-            memory_clock_hertz=_millions(self._ask("nvmlDeviceGetClockInfo", MEMORY_CLOCK)),
-            throttle_reasons=self._throttle_reasons(),
-            processes=self._processes(),
-        )
-
-    def close(self) -> None:
-        """Free what was allocated for this GPU."""
-        self._gpm.close()
-
-    def _memory(self) -> tuple[int | None, int | None]:
-        """Bytes used and total; the older call counts the driver's reserve as used."""
-        told = self._ask("nvmlDeviceGetMemoryInfo", MEMORY_V2) or self._ask(
-            "nvmlDeviceGetMemoryInfo"
-        )
-        return (told.used, told.total) if told else (None, None)
-
-    def _throttle_reasons(self) -> int | None:
-        """Mask of clock event reasons; the call had another name before driver 535."""
-        reasons: int | None = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
-        if reasons is None:
-            reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
-        return reasons
-
-    def _processes(self) -> tuple[GpuProcess, ...] | None:
-        found = self._ask("nvmlDeviceGetComputeRunningProcesses_v3")
-        if found is None:
+    def put(self, question: Hashable, call: str, *arguments: Any) -> Any:
+        """The same with the arguments as they are, and a name for what is asked."""
+        refused = self.refused.get(question)
+        if refused is not None:
+            self.code = refused
             return None
-        return tuple(GpuProcess(p.pid, p.usedGpuMemory) for p in found)
-
-    def _field(self, field: int) -> float | None:
-        """The value of one field id, which has a return code and a type of its own."""
-        values = self._ask("nvmlDeviceGetFieldValues", (field,))
-        if not values or values[0].nvmlReturn or values[0].valueType >= len(FIELD_TYPES):
-            return None
-        return float(getattr(values[0].value, FIELD_TYPES[values[0].valueType]))
-
-    def _ask(self, call: str, *arguments: Any) -> Any:
-        """The answer of one NVML call on this GPU; None where it has none."""
-        # Buffers do not make it another question, and ctypes' cannot be hashed.
-        question = (call, *(a for a in arguments if isinstance(a, int | tuple)))
-        if question in self.refused:
+        function = getattr(self.nvml, call, None)
+        if function is None:  # an older nvidia-ml-py
+            self.code = self.refused[question] = FUNCTION_NOT_FOUND
             return None
         try:
-            return getattr(self._nvml, call)(self._handle, *arguments)
-        except self._nvml.NVMLError as e:
+            answer = function(*arguments)
+        except self.nvml.NVMLError as e:
+            self.code = e.value
             self._judge(question, e.value)
-        return None
+            return None
+        self.code = 0
+        return answer
 
-    def _judge(self, question: tuple[Any, ...], code: int) -> None:
+    def fields(self, request: Sequence[tuple[int, int]]) -> list[Answer]:
+        """Return code and value of each (field id, scope), in one call."""
+        values = self.put("fields", "nvmlDeviceGetFieldValues", self.handle, request)
+        if values is None:
+            return [(self.code, None)] * len(request)
+        return [_value(kind, code, raw) for *_, kind, code, raw in _FIELD.iter_unpack(values)]
+
+    def _judge(self, question: Hashable, code: int) -> None:
         """Whether an error concerns this question, this GPU, or the whole driver."""
+        if code in SESSION_OVER:
+            raise DriverGone(f"the NVIDIA driver is gone or was replaced (NVML error {code})")
+        if code in {GPU_IS_LOST, RESET_REQUIRED}:
+            raise Lost(code)
+        if code in {UNKNOWN, INVALID_ARGUMENT}:
+            self._check_alive()
         if code in NEVER:
             self.refused[question] = code
-        elif code in SESSION_OVER:
-            raise DriverGone(f"the NVIDIA driver is gone or was replaced (NVML error {code})")
-        elif code in {GPU_IS_LOST, RESET_REQUIRED} or (code == UNKNOWN and not self._answers()):
-            raise Lost(code)
 
-    def _answers(self) -> bool:
-        """Whether it answers at all: one odd reading does not make a GPU lost."""
+    def _check_alive(self) -> None:
+        """One odd reading does not make a GPU lost: ask what every GPU answers."""
         try:
-            self._nvml.nvmlDeviceGetMemoryInfo(self._handle)
-        except self._nvml.NVMLError as e:
-            return e.value in NEVER
-        return True
+            self.nvml.nvmlDeviceGetMemoryInfo(self.handle)
+        except self.nvml.NVMLError as e:
+            if e.value in {INVALID_ARGUMENT, NOT_FOUND}:
+                raise Vanished("the handle is dead") from None
+            if e.value in GONE:
+                raise Lost(e.value) from None
+
+
+def _value(kind: int, code: int, raw: int) -> Answer:
+    """One field by its own type; a lost card says so in each field."""
+    if code in {GPU_IS_LOST, RESET_REQUIRED}:
+        raise Lost(code)
+    if code:
+        return code, None
+    if kind >= len(_UNION):
+        return MALFORMED, None
+    value = _UNION[kind](raw.to_bytes(8, sys.byteorder))[0] if kind not in {2, 3} else raw
+    return (MALFORMED, None) if value in _NOTHING or math.isnan(value) else (0, value)
 
 
 def load_pynvml() -> Any:
@@ -207,6 +178,11 @@ class Nvml:
     def is_open(self) -> bool:
         """Whether `open` succeeded and `close` was not called since."""
         return self._nvml is not None
+
+    @property
+    def module(self) -> Any:
+        """The pynvml module while the session is open, else None."""
+        return self._nvml
 
     def open(self) -> None:
         """Begin. Unavailable without a driver, ReadError where it cannot be asked."""
@@ -244,13 +220,17 @@ class Nvml:
         except self._nvml.NVMLError as e:
             raise DriverGone(f"the NVIDIA driver does not count its GPUs: {e}") from None
 
-    def device(self, index: int) -> Device:
-        """The GPU of that index. Lost if it is not there, DriverGone if nothing is."""
+    def asker(self, index: int) -> Asker:
+        """Questions to the GPU of that index. Lost, Denied, or DriverGone if nothing answers."""
         try:
-            return Device(self._nvml, self._nvml.nvmlDeviceGetHandleByIndex(index))
+            return Asker(self._nvml, self._nvml.nvmlDeviceGetHandleByIndex(index))
         except self._nvml.NVMLError as e:
             if e.value in SESSION_OVER:
                 raise DriverGone(f"the NVIDIA driver is gone or was replaced: {e}") from None
+            if e.value == INVALID_ARGUMENT and index < self.count():
+                raise DriverGone("the driver was loaded again: handles are dead") from None
+            if e.value == NO_PERMISSION:
+                raise Denied("this process may not open the GPU") from None
             raise Lost(e.value) from None
 
 
@@ -260,11 +240,3 @@ def _opening_error(code: int, text: str) -> Unavailable | ReadError:
     if code == DRIVER_NOT_LOADED:
         return Unavailable("the NVIDIA driver is not loaded")
     return ReadError(f"NVML cannot be opened: {text}")
-
-
-def _thousandths(value: int | None) -> float | None:
-    return None if value is None else value / 1_000
-
-
-def _millions(value: int | None) -> float | None:
-    return None if value is None else value * 1e6

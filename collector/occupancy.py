@@ -1,7 +1,7 @@
 """Occupancy: where no scheduler gives GPUs away, a process on a GPU holds it for its user.
 
-The processes of one login session (what `torchrun` starts, say) are one job. The word of every
-scheduler outweighs this one.
+The processes of one container, pod or Slurm job are one job; elsewhere those of one login session
+(what `torchrun` starts, say). The word of every scheduler outweighs this one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gpuledger.identity import alloc_id, gpu_id, job_id
 from gpuledger.schema import FOREVER, UNSET_TIME, Row
 
 REFRESH_S = 60.0
+LONG, SHORT = 64, 12  # digits of a container's id, and those that its own tools show
 
 
 @dataclass(frozen=True)
@@ -78,24 +79,35 @@ class Occupancy:
     def _group(
         self, uses: Iterable[Use], before: dict[str, Held], now: datetime
     ) -> dict[str, Held]:
-        """Jobs by native id: one per user and session."""
+        """Jobs by native id: one per container, or per user and session."""
         known = {(h.user, native.partition("@")[0]): native for native, h in before.items()}
         out: dict[str, Held] = {}
         for use in uses:
             owner = use.owner
             began = now if owner.started == UNSET_TIME else owner.started
-            session = f"{self._context.node}.{owner.session}"
+            user, session = self._holder(owner)
             native = known.setdefault(
-                (owner.user, session), f"{session}@{to_milliseconds(began) // 1000}"
+                (user, session), f"{session}@{to_milliseconds(began) // 1000}"
             )
             earlier = before.get(native)
             held = out.setdefault(
                 native,
-                Held(owner.user, owner.executable, earlier.began if earlier else began, {}, now),
+                Held(user, owner.executable, earlier.began if earlier else began, {}, now),
             )
             taken = earlier.slots.get(use.slot, began) if earlier else began
             held.slots[use.slot] = min(taken, held.slots.get(use.slot, taken))
         return out
+
+    def _holder(self, owner: Owner) -> tuple[str, str]:
+        """Who holds the GPU, and the place where all processes are one job.
+
+        In a container root is nobody in particular: there the container itself is the user.
+        """
+        if not owner.runtime:
+            return owner.user, f"{self._context.node}.{owner.session}"
+        name = owner.container
+        place = f"{owner.runtime}:{name if len(name) < LONG else name[:SHORT]}"
+        return place if owner.is_root else owner.user, f"{self._context.node}.{place}"
 
     def _going_on(self, native: str, held: Held, now: datetime) -> Iterator[Row]:
         yield self._job(native, held, now)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from collector.counters import Counters
-from collector.window import Folded, Windows
+from collector.window import Folded, Profile, Windows
 from gpuledger.batch import Batch
 from gpuledger.errors import StoreError
 from gpuledger.schema import Row, Table
@@ -40,12 +40,14 @@ class Outbox:
         self._windows = windows
         self._counters = counters
         self._encode = encode
-        self._log = log
+        self._logger = log
         self._listeners = tuple(listeners)
         self._lock = threading.Lock()
+        self._flushing = threading.Lock()
         self._parcels: list[tuple[str, Sequence[Block]]] = []
         self._heard: dict[str, str | None] = {}
         self._memory: dict[str, str | None] = {}
+        self._lost: dict[str, int] = {}
         self._trouble = False
 
     def accept(self, rows: Sequence[Row], memory: Changes = NOTHING) -> None:
@@ -56,30 +58,43 @@ class Outbox:
             self._windows.add(rows)
             self._heard.update(memory)
 
+    def change(self, profile: Profile, listeners: Iterable[Listener]) -> None:
+        """Fold and tell so from now on; what is folded otherwise so far is finished as it is."""
+        with self._flushing, self._lock:
+            self._windows.change(profile)
+            self._listeners = tuple(listeners)
+
     def flush(self, now_ms: int | None = None) -> None:
         """Put finished windows (None: all) into the spool; kept here while its disk is full."""
-        with self._lock:
-            folded = self._windows.take(now_ms)
-            changed = self._counters.changed()
-            heard, self._heard = self._heard, {}
-        for listen in self._listeners:
+        with self._flushing:
+            with self._lock:
+                folded = self._windows.take(now_ms)
+                changed = self._counters.changed()
+                heard, self._heard = self._heard, {}
+            self._parcels += self._pack(folded)
+            self._memory |= heard
+            self._memory |= {COUNTERS + key: value for key, value in changed.items()}
+            if self._parcels or self._memory or self._lost:
+                self._put()
+            for listen in self._listeners:
+                self._let_hear(listen, folded)
+
+    def _let_hear(self, listen: Listener, folded: Sequence[Folded]) -> None:
+        try:
             listen(folded)
-        self._parcels += self._pack(folded)
-        self._memory |= heard
-        self._memory |= {COUNTERS + key: value for key, value in changed.items()}
-        if self._parcels or self._memory:
-            self._put()
+        except Exception:
+            self._logger.exception("%d rows could not be shown", len(folded))
 
     def _put(self) -> None:
         try:
-            self._spool.put(self._parcels, self._memory)
+            self._spool.put(self._parcels, self._memory, self._lost)
         except StoreError as e:
             if not self._trouble:
-                self._log.error("rows stay in memory: %s", e)
+                self._logger.error("rows stay in memory: %s", e)
             self._trouble = True
             self._shed()
             return
-        self._parcels, self._memory, self._trouble = [], {}, False
+        self._parcels, self._memory, self._lost, self._trouble = [], {}, {}, False
 
     def _pack(self, folded: Sequence[Folded]) -> list[tuple[str, Sequence[Block]]]:
         """Blocks of each table; a table that cannot be encoded is said and left out."""
@@ -91,7 +106,8 @@ class Outbox:
             try:
                 out.append((table.name, self._blocks(table, rows)))
             except (ValueError, TypeError, KeyError) as e:
-                self._log.error("%d rows of %s cannot be encoded: %s", len(rows), table.name, e)
+                self._logger.error("%d rows of %s cannot be encoded: %s", len(rows), table.name, e)
+                self._lose(table.name, len(rows))
         return out
 
     def _blocks(self, table: Table, rows: Sequence[Folded]) -> list[Block]:
@@ -107,4 +123,10 @@ class Outbox:
         while size > KEPT_BYTES:
             table, blocks = self._parcels.pop(0)
             size -= sum(len(b.body) for b in blocks)
-            self._log.error("%d rows of %s are lost", sum(b.rows for b in blocks), table)
+            rows = sum(b.rows for b in blocks)
+            self._logger.error("%d rows of %s are lost", rows, table)
+            self._lose(table, rows)
+
+    def _lose(self, table: str, rows: int) -> None:
+        """Count rows that never reached the spool; the spool is told with the next that do."""
+        self._lost[table] = self._lost.get(table, 0) + rows

@@ -38,6 +38,10 @@ class Pace:
         self._deadline = aligned if aligned > now else aligned + self.period_s
         return self._deadline - now
 
+    def follow(self, before: Pace) -> None:
+        """Cover from where another pace's last reading ended."""
+        self._previous = before._previous
+
     def tick(self) -> Tick:
         """Stamp the reading that begins now. The first covers nothing: nobody looked before."""
         now, wall = self._clock.monotonic(), self._clock.wall()

@@ -1,17 +1,27 @@
-"""Who a process is: user and executable's base name; never its arguments or environment."""
+"""Who a process is: user, executable's base name and control group; never its arguments.
+
+Of its environment two variables are looked at, SLURM_JOB_ID and SLURM_JOB_GPUS, and nothing else
+of it is kept.
+"""
 
 from __future__ import annotations
 
 import os
 import pwd
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from collector.cgroups import Member, member_of
 from collector.files import whole
 from gpuledger.schema import UNSET_TIME
 
 SESSION, START = 3, 19  # fields of /proc/<pid>/stat behind the name (proc(5): 6 and 22)
+ENVIRONMENT_BYTES = 128 << 10
+JOB_ID = re.compile(rb"SLURM_JOB_ID=(\d{1,10})")
+JOB_GPUS = re.compile(rb"SLURM_JOB_GPUS=([\d,-]{1,512})")
+RANGE = re.compile(rb"(\d{1,4})(?:-(\d{1,4}))?")
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,18 @@ class Owner:
     started: datetime = UNSET_TIME
     runtime: str = ""
     container: str = ""
+    is_root: bool = False
+
+
+@dataclass(frozen=True)
+class SlurmEnvironment:
+    """The Slurm job that a process says it belongs to, and the job's GPUs on this node.
+
+    These are Slurm's ordinals, not NVML's indices. None and empty where it does not say.
+    """
+
+    job_id: int | None = None
+    gpus: tuple[int, ...] = ()
 
 
 class Owners:
@@ -39,15 +61,29 @@ class Owners:
         """The owner of the process of that id."""
         self._seen.add(pid)
         if pid not in self._owners:
-            self._owners[pid] = self._look(self._root / f"proc/{pid}")
+            self._owners[pid] = self._look(pid)
         return self._owners[pid]
+
+    def slurm(self, pid: int) -> SlurmEnvironment:
+        """The process's Slurm job by its environment; empty where that may not be read.
+
+        It takes the same user, or the capability CAP_SYS_PTRACE. A job may set what it likes:
+        trust its control group more.
+        """
+        try:
+            with (self._root / f"proc/{pid}/environ").open("rb", buffering=0) as file:
+                data = file.read(ENVIRONMENT_BYTES)
+        except OSError:
+            return SlurmEnvironment()
+        return slurm_environment(data)
 
     def forget_unseen(self) -> None:
         """Forget processes not asked for since the last call: their ids may be used again."""
         self._owners = {pid: o for pid, o in self._owners.items() if pid in self._seen}
         self._seen.clear()
 
-    def _look(self, folder: Path) -> Owner:
+    def _look(self, pid: int) -> Owner:
+        folder = self._root / f"proc/{pid}"
         try:
             uid = folder.stat().st_uid
             stat = (folder / "stat").read_text(errors="replace")
@@ -58,7 +94,23 @@ class Owners:
         numbers = [whole(word) for word in words]
         start = numbers[START] if len(numbers) > START else None
         session = numbers[SESSION] if len(numbers) > SESSION else None
-        return Owner(self._user(uid), _executable(folder), session or 0, self._time(start))
+        group = self._member(pid, member_of(_text(folder / "cgroup")))
+        return Owner(
+            self._user(uid),
+            _executable(folder),
+            session or 0,
+            self._time(start),
+            runtime=group.runtime if group else "",
+            container=group.name if group else "",
+            is_root=uid == 0,
+        )
+
+    def _member(self, pid: int, group: Member | None) -> Member | None:
+        """The group; where it has no name that schedulers know, what the environment says."""
+        if group and not group.is_sluid:
+            return group
+        job = self.slurm(pid).job_id
+        return group if job is None else Member("slurm", str(job))
 
     def _user(self, uid: int) -> str:
         """The user's name; the number where no directory knows it."""
@@ -90,7 +142,35 @@ def _executable(folder: Path) -> str:
         return (folder / "exe").readlink().name.removesuffix(" (deleted)")
     except OSError:
         pass
+    return _text(folder / "comm").strip()
+
+
+def _text(path: Path) -> str:
     try:
-        return (folder / "comm").read_text(errors="replace").strip()
+        return path.read_text(errors="replace")
     except OSError:
         return ""
+
+
+def slurm_environment(data: bytes) -> SlurmEnvironment:
+    """The two variables out of the text of an environment; the first of each counts."""
+    variables = data.split(b"\0")
+    if len(data) >= ENVIRONMENT_BYTES:
+        variables.pop()  # it may have been cut in two
+    job = next(filter(None, map(JOB_ID.fullmatch, variables)), None)
+    gpus = next(filter(None, map(JOB_GPUS.fullmatch, variables)), None)
+    return SlurmEnvironment(
+        job_id=int(job[1]) if job else None,
+        gpus=_ordinals(gpus[1]) if gpus else (),
+    )
+
+
+def _ordinals(text: bytes) -> tuple[int, ...]:
+    """Numbers of `0,2-3`; none where it is anything else."""
+    out: set[int] = set()
+    for part in text.split(b","):
+        match = RANGE.fullmatch(part)
+        if not match:
+            return ()
+        out.update(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return tuple(sorted(out))

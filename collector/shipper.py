@@ -63,6 +63,10 @@ class Shipper:
         except StoreError as e:
             entries, _ = self._spool.waiting()
             self._log.warning("%d batches stay in the spool: %s", entries, e)
+        self.close()
+
+    def close(self) -> None:
+        """Close the sink; nothing is sent after."""
         self._sink.close()
 
     def round(self) -> float:

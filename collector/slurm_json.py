@@ -47,20 +47,34 @@ FLAGS = {
 }
 DOWN = {"DOWN", "FAIL", "FAILING", "ERROR", "NOT_RESPONDING", "INVALID_REG", "UNKNOWN", "FUTURE"}
 DRAINED = {"DRAIN", "DRAINED", "DRAINING", "MAINTENANCE", "MAINT"}
-# `gpu:h100:4(IDX:0-3)`, `gpu:8(S:0-1)`, `gres:gpu:2`, `gres/gpu:h100=8`, `gpu`
+# `gpu:h100:4(IDX:0-3)`, `gpu:8(S:0-1)`, `gres:gpu:2`, `gres/gpu:h100=8`, `gpu`, `shard:2(IDX:0)`
 GRES = re.compile(
-    r"^(?:gres[:/])?gpu(?::(?P<model>[^:=(]*[^:=(\d][^:=(]*))?(?:[:=](?P<count>\d+))?(?:\((?P<more>.*)\))?$"
+    r"^(?:gres[:/])?(?P<name>gpu|shard)(?::(?P<model>[^:=(]*[^:=(\d][^:=(]*))?(?:[:=](?P<count>\d+))?(?:\((?P<more>.*)\))?$"
 )
 IDX = re.compile(r"IDX:([\d,-]+)")
+OF_EACH = re.compile(r"(\d+)/(\d+)")  # `shard:4(0/8,4/8)`: taken and whole, GPU by GPU
+# A MIG profile as AutoDetect or an administrator names the type: `1g.10gb`, `a100_3g.20gb`
+PROFILE = re.compile(r"(?:^|[_-])(\d)g\.\d+gb")
+SLICES_OF_A_CARD = 7
 
 
 @dataclass(frozen=True)
 class Gres:
-    """GPUs of one model, and their indices on the node where they are told."""
+    """GPUs of one model, and their indices on the node where they are told.
+
+    Of shards `count` counts shards, and `parts` has (taken, whole) of each GPU where it is told.
+    """
 
     model: str
     count: int
     indices: tuple[int, ...] = ()
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def slices(self) -> int | None:
+        """Sevenths of a card that each one is, where the model is a MIG profile."""
+        found = PROFILE.search(self.model)
+        return int(found[1]) if found else None
 
 
 def number(value: Any) -> int | None:
@@ -112,16 +126,47 @@ def node_state(node: Mapping[str, Any]) -> str | None:
     return "drained" if found & DRAINED else "up"
 
 
-def gpus(told: Any) -> list[Gres]:
+def gpus(told: Any, name: str = "gpu") -> list[Gres]:
     """The GPUs in a gres or TRES text, one entry per model; nothing where there are none."""
     out = []
     for part in _parts(text(told)):
         found = GRES.match(part)
-        if found and int(found["count"] or 1):
-            index = IDX.search(found["more"] or "")
+        if found and found["name"] == name and int(found["count"] or 1):
+            more = found["more"] or ""
+            index = IDX.search(more)
             where = tuple(hostlist.indices(index[1].strip(",-"))) if index else ()
-            out.append(Gres(found["model"] or "", int(found["count"] or 1), where))
+            parts = tuple((int(a), int(b)) for a, b in OF_EACH.findall(more))
+            out.append(Gres(found["model"] or "", int(found["count"] or 1), where, parts))
     return out
+
+
+def shards(told: Any) -> list[Gres]:
+    """The shards of GPUs in a gres or TRES text."""
+    return gpus(told, "shard")
+
+
+def names(value: Any) -> list[str]:
+    """Names of a list, or of a text with commas; nothing for Slurm's spellings of nothing."""
+    parts = value if isinstance(value, list) else text(value).split(",")
+    return [n for n in (text(p).strip() for p in parts) if n]
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as scontrol's text tells it, in UTC; None for `Unknown` and the like."""
+    try:
+        return datetime.fromisoformat(text(value)).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def duration_s(value: Any) -> int | None:
+    """Seconds of `1-02:00:00` or `30:00`; None for UNLIMITED and the like."""
+    days, _, rest = text(value).rpartition("-")
+    parts = rest.split(":")
+    if not all(p.isdigit() for p in [*parts, days or "0"]) or len(parts) not in {2, 3}:
+        return None
+    hours, minutes, seconds = ([0] * (3 - len(parts))) + [int(p) for p in parts]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def tres(told: Any) -> dict[str, int]:

@@ -81,7 +81,8 @@ class SourceKind:
     `settings` validates the section of the module's name; `make(settings, context)` only
     stores. With `optional` the source runs only where the configuration names it. `privilege`
     says what it needs beyond an ordinary user's rights on the host; without that it is off, and
-    says so once.
+    says so once. One that is `isolated` asks a driver that may hang or crash: it reads in a child
+    process.
     """
 
     settings: type[Settings]
@@ -89,6 +90,7 @@ class SourceKind:
     role: Role = Role.NODE
     optional: bool = False
     privilege: str = "none"
+    isolated: bool = False
 
     @property
     def help(self) -> str:

@@ -8,7 +8,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from collector.bursts import Bursts
 from gpuledger.batch import to_milliseconds
+from gpuledger.catalogue.gpu import GpuEvent
 from gpuledger.schema import Column, Kind, Row, Samples, Table
 
 STANDARD_MS = 10_000  # divides the minute, so no window crosses a minute of the wall clock
@@ -21,6 +23,7 @@ class Profile(StrEnum):
 
     STANDARD = "standard"
     FINE = "fine"
+    EDGE = "edge"
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Plan:
 
 @dataclass
 class Fold:
-    """What is known of one key so far; folds of parts merge into the fold of the whole."""
+    """What is known of one key so far."""
 
     plan: Plan
     stamp: Any = None
@@ -98,18 +101,8 @@ class Fold:
                 self.weights[name] = self.weights.get(name, 0.0) + seconds
         _raise(self.peaks, row, plan.peaks)
         _sum(self.sums, row, plan.sums)
-        self._join(row, row)
+        self._join(row)
         self._extend(row[STAMP], seconds)
-
-    def merge(self, later: Fold) -> None:
-        """Take in what another fold of the same key knows."""
-        _sum(self.weighted, later.weighted, later.weighted)
-        _sum(self.weights, later.weights, later.weights)
-        _raise(self.peaks, later.peaks, later.peaks)
-        _sum(self.sums, later.sums, later.sums)
-        self._join(later.last, later.masks)
-        self.last.update({n: later.last[n] for n in self.plan.gauges if n in later.last})
-        self._extend(later.stamp, later.seconds)
 
     def values(self) -> dict[str, Any]:
         """The one row, by visible name; None where no row had a value."""
@@ -128,14 +121,14 @@ class Fold:
             out[name] = self.last.get(name)
         return out
 
-    def _join(self, last: Mapping[str, Any], masks: Mapping[str, int]) -> None:
+    def _join(self, row: Mapping[str, Any]) -> None:
         for name in self.plan.lasts:
-            value = last.get(name)
+            value = row[name]
             if value not in {None, ""} or name not in self.last:
                 self.last[name] = value
         for name in self.plan.masks:
-            if masks.get(name) is not None:
-                self.masks[name] = self.masks.get(name, 0) | masks[name]
+            if row[name] is not None:
+                self.masks[name] = self.masks.get(name, 0) | row[name]
 
     def _extend(self, stamp: Any, seconds: float) -> None:
         self.stamp = stamp if self.stamp is None else max(self.stamp, stamp)
@@ -146,16 +139,25 @@ class Windows:
     """Open windows of every key; rows in, folded rows out. For one thread at a time."""
 
     def __init__(self, profile: Profile = Profile.STANDARD) -> None:
-        self._size_ms = STANDARD_MS if profile is Profile.STANDARD else 0
+        self._size_ms = _size_ms(profile)
         self._plans: dict[str, Plan] = {}
         self._open: dict[tuple[Any, ...], Fold] = {}
         self._closed: list[Folded] = []
+        self._bursts = Bursts()
+
+    def change(self, profile: Profile) -> None:
+        """Fold so from now on; windows that would have another size are finished as they are."""
+        if _size_ms(profile) != self._size_ms:
+            self._closed = self.take()
+            self._size_ms = _size_ms(profile)
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Take in stamped rows; events and facts pass as they are."""
+        """Take in stamped rows; facts pass as they are."""
         for row in rows:
             if self._size_ms and isinstance(row.table.layout, Samples):
                 self._fold(row)
+            elif row.table is GpuEvent.table:
+                self._bursts.add(row)
             else:
                 self._closed.append(Folded(row.table, row.values()))
 
@@ -168,6 +170,7 @@ class Windows:
         for key in [k for k in self._open if self._is_over(k[0], now_ms)]:
             fold = self._open.pop(key)
             self._closed.append(Folded(fold.plan.table, fold.values()))
+        self._closed += [Folded(table, values) for table, values in self._bursts.take(now_ms)]
         out, self._closed = self._closed, []
         return out
 
@@ -182,6 +185,11 @@ class Windows:
 
     def _is_over(self, end_ms: int, now_ms: int | None) -> bool:
         return now_ms is None or not now_ms < end_ms <= now_ms + self._size_ms
+
+
+def _size_ms(profile: Profile) -> int:
+    """Length of a window; 0 where rows stay as they were read."""
+    return STANDARD_MS if profile is Profile.STANDARD else 0
 
 
 def _raise(into: dict[str, float], values: Mapping[str, Any], names: Iterable[str]) -> None:

@@ -4,11 +4,11 @@ An asset is a place, `cluster/node/slot`, where slot is the device's minor numbe
 /dev/nvidiaN, which is what Slurm's gres.conf counts too). A replaced card keeps its place's book.
 """
 
-import hashlib
-
 
 def hash64(text: str) -> int:
     """First eight bytes of SHA-256, little-endian; `HASH64_SQL` computes the same in ClickHouse."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, which a small agent does without
+
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 

@@ -162,7 +162,8 @@ def book_view(cells: str, time: str) -> str:
     return f"""
 SELECT c.cluster AS cluster, c.{time} AS {time}, c.gpu_id AS gpu_id, a.node AS node, a.slot AS slot,
   a.pool AS pool, a.model AS model, l.job_id AS job,
-  if(c.alloc_id = 0, '', j.user) AS user, if(c.alloc_id = 0, '', j.team) AS team,
+  if(c.alloc_id = 0, '', j.user) AS user,
+  multiIf(c.alloc_id = 0, '', j.job_id = '', 'unmapped', j.team) AS team,
   j.name AS job_name, c.state AS state, c.cause AS cause, c.flags AS flags, c.grade AS grade,
   c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
   p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency

@@ -1,14 +1,20 @@
-"""ClickHouse Native blocks as others send them, read with care whatever the bytes say.
+"""ClickHouse Native blocks: written small, and read with care whatever the bytes say.
 
-The driver's own reader is made for answers of a server: a damaged body ends its process. Here a
-body can only be refused. Types are those that a table of ours has, and their plain relatives.
+The driver's own writer costs a node more memory than the rest of the agent's sending, and its
+reader is made for answers of a server: a damaged body ends its process. Here a body can only be
+refused. Types are those that a table of ours has, and for reading their plain relatives.
 Format: https://clickhouse.com/docs/native-protocol/columns
 """
 
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
+from collections.abc import Sequence
 from typing import Any
+
+from gpuledger.batch import Batch
 
 # Type to what `struct` calls it.
 CODES = {
@@ -19,7 +25,8 @@ CODES = {
     "DateTime64(3, 'UTC')": "q",
 }
 INDEX_CODES = "BHIQ"
-SHARED_DICTIONARY = 1 << 8
+SHARED_DICTIONARY, OWN_TEXTS, NEW_DICTIONARY = 1 << 8, 1 << 9, 1 << 10
+INDEX_VERSION = 1
 
 
 class _Cursor:
@@ -61,6 +68,71 @@ class _Cursor:
     def numbers(self, code: str, count: int) -> list[Any]:
         taken = self.take(count * struct.calcsize(f"<{code}"))
         return list(struct.unpack(f"<{count}{code}", taken))
+
+
+def encode(batch: Batch) -> bytes:
+    """The batch, whose columns are lists, as one block. ValueError names what does not fit."""
+    types = {f.stored: f.type for f in batch.table.fields}
+    out = [_length(len(batch.columns)), _length(len(batch))]
+    for name, values in batch.columns.items():
+        kind = types[name]
+        out += [_text(name), _text(kind)]
+        try:
+            out += _written(kind, values)
+        except (TypeError, ValueError, AttributeError, OverflowError) as e:
+            raise ValueError(f"column {name} {kind}: {e}") from None
+    return b"".join(out)
+
+
+def _written(kind: str, values: Sequence[Any]) -> list[bytes]:
+    """One column's bytes."""
+    if kind == "String":
+        return [_text(v) for v in values]
+    if kind == "LowCardinality(String)":
+        return _index(values)
+    if kind.startswith("Nullable("):
+        code = CODES[kind[len("Nullable(") : -1]]
+        if None not in values:
+            return [bytes(len(values)), _packed(code, values)]
+        return [
+            bytes([v is None for v in values]),
+            _packed(code, [0 if v is None else v for v in values]),
+        ]
+    return [_packed(CODES[kind], values)]
+
+
+def _index(values: Sequence[str]) -> list[bytes]:
+    """Each different text once, then which of them each row has; `_indexed` reads it."""
+    if not values:
+        return []
+    places = {text: place for place, text in enumerate(dict.fromkeys(values))}
+    size = next(s for s, c in enumerate(INDEX_CODES) if len(places) <= 1 << 8 * struct.calcsize(c))
+    head = struct.pack("<QQQ", INDEX_VERSION, OWN_TEXTS | NEW_DICTIONARY | size, len(places))
+    rows = _packed(INDEX_CODES[size], [places[v] for v in values])
+    return [head, *map(_text, places), struct.pack("<Q", len(values)), rows]
+
+
+def _packed(code: str, values: Sequence[Any]) -> bytes:
+    """Numbers, least byte first."""
+    numbers = array(code, values)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def _text(text: str) -> bytes:
+    encoded = text.encode()
+    return _length(len(encoded)) + encoded
+
+
+def _length(value: int) -> bytes:
+    """LEB128."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 def read_blocks(body: bytes) -> dict[str, tuple[str, list[Any]]]:
@@ -115,7 +187,7 @@ def _indexed(cursor: _Cursor, rows: int) -> list[str]:
     code = INDEX_CODES[flags & 3]
     texts = [cursor.text() for _ in range(cursor.word())]
     places = cursor.numbers(code, cursor.word())
-    if version != 1 or flags & (0xFC | SHARED_DICTIONARY) or len(places) != rows:
+    if version != INDEX_VERSION or flags & (0xFC | SHARED_DICTIONARY) or len(places) != rows:
         raise ValueError("a column's texts and their places do not belong together")
     if max(places) >= len(texts):
         raise ValueError("a row has a text that the block lacks")

@@ -9,6 +9,7 @@ from typing import Any
 
 from gpuledger.catalogue import ROWS
 from gpuledger.config import Settings
+from gpuledger.mapping import Exporter
 from gpuledger.measures import MEASURES
 from gpuledger.schema import Column, Kind, Samples, Table
 
@@ -23,6 +24,10 @@ SOURCES_INTRODUCTION = (
     " (`gpuledger collect --role cluster`). What it needs is said beyond the rights of an ordinary"
     " user; without it the source is off and says so once. `gpuledger doctor` shows how each"
     " stands on this machine."
+)
+MAPPINGS_INTRODUCTION = (
+    "What metrics of foreign exporters become. Mappings are files; one of your own is named by its"
+    " path. A unit is the exporter's; rows hold base units."
 )
 ROLLED = (
     "",
@@ -130,6 +135,27 @@ def sources_page(entries: Sequence[tuple[str, str, str, bool, str]]) -> str:
     ]
     head = ("source", "reads", "runs on", "runs by itself", "needs")
     return "\n\n".join(["# Sources", GENERATED, SOURCES_INTRODUCTION, _table(head, rows)]) + "\n"
+
+
+def mappings_page(exporters: Iterable[Exporter]) -> str:
+    """docs/mappings.md: what every foreign metric becomes, or why it becomes nothing."""
+    parts = ["# Mappings", GENERATED, MAPPINGS_INTRODUCTION]
+    for exporter in exporters:
+        seen = "Seen live." if exporter.file.seen_live else "Never seen live: from documents only."
+        facts = "\n".join(f"- {fact}" for fact in exporter.file.facts)
+        parts += [f"## {exporter.name}", f"{seen} {exporter.file.notes}".strip(), facts]
+        parts += [_table(("metric", "becomes", "unit", "kind"), _fed(exporter))]
+        ignored = [(", ".join(f"`{n}`" for n in g.names), g.why) for g in exporter.file.ignored]
+        parts += [_table(("ignored", "why"), ignored)] if ignored else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _fed(exporter: Exporter) -> list[tuple[str, ...]]:
+    return [
+        (f"`{name}`", f"`{f.plan.row.table.name}.{f.column.name}`", f.feed.unit, f.feed.kind)
+        for name, feeds in exporter.feeds.items()
+        for f in feeds
+    ]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -19,12 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from gpuledger.errors import ConfigError, StoreError
 
 Changes = Mapping[str, str | None]  # what to remember by key; None: to forget
 
 CAPACITY_BYTES = 1 << 30
+# A relay and the service know for as long which entries they have; an older one might count twice.
+AGE_S = 7 * 86_400.0
+NONE_LOST: Mapping[str, int] = MappingProxyType({})
 REJECTED_SHARE = 0.1  # of the capacity: enough to see what is wrong, never enough to fill a disk
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -32,6 +36,7 @@ CREATE TABLE IF NOT EXISTS entries (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT NOT NULL, rows INTEGER NOT NULL,
     blocks TEXT NOT NULL, created REAL NOT NULL, body BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_by_table ON entries (tbl, sequence);
+CREATE INDEX IF NOT EXISTS entries_by_age ON entries (created);
 CREATE TABLE IF NOT EXISTS rejected (
     sequence INTEGER PRIMARY KEY, tbl TEXT NOT NULL, rows INTEGER NOT NULL,
     reason TEXT NOT NULL, created REAL NOT NULL, body BLOB NOT NULL);
@@ -78,10 +83,12 @@ class Spool:
         path: Path,
         *,
         capacity_bytes: int = CAPACITY_BYTES,
+        age_s: float = AGE_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
         self.capacity_bytes = capacity_bytes
+        self.age_s = age_s
         self.identity = ""
         self.epoch = 0
         self._clock = clock
@@ -117,15 +124,20 @@ class Spool:
         self,
         parcels: Iterable[tuple[str, Sequence[Block]]],
         memory: Changes | None = None,
+        lost: Mapping[str, int] = NONE_LOST,
     ) -> None:
         """Store table name and blocks of each parcel, and change the memory: all or nothing.
 
-        Over capacity the oldest entries go, counted in `lost_rows`. StoreError on a full disk.
+        `lost` are rows by table that had to go before they came here; they count as dropped.
+        Over capacity the oldest entries go, and those that are too old, counted in `lost_rows`.
+        StoreError on a full disk.
         """
         with self._transaction() as db:
             for table, blocks in parcels:
                 self._insert(db, table, blocks, self._clock())
             self._remember(db, memory or {})
+            for table, rows in lost.items():
+                self._count_lost(db, "dropped", table, rows)
             self._trim(db)
 
     def heads(self) -> list[int]:
@@ -163,8 +175,7 @@ class Spool:
                 "FROM entries WHERE sequence = ?",
                 (reason, sequence),
             )
-            self._count_lost(db, "rejected", sequence)
-            self._delete(db, sequence)
+            self._lose(db, "rejected", sequence)
             self._trim_rejected(db)
 
     def split(self, entry: Entry) -> bool:
@@ -182,7 +193,7 @@ class Spool:
         return True
 
     def lost_rows(self, why: str) -> dict[str, int]:
-        """Rows by table that were `dropped` (no room) or `rejected`, since the file began."""
+        """Rows by table that were `dropped` (no room, too old) or `rejected`, of all time."""
         with self._transaction() as db:
             return dict(db.execute("SELECT tbl, rows FROM lost WHERE why = ?", (why,)))
 
@@ -190,6 +201,12 @@ class Spool:
         """Entries and bytes that wait."""
         with self._transaction() as db:
             return int(db.execute("SELECT count(*) FROM entries").fetchone()[0]), self._bytes
+
+    def oldest_s(self) -> float:
+        """Age of the oldest entry that waits; 0 where none does."""
+        with self._transaction() as db:
+            (created,) = db.execute("SELECT min(created) FROM entries").fetchone()
+        return 0.0 if created is None else max(0.0, self._clock() - float(created))
 
     def memory(self, prefix: str) -> Memory:
         """What is remembered under that prefix; the same object each time."""
@@ -219,6 +236,8 @@ class Spool:
         db.execute("PRAGMA journal_size_limit = 4194304")
         db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
         self._introduce(db)
+        with self._transaction() as db:
+            self._trim(db)
 
     def _introduce(self, db: sqlite3.Connection) -> None:
         """Read who this spool is; a new file is somebody new, with a higher epoch."""
@@ -270,17 +289,27 @@ class Spool:
         db.executemany("DELETE FROM memory WHERE key = ?", gone)
         db.executemany("REPLACE INTO memory VALUES (?, ?)", kept)
 
-    def _delete(self, db: sqlite3.Connection, sequence: int) -> None:
+    def _delete(self, db: sqlite3.Connection, sequence: int) -> list[tuple[str, int]]:
+        """Delete an entry; its table and rows, or nothing where it is gone already."""
         gone = db.execute(
-            "DELETE FROM entries WHERE sequence = ? RETURNING length(body)", (sequence,)
+            "DELETE FROM entries WHERE sequence = ? RETURNING tbl, rows, length(body)", (sequence,)
         ).fetchall()
-        self._bytes -= sum(size for (size,) in gone)
+        self._bytes -= sum(size for _, _, size in gone)
+        return [(table, rows) for table, rows, _ in gone]
 
     def _trim(self, db: sqlite3.Connection) -> None:
+        """Drop what is too old, and the oldest of what is too much."""
+        too_old = "SELECT sequence FROM entries WHERE created < ?"
+        for (sequence,) in db.execute(too_old, (self._clock() - self.age_s,)).fetchall():
+            self._lose(db, "dropped", sequence)
         while self._bytes > self.capacity_bytes:
             (sequence,) = db.execute("SELECT min(sequence) FROM entries").fetchone()
-            self._count_lost(db, "dropped", sequence)
-            self._delete(db, sequence)
+            self._lose(db, "dropped", sequence)
+
+    def _lose(self, db: sqlite3.Connection, why: str, sequence: int) -> None:
+        """Delete an entry and count its rows."""
+        for table, rows in self._delete(db, sequence):
+            self._count_lost(db, why, table, rows)
 
     def _trim_rejected(self, db: sqlite3.Connection) -> None:
         """Keep the newest rejected entries within their share of the capacity."""
@@ -291,11 +320,11 @@ class Spool:
             (self.capacity_bytes * REJECTED_SHARE,),
         )
 
-    def _count_lost(self, db: sqlite3.Connection, why: str, sequence: int) -> None:
+    def _count_lost(self, db: sqlite3.Connection, why: str, table: str, rows: int) -> None:
         db.execute(
-            "INSERT INTO lost SELECT tbl, ?, rows FROM entries WHERE sequence = ? "
+            "INSERT INTO lost VALUES (?, ?, ?) "
             "ON CONFLICT (tbl, why) DO UPDATE SET rows = rows + excluded.rows",
-            (why, sequence),
+            (table, why, rows),
         )
 
 

@@ -20,7 +20,7 @@ from gpuledger.config import Settings
 from gpuledger.directory import claim
 from gpuledger.errors import ConfigError, StoreError
 from gpuledger.guard import LIMITS, PLAIN_SQL, check_question
-from gpuledger.native import read_blocks
+from gpuledger.native import encode, read_blocks
 from gpuledger.schema import Row, Table
 
 DATABASE = "gpuledger"
@@ -137,7 +137,7 @@ class Store:
     def insert_native(
         self, table: Table, body: bytes, token: str | None = None, names: Sequence[str] = ()
     ) -> None:
-        """Insert encoded blocks (see `encode`)."""
+        """Insert encoded blocks (see `gpuledger.native`)."""
         columns = list(names or ddl.stored_names(table))
         settings = _with_token(token)
         self._ask(
@@ -330,27 +330,6 @@ def _translated(error: BaseException, address: Address) -> ConfigError | StoreEr
     if "Connection refused" in text or "Max retries" in text or "timed out" in text:
         return StoreError(f"{address} cannot be reached: is ClickHouse running there?")
     return StoreError(f"{address}: {text[:600]}")
-
-
-def encode(batch: Batch) -> bytes:
-    """The batch as ClickHouse Native blocks; needs neither numpy nor a connection."""
-    from clickhouse_connect.datatypes.registry import get_from_name  # noqa: PLC0415
-    from clickhouse_connect.driver.insert import InsertContext  # noqa: PLC0415
-    from clickhouse_connect.driver.transform import NativeTransform  # noqa: PLC0415
-
-    types = {f.stored: f.type for f in batch.table.fields}
-    context = InsertContext(
-        batch.table.name,
-        list(batch.columns),
-        [get_from_name(types[name]) for name in batch.columns],
-        list(batch.columns.values()),
-        column_oriented=True,
-    )
-    body = b"".join(NativeTransform.build_insert(context))
-    if context.insert_exception:
-        raise ValueError(str(context.insert_exception))
-    # The driver puts its INSERT statement in front of the first block.
-    return body.split(b"\n", 1)[1]
 
 
 def decode(table: Table, body: bytes) -> tuple[Batch, list[str]]:

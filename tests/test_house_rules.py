@@ -28,9 +28,14 @@ DOORS = {
     "pynvml": ("collector/nvml.py",),
     "clickhouse_connect": ("gpuledger/store.py",),
     "grafanalib": ("dashboards/panel.py",),
-    "prometheus_client": ("collector/sinks/prometheus.py", "analytics/routes/metrics.py"),
+    "prometheus_client": (
+        *("collector/sinks/prometheus.py", "collector/exposition.py"),
+        "analytics/routes/metrics.py",
+    ),
     "fastapi": ("analytics/app.py", "analytics/routes/", "analytics/ingest/"),
     "matplotlib": ("analytics/report/charts.py",),
+    "grpc": ("collector/podresources.py", "collector/tpu.py", "collector/sinks/otlp.py"),
+    "kubernetes": ("collector/kubernetes_api.py",),
     "opentelemetry": ("collector/sinks/otlp.py",),
 }
 # What a GPU node does not have, or should not pay for.

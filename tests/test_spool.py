@@ -13,6 +13,9 @@ import pytest
 from gpuledger.errors import ConfigError, StoreError
 from gpuledger.spool import Block, Spool
 
+NOW = 1_700_000_000.5
+DAY_S = 86_400.0
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -21,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spool(path: Path) -> Iterator[Spool]:
-    opened = Spool(path, capacity_bytes=1_000, clock=lambda: 1_700_000_000.5).open()
+    opened = Spool(path, capacity_bytes=1_000, clock=lambda: NOW).open()
     yield opened
     opened.close()
 
@@ -39,7 +42,7 @@ def test_an_entry_outlives_the_process_under_the_same_token(path: Path, spool: S
     put(spool, "gpu_samples")
     before = spool.entry(spool.heads()[0])
     spool.close()
-    with_same_file = Spool(path).open()
+    with_same_file = Spool(path, clock=lambda: NOW).open()
     after = with_same_file.entry(with_same_file.heads()[0])
     with_same_file.close()
     assert before == after
@@ -71,6 +74,59 @@ def test_over_capacity_the_oldest_go_first_and_are_counted_by_table(spool: Spool
     assert sent(spool) == [("new", 2)]
     assert spool.lost_rows("dropped") == {"old": 7}
     assert spool.waiting() == (1, 600)
+
+
+def test_what_is_older_than_a_week_goes_and_is_counted(path: Path) -> None:
+    now = [NOW]
+    spool = Spool(path, clock=lambda: now[0]).open()
+    put(spool, "old", rows=3)
+    now[0] += 6 * DAY_S
+    put(spool, "new", rows=2)
+    assert spool.oldest_s() == 6 * DAY_S
+    now[0] += 1.5 * DAY_S
+    put(spool, "new")
+    assert sent(spool) == [("new", 3), ("new", 2)]
+    assert spool.lost_rows("dropped") == {"old": 3}
+    assert spool.oldest_s() == 1.5 * DAY_S
+    spool.close()
+
+
+def test_what_grew_too_old_while_no_agent_ran_is_not_sent(path: Path, spool: Spool) -> None:
+    put(spool, "old")
+    spool.close()
+    later = Spool(path, clock=lambda: NOW + 8 * DAY_S).open()
+    assert later.heads() == []
+    assert later.lost_rows("dropped") == {"old": 1}
+    assert (later.waiting(), later.oldest_s()) == ((0, 0), 0.0)
+    later.close()
+
+
+def test_half_of_a_split_entry_is_as_old_as_the_whole(path: Path) -> None:
+    now = [NOW]
+    spool = Spool(path, clock=lambda: now[0]).open()
+    spool.put([("jobs", [Block(1, b"a"), Block(2, b"b")])])
+    now[0] += 6 * DAY_S
+    whole = spool.entry(1)
+    assert whole is not None
+    assert spool.split(whole)
+    now[0] += 2 * DAY_S
+    put(spool, "new")
+    assert sent(spool) == [("new", 4)]
+    assert spool.lost_rows("dropped") == {"jobs": 3}
+    spool.close()
+
+
+def test_rows_that_never_came_here_can_be_counted_too(spool: Spool) -> None:
+    spool.put([], lost={"jobs": 4})
+    spool.put([("jobs", [Block(1, b"x")])], lost={"jobs": 1})
+    assert spool.lost_rows("dropped") == {"jobs": 5}
+
+
+def test_a_loss_is_counted_once_however_often_it_is_told(spool: Spool) -> None:
+    put(spool, "jobs", rows=3)
+    spool.reject(1, "no")
+    spool.reject(1, "no")
+    assert spool.lost_rows("rejected") == {"jobs": 3}
 
 
 def test_rows_and_memory_are_stored_together_or_not_at_all(spool: Spool) -> None:

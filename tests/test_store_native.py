@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,10 +13,10 @@ from clickhouse_connect.driver.transform import NativeTransform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpuledger.batch import Batch, to_milliseconds
-from gpuledger.catalogue import INGESTED, GpuSample
-from gpuledger.schema import Field, Table
-from gpuledger.store import Store, decode, encode
+from gpuledger.batch import Batch
+from gpuledger.catalogue import GpuSample
+from gpuledger.native import encode
+from gpuledger.store import Store, decode
 from tests.store_contract import both_stores, sample, unique
 
 EXAMPLES = settings(max_examples=60, derandomize=True, deadline=None, database=None)
@@ -39,35 +38,11 @@ def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-def stored(field: Field) -> st.SearchStrategy[Any]:
-    """Any value of a physical column, as it is stored."""
-    if field.type.startswith("DateTime"):
-        return st.integers(0, to_milliseconds(datetime(2106, 1, 1, tzinfo=UTC)))
-    if "String" in field.type:
-        return st.text(st.characters(codec="utf-8"), max_size=8)
-    numbers = st.integers(0, (1 << field.column.bits) - 1)
-    return st.none() | numbers if field.nullable else numbers
-
-
-@st.composite
-def batches(draw: st.DrawFn) -> Batch:
-    table: Table = draw(st.sampled_from(INGESTED))
-    size = draw(st.integers(1, 3))
-    columns = {f.stored: [draw(stored(f)) for _ in range(size)] for f in table.fields}
-    return Batch(table, columns)
-
-
 def native(names: list[str], types: list[str], columns: list[list[Any]]) -> bytes:
     """Blocks of any columns at all."""
     kinds = [get_from_name(t) for t in types]
     context = InsertContext("t", names, kinds, columns, column_oriented=True)
     return b"".join(NativeTransform.build_insert(context)).split(b"\n", 1)[1]
-
-
-@EXAMPLES
-@given(batches())
-def test_what_was_encoded_is_decoded(batch: Batch) -> None:
-    assert decode(batch.table, encode(batch)) == (batch, [])
 
 
 def test_blocks_one_after_the_other_are_one_batch() -> None:

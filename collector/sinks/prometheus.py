@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Annotated, Any
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from collector.latest import FRESH_S, Exposed, Latest, LatestRows, Metric
 from collector.window import Folded
 from gpuledger.config import Settings
 from gpuledger.errors import ConfigError
-from gpuledger.schema import Column, Kind, Samples, Table
 from gpuledger.units import RATIO
 
-FRESH_S = 120.0
-# Labels of people, jobs and programs make a series each, and are nobody's business in Prometheus.
-LEFT_OUT = frozenset({"process_samples"})
-EXPOSED = {Kind.GAUGE, Kind.COUNTER, Kind.ADDITIVE, Kind.BITS}
-GROWS = {Kind.COUNTER, Kind.ADDITIVE}
 Family = GaugeMetricFamily | CounterMetricFamily
 
 
@@ -33,98 +26,27 @@ class PrometheusSettings(Settings):
     port: Annotated[int, "port of /metrics; 0 = no endpoint"] = 0
 
 
-@dataclass
-class Latest:
-    """The last row of one key, and the sums of what belongs to each row's own interval."""
-
-    labels: tuple[str, ...]
-    values: dict[str, Any]
-    at: float
-    sums: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One visible column as Prometheus sees it."""
-
-    name: str
-    help: str
-    visible: str
-    column: Column[Any]
-
-    @property
-    def grows(self) -> bool:
-        """Whether it is a counter; what is added up row by row becomes one here."""
-        return self.column.kind in GROWS
-
-
-@dataclass(frozen=True)
-class Exposed:
-    """One table's metrics. The table's first word keeps same-named columns of two apart."""
-
-    table: Table
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """Cluster, node and the rest of the key."""
-        return tuple(dict.fromkeys(("cluster", "node", *self.table.layout.key)))
-
-    @cached_property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Every measured column, a kept max included."""
-        subject = self.table.name.removesuffix("s").removesuffix("_sample")
-        return tuple(
-            Metric(f"gpuledger_{subject}_{f.visible}", _help(f.visible, c), f.visible, c)
-            for c in self.table.columns
-            if c.kind in EXPOSED
-            for f in c.fields
-        )
-
-
 class Exposition(Collector):
-    """Holds the latest folded row of each key; families are made when Prometheus asks."""
+    """Shows the latest folded row of each key; families are made when Prometheus asks."""
 
     def __init__(self, monotonic: Callable[[], float], fresh_s: float = FRESH_S) -> None:
-        self._monotonic = monotonic
-        self._fresh_s = fresh_s
-        self._lock = threading.Lock()
-        self._tables: dict[str, tuple[Exposed, dict[tuple[str, ...], Latest]]] = {}
+        self._rows = LatestRows(monotonic, fresh_s)
 
     def update(self, rows: Sequence[Folded]) -> None:
-        """Take in finished rows; events and facts are not samples and pass by."""
-        now = self._monotonic()
-        with self._lock:
-            for row in rows:
-                if isinstance(row.table.layout, Samples) and row.table.name not in LEFT_OUT:
-                    self._take(row, now)
+        """Take in finished rows."""
+        self._rows.update(rows)
 
     def collect(self) -> Iterator[Family]:
         """Families of every table that has a fresh row; a missing value has no sample."""
-        oldest = self._monotonic() - self._fresh_s
-        with self._lock:
-            for _, latest in self._tables.values():
-                for key in [k for k, row in latest.items() if row.at < oldest]:
-                    del latest[key]
-            tables = [(e, list(latest.values())) for e, latest in self._tables.values()]
-        for exposed, rows in tables:
+        for exposed, rows in self._rows.fresh():
             for metric in exposed.metrics:
-                made = family(metric, exposed.labels, rows)
+                made = family(exposed, metric, rows)
                 if made.samples:
                     yield made
 
     def describe(self) -> Iterable[Family]:
         """Nothing: what there is depends on the machine."""
         return ()
-
-    def _take(self, row: Folded, now: float) -> None:
-        exposed, latest = self._tables.setdefault(row.table.name, (Exposed(row.table), {}))
-        key = tuple(str(row.values[name]) for name in exposed.labels)
-        known = latest.setdefault(key, Latest(key, {}, now))
-        known.values, known.at = dict(row.values), now
-        for metric in exposed.metrics:
-            value = row.values[metric.visible]
-            if metric.column.kind is Kind.ADDITIVE and value is not None:
-                known.sums[metric.visible] = known.sums.get(metric.visible, 0.0) + value
 
 
 class PrometheusServer:
@@ -166,21 +88,20 @@ class PrometheusServer:
             self._registry.unregister(self._exposition)
 
 
-def family(metric: Metric, labels: Sequence[str], rows: Iterable[Latest]) -> Family:
-    """One metric over all rows."""
+def family(exposed: Exposed, metric: Metric, rows: Iterable[Latest]) -> Family:
+    """One metric over all rows. The table's first word keeps same-named columns of two apart."""
     kind = CounterMetricFamily if metric.grows else GaugeMetricFamily
-    out: Family = kind(metric.name, metric.help, labels=labels)
+    name = f"gpuledger_{exposed.subject}_{metric.visible}"
+    out: Family = kind(name, _help(metric), labels=exposed.labels)
     for row in rows:
-        value = (row.sums if metric.column.kind is Kind.ADDITIVE else row.values).get(
-            metric.visible
-        )
+        value = row.value(metric)
         if value is not None:
             out.add_metric(row.labels, float(value))
     return out
 
 
-def _help(visible: str, column: Column[Any]) -> str:
-    """The catalogue's help with the unit; a max says that it is one."""
+def _help(metric: Metric) -> str:
+    """The catalogue's help with the unit."""
+    column = metric.column
     unit = "0 to 1" if column.unit is RATIO else column.unit.suffix.replace("_", " ")
-    text = column.help if visible == column.name else f"{column.help}, highest"
-    return f"{text} ({unit})" if unit else text
+    return f"{metric.help} ({unit})" if unit else metric.help

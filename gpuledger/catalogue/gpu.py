@@ -249,7 +249,7 @@ class ProcessSample(
     sm_ratio: Gauge = gauge(RATIO, "use of multiprocessors by the process", step=CENTI, bits=8)
     memory_ratio: Gauge = gauge(RATIO, "use of memory by the process", step=CENTI, bits=8)
     slice: Label = label("UUID of the MIG slice; empty = the whole card", default="")
-    runtime: Label = label("slurm, kubernetes, docker or empty, by its cgroup", default="")
+    runtime: Label = label("slurm, kubernetes, docker, podman or empty", default="")
     container: Label = text("job, pod or container id in its cgroup", default="")
 
 
@@ -259,10 +259,12 @@ class GpuEvent(Row, table="gpu_events", layout=Events(key=("node", "slot", "kind
     ts: Time = time("when it happened")
     cluster: Label = label("cluster name", default="")
     node: Label = label("node name", default="")
-    slot: Number = number("minor number of the device", bits=16)
+    slot: Number = number(
+        "minor number of the device; 65535 = no single GPU (a switch, or an unknown card)", bits=16
+    )
     gpu_id: Number = ident("hash of the asset", default=0)
     kind: Label = label("lost, recovered, xid, sxid, ecc, retirement, reset, recovery or stuck")
-    code: Number = number("return code, XID or SXid", default=0)
+    code: Number = number("return code, XID, SXid or NVML event type", default=0)
     cause: Label = label("hardware, application, information or empty", default="")
     recovery: Label = label("what the driver or the catalogue of XIDs asks for", default="")
     count: Number = number("how often it happened in a burst, the first at ts", default=1)

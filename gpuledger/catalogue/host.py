@@ -61,7 +61,7 @@ class HostSample(Sample, table="host_samples", layout=Samples(key=("node",))):
     )
     swap_used_bytes: Gauge = gauge(BYTE, "swap in use", step=MEBI)
     clock_error_seconds: Gauge = gauge(
-        SECOND, "the kernel's estimate of the wall clock's error (adjtimex)", step=MICRO
+        SECOND, "bound that the kernel holds for the clock's error (adjtimex)", step=MICRO
     )
     clock_synchronized: Gauge = gauge(COUNT, "1 while the clock is disciplined (NTP)", bits=8)
 
@@ -84,7 +84,7 @@ class SourceRun(
 class CgroupSample(Sample, table="cgroup_samples", layout=Samples(key=("node", "runtime", "name"))):
     """One job, pod or container by its control group, over one interval."""
 
-    runtime: Label = label("slurm, kubernetes or docker")
+    runtime: Label = label("slurm, kubernetes, docker or podman")
     name: Label = text("job id, SLUID, pod UID or container id")
     cpu_seconds: Counter = counter(SECOND, "processor time used", step=MICRO)
     cpu_throttled_seconds: Counter = counter(SECOND, "time held back by the quota", step=MICRO)

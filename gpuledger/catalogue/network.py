@@ -8,7 +8,7 @@ class NetworkSample(Sample, table="network_samples", layout=Samples(key=("node",
     """One network port over one interval."""
 
     device: Label = label("interface, or InfiniBand device and port, e.g. mlx5_0/1")
-    kind: Label = label("ethernet, infiniband or roce")
+    kind: Label = label("ethernet, infiniband, roce or slingshot")
     interface: Label = label("interface that a RoCE port belongs to", default="")
     up_ratio: Gauge = gauge(RATIO, "share of time in which the link was up", step=CENTI, bits=8)
     speed_bytes_per_second: Gauge = gauge(BYTE_PER_SECOND, "speed of the link", step=MEGA)

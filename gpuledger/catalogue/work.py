@@ -146,7 +146,7 @@ class NodeState(Row, table="node_states", layout=Versions(key=("cluster", "node"
 
     cluster: Label = label("cluster name")
     node: Label = label("node name")
-    scheduler: Label = label("who says so: slurm")
+    scheduler: Label = label("who says so: slurm, kubernetes")
     state: Label = label("up, down or drained")
     reason: Label = text("reason given", default="")
     pools: Label = text("partitions of the node, joined by commas; empty = all", default="")
@@ -205,7 +205,9 @@ class Quota(Row, table="quotas", layout=Versions(key=("cluster", "scheduler", "t
     queue: Label = label("queue, cohort or QOS; empty = a team's own", default="")
     gpu_model: Label = label("model that it is about; empty = any", default="")
     guaranteed_milli: Number = number("GPUs guaranteed, in thousandths", default=0)
-    limit_milli: Number = number("GPUs at most, in thousandths; 0 = no limit", default=0)
+    limit_milli: Number = number(
+        "GPUs at most, in thousandths; 0 = no limit, 1 = none at all", default=0
+    )
     parent: Label = label("queue or cohort that lends and borrows", default="")
     seen_at: Time = time("time of the snapshot that said so")
     version: Number = number("trust of the source, then time", bits=64)

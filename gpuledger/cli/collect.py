@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
-import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 import click
 
-from gpuledger.cli import options, show
+from gpuledger.cli import options
+from gpuledger.config import Config
 from gpuledger.errors import ConfigError
 from gpuledger.files import writable
 from gpuledger.schema import Row
+from gpuledger.spool import Spool
+
+if TYPE_CHECKING:
+    from collector.agent import Agent
+    from collector.run import Wiring
 
 
 @click.command("collect")
@@ -76,7 +83,7 @@ def command(
     once: bool,
     fmt: str,
 ) -> None:
-    """Read this machine's devices and ship what they say."""
+    """Read this machine's devices and ship what they say; SIGHUP reads the settings again."""
     from collector import run
     from collector.source import Context, Role
 
@@ -89,36 +96,45 @@ def command(
     if not store_url and not ingest_url:
         raise ConfigError("say where rows go: --ingest URL, --store URL, or --once to print them")
     writable(spool.absolute().parent)
-    agent = run.build(
-        configuration,
-        context,
-        spool,
-        store_url=store_url,
-        ingest_url=ingest_url,
-        token=_token(),
-        roles=roles,
-    )
-    stopped = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stopped.set())
+    wiring = run.Wiring(context, Spool(spool), store_url, ingest_url, options.token(), roles=roles)
+    _serve(wiring, configuration, config_path)
+
+
+def _serve(wiring: Wiring, configuration: Config, config_path: Path | None) -> None:
+    """Collect until a signal says to end; on SIGHUP, take the file's new configuration."""
+    from collector.lean import leave_out_tls
+
+    plain = wiring.is_plain(configuration)
+    if plain:
+        leave_out_tls()
+    agent = wiring.agent(configuration)
+    signals: SimpleQueue[int] = SimpleQueue()
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, lambda number, _: signals.put(number))
     agent.start()
     click.echo("ready")
-    stopped.wait()
+    while signals.get() == signal.SIGHUP:
+        _reload(agent, wiring, config_path, plain=plain)
     agent.stop()
 
 
-def _token() -> str:
-    """The token of the environment; a sender without one sends none."""
-    path = os.environ.get("GPULEDGER_TOKEN_FILE")
-    if not path:
-        return os.environ.get("GPULEDGER_TOKEN", "")
+def _reload(agent: Agent, wiring: Wiring, config_path: Path | None, *, plain: bool) -> None:
+    """Change over to the file's configuration; a wrong one is said, and changes nothing."""
+    log = wiring.context.log
     try:
-        return Path(path).read_text().strip()
-    except OSError as e:
-        raise ConfigError(f"GPULEDGER_TOKEN_FILE {path}: {e.strerror}") from None
+        configuration = options.load_config(config_path)
+        if plain and not wiring.is_plain(configuration):
+            raise ConfigError("an edge agent over plain HTTP began without TLS: start it anew")
+        agent.change(replace(wiring, token=options.token()).parts(configuration))
+    except ConfigError as e:
+        log.error("the configuration stays as it was: %s", e)
+    else:
+        log.info("the configuration was read again")
 
 
 def _print(rows: Sequence[Row], fmt: str) -> None:
+    from gpuledger.cli import show
+
     if fmt == "json":
         show.as_json([{"table": r.table.name, **r.values()} for r in rows])
     else:

@@ -10,6 +10,7 @@ import click
 from gpuledger import reference
 from gpuledger.config import Settings
 from gpuledger.errors import ConfigError
+from gpuledger.mapping_load import load, shipped
 from gpuledger.plugins import discover
 
 
@@ -34,6 +35,7 @@ def files() -> Iterator[tuple[Path, str]]:
     yield Path("docs/metrics.md"), reference.metrics_page()
     yield Path("docs/config.md"), reference.config_page(sections())
     yield Path("docs/sources.md"), reference.sources_page(_sources())
+    yield Path("docs/mappings.md"), reference.mappings_page(map(load, shipped()))
     yield Path("docs/detectors.md"), reference.plugins_page(_plugins())
     for package, built in (("dashboards", dashboards.build), ("alerts", alerts.build)):
         for name, text in built.build().items():

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gpuledger import config, plugins
 from gpuledger.config import Config
 from gpuledger.errors import ConfigError
-from gpuledger.service import Reader, open_reader
-from gpuledger.store import Store, StoreSettings, parse_address
+
+if TYPE_CHECKING:
+    from gpuledger.service import Reader
+    from gpuledger.store import Store
 
 # Sections that belong to a module of ours and not to a plugin.
-OWN_SECTIONS = ("store", "agent", "prometheus", "ledger", "runner", "prices", "alerts")
+OWN_SECTIONS = ("store", "agent", "prometheus", "otlp", "ledger", "runner", "prices", "alerts")
 PLUGIN_PACKAGES = (
     "collector.sources",
     "analytics.detectors",
@@ -79,12 +81,17 @@ def load_config(path: Path | None) -> Config:
 
 def open_store(url: str, configuration: Config) -> Store:
     """The store for reading and writing."""
+    from gpuledger.store import Store, StoreSettings, parse_address
+
     settings = configuration.section("store", StoreSettings)
     return Store(parse_address(url, os.environ), settings)
 
 
 def open_for_questions(url: str, configuration: Config) -> Reader:
     """The store for questions, through its running service where there is one."""
+    from gpuledger.service import open_reader
+    from gpuledger.store import StoreSettings
+
     return open_reader(url, os.environ, configuration.section("store", StoreSettings))
 
 

@@ -37,6 +37,10 @@ def book(
     return {key: float(ms) for key, ms in cells.items()}
 
 
+# Sources of allocations that every node tells for itself, and the reader that tells them.
+TELLERS = {"process": "nvml", "kubernetes": "pod_resources"}
+
+
 class Told:
     """What the samples of one GPU say about one minute."""
 
@@ -244,8 +248,11 @@ def _end(allocation: Allocation, history: History, settings: LedgerSettings) -> 
     """When an allocation ended: as said, or when it was last named if a later snapshot omits it."""
     if allocation.valid_to < FOREVER:
         return to_milliseconds(allocation.valid_to)
-    reader = "nvml" if allocation.source == "process" else allocation.source
-    good = [r.ts for r in history.runs if r.source == reader and r.runs and r.failures == 0]
+    reader = TELLERS.get(allocation.source, allocation.source)
+    heard = [r for r in history.runs if r.source == reader]
+    if allocation.source in TELLERS:  # each node tells of its own
+        heard = [r for r in heard if r.node == allocation.node]
+    good = [r.ts for r in heard if r.runs and r.failures == 0]
     grace = timedelta(seconds=settings.unnamed_s)
     gone = bool(good) and allocation.seen_at < max(good) - grace
     return to_milliseconds(allocation.seen_at if gone else FOREVER)

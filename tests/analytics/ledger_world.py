@@ -23,6 +23,8 @@ TABLES = (
     "assets allocations node_states gpu_samples gpu_samples_1m source_runs free_states jobs"
     " booked_hours ledger_1m ledger_1h"
 )
+# Who reads what tells of allocations, and where.
+TELLERS = [("slurm", "head"), *((r, n) for r in ("nvml", "pod_resources") for n in ("n0", "n1"))]
 # How long nobody may name an open allocation.
 UNNAMED_S = LedgerSettings().unnamed_s
 
@@ -102,13 +104,13 @@ def statement(node: str, state: str, since: datetime, until: datetime = FOREVER)
     )
 
 
-def run(source: str, ts: datetime, failures: int = 0) -> SourceRun:
-    """The agent's account of one reading of a scheduler."""
+def run(source: str, ts: datetime, failures: int = 0, node: str = "head") -> SourceRun:
+    """The agent's account of one reading of a scheduler, or of a node's own processes."""
     return SourceRun(
         ts=ts,
         interval_seconds=60,
         cluster=CLUSTER,
-        node="head",
+        node=node,
         source=source,
         runs=1,
         failures=failures,
@@ -348,7 +350,7 @@ def _allocations(
                 since,
                 end,
                 share_milli=draw(st.sampled_from((1000, 1000, 1000, 700, 500, 333))),
-                source=draw(st.sampled_from(("slurm", "slurm", "process"))),
+                source=draw(st.sampled_from(("slurm", "slurm", "process", "kubernetes"))),
                 seen_at=until - timedelta(seconds=stale_s),
             )
         )
@@ -376,13 +378,13 @@ def _statements(draw: st.DrawFn, node: str, hours: int) -> list[NodeState]:
 
 @st.composite
 def _runs(draw: st.DrawFn, until: datetime) -> list[SourceRun]:
-    """Readings of both sources, some of them failed; `nvml` names the processes."""
+    """Readings of schedulers and nodes, some of them failed."""
     out = []
-    for source in ("slurm", "nvml"):
+    for source, node in TELLERS:
         for _ in range(draw(_count(0, 2))):
             back_s = draw(st.sampled_from((0, 60, 300)))
             failures = draw(st.sampled_from((0, 0, 1)))
-            out.append(run(source, until - timedelta(seconds=back_s), failures))
+            out.append(run(source, until - timedelta(seconds=back_s), failures, node))
     return out
 
 

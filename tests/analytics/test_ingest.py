@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from analytics.ingest import batches
 from gpuledger.batch import Batch
 from gpuledger.catalogue import INGESTED, TABLES, HostSample
+from gpuledger.native import encode
 from gpuledger.schema import Row
-from gpuledger.store import Store, encode
+from gpuledger.store import Store
 from tests.analytics.web import BEARER, TestClient, client, is_problem, make_service
 from tests.analytics.world import at, given, job, samples
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from collector.source import Context
 from collector.sources.slurm import SlurmSettings, SlurmSource
@@ -15,6 +15,7 @@ from gpuledger.schema import Row
 from tests.collector.support import FakeClock, Lines, context
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "slurm"
+R = TypeVar("R", bound=Row)
 NOW = 1_795_324_700.0
 
 
@@ -35,7 +36,12 @@ class Cluster:
         self.old = version == "2205"
         self.clock = FakeClock(wall=NOW)
         self.lines = Lines()
+        self.partitions = "PartitionName=gpu Nodes=n[1-4] PriorityTier=1 PreemptMode=OFF State=UP"
+        self.reservations = "No reservations in the system"
+        self.topology = ""
+        self.ended: Any = {"jobs": []}
         self.asked: list[str] = []
+        self.calls: list[tuple[str, ...]] = []
         self.here = here or context(clock=self.clock, lines=self.lines)
         self.restart()
 
@@ -44,9 +50,15 @@ class Cluster:
 
     def ask(self, command: tuple[str, ...]) -> bytes:
         self.asked.append(command[0])
+        self.calls.append(command)
+        if command[-1] in {"partitions", "reservations", "topology"}:
+            return str(getattr(self, command[-1])).encode()
         if command[0] == "scontrol" and self.old:
             raise ReadError("scontrol ended with 1: unrecognized option '--json'")
-        return json.dumps(self.jobs if command[0] == "squeue" else self.nodes).encode()
+        if command[0] == "sacct" and self.ended is None:
+            raise ReadError("sacct ended with 1: Slurm accounting storage is disabled")
+        told = {"squeue": self.jobs, "sacct": self.ended}.get(command[0], self.nodes)
+        return json.dumps(told).encode()
 
     def read(self, after_s: float = 30.0) -> list[Row]:
         self.clock.pass_s(after_s)
@@ -58,6 +70,10 @@ class Cluster:
     def job(self, native: int) -> dict[str, Any]:
         found: dict[str, Any] = next(j for j in self.jobs["jobs"] if j["job_id"] == native)
         return found
+
+
+def of_kind(rows: list[Row], kind: type[R]) -> list[R]:
+    return [r for r in rows if isinstance(r, kind)]
 
 
 def jobs(rows: list[Row]) -> dict[str, Job]:

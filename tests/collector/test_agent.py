@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from collector.agent import Agent, AgentSettings, boot_id
+from collector.agent import Agent, AgentSettings, Parts, boot_id
 from collector.source import Source
 from collector.window import Folded, Profile
 from gpuledger.batch import Batch
 from gpuledger.errors import ConfigError, ReadError
+from gpuledger.schema import Row
 from gpuledger.spool import Spool
 from tests.collector.support import Context, Lines, Script, host_row, tree
 from tests.collector.support import context as fake_context
@@ -43,7 +44,8 @@ def agent(path: Path, sources: dict[str, Source], seen: Seen, lines: Lines | Non
     def encode(batch: Batch) -> bytes:
         return f"{len(batch)}".encode()
 
-    return Agent(sources, real_clock(lines), Spool(path), encode, FAST, listeners=[seen])
+    parts = Parts(FAST, sources, listeners=(seen,))
+    return Agent(parts, real_clock(lines), Spool(path), encode)
 
 
 def test_one_failing_source_never_stops_another(tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_a_spool_in_use_is_said_before_anything_runs(tmp_path: Path) -> None:
 
 def test_a_moved_wall_clock_is_said_in_one_line() -> None:
     lines = Lines()
-    collecting = Agent({}, fake_context(lines=lines), Spool(Path("x")), lambda _: b"", FAST)
+    collecting = Agent(Parts(FAST, {}), fake_context(lines=lines), Spool(Path("x")), lambda _: b"")
     collecting._tell_step(0.0)
     collecting._tell_step(-3600.0)
     assert len(lines.lines) == 1
@@ -105,3 +107,79 @@ def test_the_boots_name_is_read_below_the_root(tmp_path: Path) -> None:
     assert boot_id(tmp_path) == ""
     root = tree(tmp_path, {"proc/sys/kernel/random/boot_id": "abc\n"})
     assert boot_id(root) == "abc"
+
+
+def test_what_was_made_of_the_same_goes_on_through_a_change(tmp_path: Path) -> None:
+    seen = Seen(1)
+    old = {n: Script([host_row()], period_s=0.02) for n in ("kept", "renewed", "gone")}
+    new = {n: Script([host_row()], period_s=0.02) for n in ("kept", "renewed", "fresh")}
+    made = {"kept": 1, "renewed": 1, "gone": 1}
+    spool = Spool(tmp_path / "spool")
+    collecting = Agent(
+        Parts(FAST, old, listeners=(seen,), made_of=made), real_clock(), spool, lambda _: b"x"
+    )
+    collecting.start()
+    assert seen.enough.wait(20)
+    remade = {"kept": 1, "renewed": 2, "fresh": 1}
+    collecting.change(Parts(FAST, new, listeners=(seen,), made_of=remade))
+    assert {n: s.closed for n, s in old.items()} == {"kept": False, "renewed": True, "gone": True}
+    collecting.stop()
+    assert old["kept"].closed
+    assert {n: s.closed for n, s in new.items()} == {"kept": False, "renewed": True, "fresh": True}
+
+
+def test_what_a_reading_brings_that_hung_through_a_change_is_dropped(tmp_path: Path) -> None:
+    inside, out = threading.Event(), threading.Event()
+
+    class Hangs(Script):
+        def read(self) -> list[Row]:
+            inside.set()
+            out.wait()
+            return [host_row(load1=1.0)]
+
+    hung, lines = Hangs([], period_s=0.02), Lines()
+    seen = Seen(1)
+    collecting = agent(tmp_path / "spool", {"one": hung}, seen, lines)
+    collecting.start()
+    assert inside.wait(20)
+    collecting.change(Parts(FAST, {}, listeners=(seen,)))
+    out.set()
+    collecting.stop()
+    assert [r for r in seen.rows if r.table.name == "host_samples"] == []
+
+
+class Endpoint:
+    """A service that may refuse to start."""
+
+    def __init__(self, *, works: bool = True) -> None:
+        self.works = works
+        self.runs = False
+
+    def start(self) -> None:
+        if not self.works:
+            raise ConfigError("port in use")
+        self.runs = True
+
+    def stop(self) -> None:
+        self.runs = False
+
+
+def test_where_a_service_cannot_start_the_old_ones_come_back(tmp_path: Path) -> None:
+    old, good, bad = Endpoint(), Endpoint(), Endpoint(works=False)
+    here, spool = real_clock(), Spool(tmp_path / "spool")
+    collecting = Agent(Parts(FAST, {}, services=(old,)), here, spool, lambda _: b"")
+    collecting.start()
+    with pytest.raises(ConfigError, match="port in use"):
+        collecting.change(Parts(FAST, {}, services=(good, bad)))
+    assert (old.runs, good.runs, bad.runs) == (True, False, False)
+    collecting.change(Parts(FAST, {}, services=(good,)))
+    assert (old.runs, good.runs) == (False, True)
+    collecting.stop()
+    assert not good.runs
+
+
+def test_a_change_bounds_the_spool_anew(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    collecting = Agent(Parts(FAST, {}), real_clock(), spool, lambda _: b"")
+    collecting.change(Parts(AgentSettings(spool_bytes=5, spool_age_s=7.0), {}))
+    assert (spool.capacity_bytes, spool.age_s) == (5, 7.0)

@@ -9,9 +9,10 @@ from collector.sinks.clickhouse import ClickHouseSink
 from gpuledger.batch import Batch, from_milliseconds
 from gpuledger.catalogue.host import HostSample
 from gpuledger.errors import ConfigError, StoreError
+from gpuledger.native import encode
 from gpuledger.schema import Table
 from gpuledger.spool import Block, Entry
-from gpuledger.store import Store, encode
+from gpuledger.store import Store
 from tests.collector.support import host_row
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.files import Files, real, scaled, total, whole
+from collector.files import Files, real, reason_of, scaled, total, whole
+from collector.missing import Reason
 from tests.collector.support import FakeClock, tree
 
 
@@ -53,7 +55,63 @@ def test_a_file_that_keeps_failing_is_asked_again_after_an_hour(
     assert files.number("sys/late") == 5
 
 
-@pytest.mark.parametrize("text", [None, "", "N/A (no PMA)", "-1", "1.5", "0x10", "²"])
+def test_a_file_read_once_is_not_kept_open(files: Files) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert files.number("sys/a", keep=False) == 1
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_is_forgotten_is_asked_again_at_once(files: Files) -> None:
+    assert files.number("sys/a") == 1
+    for _ in range(3):
+        assert files.text("sys/late") is None
+    files.forget("sys")
+    tree(files.root, {"sys/late": "5"})
+    assert (files.number("sys/late"), files.number("sys/a")) == (5, 1)
+    files.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("N/A (no PMA)\n", Reason.UNSUPPORTED),
+        ("-1\n", Reason.UNSUPPORTED),
+        ("", Reason.MALFORMED),
+        ("\x00garbage", Reason.MALFORMED),
+        (None, Reason.UNSUPPORTED),
+    ],
+)
+def test_a_missing_number_has_a_reason(files: Files, text: str | None, reason: Reason) -> None:
+    if text is not None:
+        tree(files.root, {"sys/odd": text})
+    assert files.number("sys/odd", keep=False) is None
+    assert files.why("sys/odd") is reason
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (errno.EINVAL, Reason.UNSUPPORTED),
+        (errno.EACCES, Reason.DENIED),
+        (errno.ENODEV, Reason.LOST),
+        (errno.ETIMEDOUT, Reason.TIMEOUT),
+        (errno.EIO, Reason.UNREADABLE),
+    ],
+)
+def test_a_failed_call_says_what_to_do_about_it(code: int, reason: Reason) -> None:
+    assert reason_of(OSError(code, "")) is reason
+
+
+def test_folders_are_told_from_files(files: Files) -> None:
+    tree(files.root, {"sys/b/c": ""})
+    assert files.folders("sys") == ["b"]
+    assert files.folders("nowhere") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "N/A (no PMA)", "-1", "1.5", "0x10", "²", "9" * 5000, "18446744073709551615"],
+)
 def test_what_is_no_count_is_missing(text: str | None) -> None:
     assert whole(text) is None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.agent import Agent, AgentSettings, memory_of
+from collector.agent import Agent, AgentSettings, Parts, memory_of
 from collector.counters import Counters
 from collector.occupancy import Occupancy
 from collector.outbox import Outbox
@@ -262,7 +262,7 @@ def test_the_agent_keeps_what_its_sources_remember(tmp_path: Path) -> None:
 
     settings = AgentSettings(profile=Profile.FINE, flush_s=60.0)
     here = replace(context(), clock=Context("c", "n1").clock)
-    agent = Agent({"one": Remembers([])}, here, spool, encode, settings)
+    agent = Agent(Parts(settings, {"one": Remembers([])}), here, spool, encode)
     agent.start()
     assert read.wait(20)
     agent.stop()

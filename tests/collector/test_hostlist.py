@@ -41,3 +41,8 @@ def test_indices_of_a_range() -> None:
 def test_any_text_gives_names_or_a_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):
         assert all(isinstance(name, str) for name in expand(text))
+
+
+def test_two_ranges_that_make_too_many_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="no range"):
+        expand("n[0-99999]x[0-99999]")

@@ -90,3 +90,24 @@ def test_two_users_on_one_gpu_are_two_jobs() -> None:
     bob = Owner("bob", "vllm", session=88, started=BEGAN)
     rows = list(Occupancy(context()).rows([*uses(0), *uses(0, owner=bob)]))
     assert sorted(j.user for j in jobs(rows)) == ["ada", "bob"]
+
+
+def test_the_processes_of_one_container_are_one_job_whatever_their_sessions() -> None:
+    one = Owner("ada", "python", session=1, started=BEGAN, runtime="docker", container="ab" * 32)
+    other = Owner("ada", "nccl", session=2, started=BEGAN, runtime="docker", container="ab" * 32)
+    (job,) = jobs(list(Occupancy(context()).rows([*uses(0, owner=one), *uses(1, owner=other)])))
+    assert job.job_id == f"c/n1.docker:abababababab@{round(MIDNIGHT) - 60}"
+    assert (job.user, job.gpus_per_node) == ("ada", 2)
+
+
+def test_root_in_a_container_is_the_container() -> None:
+    owner = Owner("root", "python", 1, BEGAN, "docker", "ab" * 32, is_root=True)
+    (job,) = jobs(list(Occupancy(context()).rows(uses(0, owner=owner))))
+    assert job.user == "docker:abababababab"
+
+
+def test_a_pod_keeps_its_whole_name() -> None:
+    pod = "0f3b2a1c-1111-2222-3333-444455556666"
+    owner = Owner("ada", "python", 1, BEGAN, "kubernetes", pod)
+    (job,) = jobs(list(Occupancy(context()).rows(uses(0, owner=owner))))
+    assert job.job_id.startswith(f"c/n1.kubernetes:{pod}@")

@@ -96,6 +96,7 @@ def test_in_memory_too_the_oldest_go_first(
     box.flush()
     assert bodies(spool) == [b"[200]"]
     assert "1 rows of host_samples are lost" in lines.lines
+    assert spool.lost_rows("dropped") == {"host_samples": 1}
 
 
 def test_a_table_that_cannot_be_encoded_does_not_hold_up_the_others(spool: FullDisk) -> None:
@@ -109,6 +110,7 @@ def test_a_table_that_cannot_be_encoded_does_not_hold_up_the_others(spool: FullD
     box.flush()
     assert spool.heads() == []
     assert lines.lines == ["1 rows of host_samples cannot be encoded: does not fit"]
+    assert spool.lost_rows("dropped") == {"host_samples": 1}
 
 
 def test_listeners_see_the_folded_rows(spool: FullDisk) -> None:
@@ -117,3 +119,16 @@ def test_listeners_see_the_folded_rows(spool: FullDisk) -> None:
     box.accept([host_row(node="n1", ts=AT, load1=2.0)])
     box.flush()
     assert [row.values["load1"] for row in seen] == [2.0]
+
+
+def test_a_listener_that_fails_costs_no_row_and_no_other_listener(spool: FullDisk) -> None:
+    seen: list[Any] = []
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    box = outbox(spool, listeners=[fail, seen.extend])
+    box.accept([host_row(node="n1", ts=AT, load1=2.0)])
+    box.flush()
+    assert bodies(spool) == [b"[200]"]
+    assert len(seen) == 1

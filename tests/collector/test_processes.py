@@ -7,8 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from collector.processes import Owner, Owners
+from collector.processes import (
+    ENVIRONMENT_BYTES,
+    Owner,
+    Owners,
+    SlurmEnvironment,
+    slurm_environment,
+)
 from gpuledger.schema import UNSET_TIME
 from tests.collector.support import tree
 
@@ -35,19 +43,79 @@ def test_the_executables_base_name_wins_over_the_short_name(root: Path) -> None:
     assert Owners(root).of(42).executable == "python3.11"
 
 
-def test_arguments_and_environment_are_never_opened(
+def test_arguments_are_never_opened_and_the_environment_only_where_no_group_names_the_job(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    read_text = Path.read_text
+    open_ = Path.open
 
-    def spy(self: Path, *arguments: object, **named: object) -> str:
+    def spy(self: Path, *arguments: object, **named: object) -> object:
         opened.append(self.name)
-        return read_text(self, *arguments, **named)  # type: ignore[arg-type]
+        return open_(self, *arguments, **named)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(Path, "read_text", spy)
+    monkeypatch.setattr(Path, "open", spy)
+    tree(root, {"proc/42/cgroup": f"0::/docker/{'a' * 64}\n"})
     Owners(root).of(42)
-    assert set(opened) <= {"stat", "comm"}
+    assert set(opened) == {"stat", "comm", "cgroup"}
+
+
+def test_the_job_is_named_by_the_control_group(root: Path) -> None:
+    tree(root, {"proc/42/cgroup": "0::/system.slice/slurmstepd.scope/job_7/step_0/user/task_0\n"})
+    tree(root, {"proc/42/environ": "SLURM_JOB_ID=8\0"})
+    owner = Owners(root).of(42)
+    assert (owner.runtime, owner.container) == ("slurm", "7")
+
+
+def test_a_sluid_becomes_the_job_id_that_the_environment_tells(root: Path) -> None:
+    tree(root, {"proc/42/cgroup": "0::/system.slice/slurmstepd.scope/s8FXKTA79XAR00/step_0\n"})
+    assert Owners(root).of(42).container == "s8FXKTA79XAR00"
+    tree(root, {"proc/42/environ": "SLURM_JOB_ID=123\0"})
+    assert Owners(root).of(42).container == "123"
+
+
+def test_of_an_environment_two_variables_are_kept_and_nothing_else(root: Path) -> None:
+    poisoned = [
+        "AWS_SECRET_ACCESS_KEY=hunter2",
+        "XSLURM_JOB_ID=1",
+        "SLURM_JOB_ID_EXTRA=2",
+        "NOTE=a\nSLURM_JOB_ID=3",
+        "SLURM_JOB_ID=4;hunter2",
+        "SLURM_JOB_GPUS=hunter2",
+        "SLURM_JOB_ID=5",
+        "SLURM_JOB_ID=6",
+        "SLURM_JOB_GPUS=0,2-3",
+        "SLURM_JOB_USER=hunter2",
+    ]
+    tree(root, {"proc/42/environ": "\0".join(poisoned) + "\0"})
+    owners = Owners(root)
+    assert owners.slurm(42) == SlurmEnvironment(5, (0, 2, 3))
+    kept = f"{owners.of(42)!r} {vars(owners)!r}"
+    assert "hunter2" not in kept
+    assert (owners.of(42).runtime, owners.of(42).container) == ("slurm", "5")
+
+
+def test_of_a_long_environment_a_part_is_read_and_what_is_cut_off_is_not_used(root: Path) -> None:
+    filling = "A=" + "x" * (ENVIRONMENT_BYTES - 2 - 1 - len("SLURM_JOB_ID=12")) + "\0"
+    tree(root, {"proc/42/environ": f"{filling}SLURM_JOB_ID=123\0SLURM_JOB_GPUS=0\0"})
+    assert Owners(root).slurm(42) == SlurmEnvironment()
+
+
+def test_an_environment_that_may_not_be_read_tells_nothing(root: Path) -> None:
+    (root / "proc/42/environ").mkdir()
+    assert Owners(root).slurm(42) == SlurmEnvironment()
+    assert Owners(root).of(42).runtime == ""
+
+
+@given(st.binary())
+def test_no_environment_upsets_the_parser(data: bytes) -> None:
+    told = slurm_environment(b"SLURM_JOB_GPUS=" + data)
+    assert all(0 <= gpu <= 9999 for gpu in told.gpus)
+
+
+def test_this_very_process_is_known() -> None:
+    owner = Owners(Path("/")).of(os.getpid())
+    assert owner.executable.startswith("python")
+    assert owner.is_root == (os.getuid() == 0)
 
 
 def test_a_process_of_another_namespace_is_unknown_not_somebody(root: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from collector.sinks.prometheus import LEFT_OUT, Exposition, PrometheusServer
+from collector.latest import LEFT_OUT
+from collector.sinks.prometheus import Exposition, PrometheusServer
 from collector.window import Folded
 from gpuledger.catalogue import TABLES
 from gpuledger.errors import ConfigError
@@ -73,9 +74,35 @@ def test_a_row_that_is_not_renewed_disappears() -> None:
     assert expose(exposition) == ""
 
 
-def test_nobodys_name_job_or_program_is_a_label() -> None:
-    out = text(row("process_samples", user="ada", executable="train", memory_used_bytes=1))
-    assert out == ""
+@pytest.mark.parametrize("table", ["process_samples", "cgroup_samples"])
+def test_nobodys_name_job_or_program_is_a_label(table: str) -> None:
+    measured = {f.visible: 1.0 for f in TABLES[table].fields if f.nullable}
+    assert text(row(table, **measured)) == ""
+
+
+def test_no_table_that_is_shown_is_told_apart_by_people_or_jobs() -> None:
+    shown = [t for t in TABLES.values() if isinstance(t.layout, Samples) and t.name not in LEFT_OUT]
+    labels = {name for table in shown for name in table.layout.key}
+    assert not labels & {
+        "user",
+        "users",
+        "team",
+        "job_id",
+        "name",
+        "executable",
+        "pid",
+        "container",
+    }
+
+
+def test_what_the_agent_costs_and_loses_is_shown() -> None:
+    out = text(
+        row("agent_samples", cpu_seconds=3.5, waiting_entries=2),
+        row("spool_losses", of="jobs", dropped_rows=7, rejected_rows=0),
+    )
+    assert "gpuledger_agent_cpu_seconds_total{" in out
+    assert "gpuledger_agent_waiting_entries{" in out
+    assert 'gpuledger_spool_loss_dropped_rows_total{cluster="x",node="n1",of="jobs"} 7.0\n' in out
 
 
 def all_rows() -> list[Folded]:

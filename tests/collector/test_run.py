@@ -6,23 +6,29 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from collector.run import SOURCES, build, chosen, make, once, sections
+from collector.agent import Parts
+from collector.run import SOURCES, Wiring, build, chosen, make, once, sections
 from collector.source import Context, Role, SourceKind
 from gpuledger.catalogue.host import HostSample, SourceRun
 from gpuledger.config import Config
 from gpuledger.errors import ConfigError, Unavailable
 from gpuledger.plugins import discover
+from gpuledger.spool import Spool
 from tests.collector.support import context
 
 KINDS = discover(SOURCES, SourceKind)
 
 
 def test_the_sources_of_a_node_and_of_a_cluster() -> None:
-    assert set(chosen(Config(), [Role.NODE])) == {"host", "network", "nvml", "storage"}
-    assert set(chosen(Config(), [Role.CLUSTER])) == {"slurm"}
+    node, cluster = (chosen(Config(), [role]) for role in (Role.NODE, Role.CLUSTER))
+    assert set(node) >= {"host", "network", "nvml", "storage"}
+    assert set(cluster) >= {"slurm"}
+    assert not set(node) & set(cluster)
+    assert not any(kind.optional for kind in {**node, **cluster}.values())
 
 
 def test_sources_are_named_or_left_out_by_configuration() -> None:
@@ -84,6 +90,7 @@ def test_building_an_agent_opens_nothing(tmp_path: Path) -> None:
 
 # What a node must not need; each would cost it tens of megabytes.
 HEAVY = ["numpy", "pandas", "pyarrow", "rich", "pydantic", "fastapi", "chdb", "jinja2"]
+HEAVY += ["clickhouse_connect", "prometheus_client", "asyncio", "grpc", "kubernetes", "yaml"]
 
 
 def test_a_node_agent_loads_nothing_heavy(tmp_path: Path) -> None:
@@ -97,7 +104,7 @@ from pathlib import Path
 from collector.run import build
 from collector.source import Context
 from gpuledger.config import Config
-config = Config({{"prometheus": {{"port": 0}}, "agent": {{"profile": "fine"}}}})
+config = Config({{"agent": {{"profile": "fine"}}}})
 agent = build(config, Context("c", "n1"), Path(sys.argv[1]), ingest_url="http://127.0.0.1:9")
 agent.start()
 agent.wait(1.6)
@@ -116,3 +123,65 @@ print(json.dumps(agent.spool.waiting()))
     entries, size = json.loads(done.stdout)
     assert entries > 0
     assert size > 0
+
+
+def edge(**more: Any) -> Config:
+    return Config({"agent": {"profile": "edge", **more.pop("agent", {})}, **more})
+
+
+def parts(config: Config, **doors: Any) -> Parts:
+    return Wiring(context(), Spool(Path("nowhere")), **doors).parts(config)
+
+
+def test_the_edge_profile_reads_a_machine_and_its_accelerator_once_a_minute() -> None:
+    made = parts(edge())
+    assert set(made.sources) == {"host", "nvml", "agent"}
+    assert {s.period_s for s in made.sources.values()} == {60.0}
+    assert not any("Supervised" in type(s).__name__ for s in made.sources.values())
+    assert made.listeners == ()
+
+
+def test_what_is_set_outranks_the_profile() -> None:
+    made = parts(edge(agent={"sources": ["host", "tcp"]}, host={"period_s": 5.0}))
+    assert {n: s.period_s for n, s in made.sources.items()} == {
+        "host": 5.0,
+        "tcp": 1.0,
+        "agent": 60.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "doors", "plain"),
+    [
+        (edge(), {"ingest_url": "http://n:1"}, True),
+        (edge(), {"ingest_url": "https://n:1"}, False),
+        (edge(), {"store_url": "http://n:1"}, False),
+        (edge(prometheus={"port": 1}), {"ingest_url": "http://n:1"}, False),
+        (Config(), {"ingest_url": "http://n:1"}, False),
+    ],
+)
+def test_only_an_edge_agent_over_plain_http_does_without_tls(
+    config: Config, doors: dict[str, Any], plain: bool
+) -> None:
+    assert Wiring(context(), Spool(Path("nowhere")), **doors).is_plain(config) is plain
+
+
+def test_parts_of_the_same_settings_are_shared_and_others_are_not() -> None:
+    one = parts(Config({"prometheus": {"port": 9100}}))
+    other = parts(Config({"prometheus": {"port": 9101}, "host": {"period_s": 2.0}}), token="new")
+    assert one.share("network", other)
+    assert one.share("agent", other)
+    assert not one.share("host", other)
+    assert not one.share("services", other)
+    assert not one.share("shipper", other)
+    assert not one.share("never heard of", other)
+
+
+def test_rows_are_pushed_where_an_endpoint_is_named() -> None:
+    assert len(parts(Config({"otlp": {"endpoint": "http://n:4318"}})).services) == 1
+    assert parts(Config({"otlp": {"period_s": 5.0}})).services == ()
+
+
+def test_grpc_is_not_for_nodes() -> None:
+    with pytest.raises(ConfigError, match="cluster role"):
+        parts(Config({"otlp": {"endpoint": "n:4317", "protocol": "grpc"}}))

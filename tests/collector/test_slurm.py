@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from collector.slurm_ask import NODES
 from collector.sources.slurm import SlurmSettings, SlurmSource
+from gpuledger.catalogue.host import MissingValue
 from gpuledger.errors import ReadError, Unavailable
 from gpuledger.identity import alloc_id, gpu_id
 from gpuledger.schema import FOREVER
-from tests.collector.slurm import NOW, Cluster, allocations, at, jobs, states
+from tests.collector.slurm import NOW, Cluster, allocations, at, jobs, of_kind, states
 from tests.collector.support import context
 
 
@@ -44,7 +46,9 @@ def test_slurm_22_05_tells_nodes_through_sinfo_and_is_asked_there_next_time() ->
     assert (node.node, node.state, node.gpus, node.gpu_model) == ("n1", "up", 8, "h100")
     assert (node.cpu_milli, node.memory_bytes) == (64_000, 64_000 << 20)
     cluster.read()
-    assert cluster.asked == ["squeue", "scontrol", "sinfo", "squeue", "sinfo"]
+    assert cluster.asked[:3] == ["squeue", "scontrol", "sinfo"]
+    assert cluster.asked.count("sinfo") == 2
+    assert cluster.calls.count(NODES) == 1
 
 
 def test_slurm_24_05_exact_gpus_on_several_nodes() -> None:
@@ -248,10 +252,12 @@ def test_from_nonsense_nothing_is_concluded(spoil: Callable[[Cluster], None]) ->
 def test_where_slurm_does_not_tell_the_gpus_none_is_booked_and_that_is_said_once() -> None:
     cluster = Cluster()
     cluster.job(101)["gres_detail"] = []
-    assert allocations(cluster.read()) == []
-    cluster.read()
-    assert len(cluster.lines.lines) == 1
-    assert "which GPUs job c/101 has" in cluster.lines.lines[0]
+    rows = cluster.read()
+    assert allocations(rows) == []
+    (missing,) = of_kind(rows, MissingValue)
+    assert (missing.reading, missing.reason) == ("GPU indices", "unsupported")
+    assert "c/101" in missing.detail
+    assert cluster.read() == []
 
 
 def test_without_slurms_commands_the_source_is_not_for_this_machine(tmp_path: Path) -> None:

@@ -102,8 +102,8 @@ def test_profile_fine_keeps_every_sample() -> None:
 
 def test_events_and_facts_pass_as_they_are() -> None:
     windows = Windows()
-    windows.add([GpuEvent(ts=START, slot=1, kind="lost"), GpuEvent(ts=START, slot=1, kind="lost")])
-    assert [r.values["kind"] for r in windows.take(0)] == ["lost", "lost"]
+    windows.add([GpuEvent(ts=START, slot=1, kind=kind) for kind in ("lost", "recovered")])
+    assert [r.values["kind"] for r in windows.take(0)] == ["lost", "recovered"]
 
 
 def test_the_last_reason_that_was_given_is_kept() -> None:
@@ -130,24 +130,6 @@ rows = st.builds(
 )
 
 
-@given(st.lists(rows, min_size=1, max_size=12), st.integers(0, 12))
-def test_folds_of_parts_merge_into_the_fold_of_the_whole(parts: list[GpuSample], at: int) -> None:
-    whole, left, right = Fold(PLAN), Fold(PLAN), Fold(PLAN)
-    for row in parts:
-        whole.add(row.__dict__)
-    for row in parts[:at]:
-        left.add(row.__dict__)
-    for row in parts[at:]:
-        right.add(row.__dict__)
-    if not parts[:at]:
-        left = Fold(PLAN)
-    if parts[at:]:
-        left.merge(right)
-    assert left.values() == {
-        k: pytest.approx(v) if isinstance(v, float) else v for k, v in whole.values().items()
-    }
-
-
 @given(st.lists(rows, min_size=1, max_size=12))
 def test_none_never_becomes_zero_and_intervals_add_up(parts: list[GpuSample]) -> None:
     fold = Fold(PLAN)
@@ -159,3 +141,19 @@ def test_none_never_becomes_zero_and_intervals_add_up(parts: list[GpuSample]) ->
         if column.kind in {Kind.GAUGE, Kind.COUNTER, Kind.ADDITIVE}:
             known = any(p.__dict__[column.name] is not None for p in parts)
             assert (out[column.name] is not None) == known
+
+
+def test_a_change_of_profile_finishes_what_is_open_and_loses_nothing() -> None:
+    windows = Windows()
+    windows.add([gpu(1.0)])
+    windows.change(Profile.FINE)
+    windows.add([gpu(2.0)])
+    assert [r.values["interval_seconds"] for r in windows.take()] == [1.0, 1.0]
+
+
+def test_a_change_to_the_same_profile_keeps_windows_open() -> None:
+    windows = Windows()
+    windows.add([gpu(1.0)])
+    windows.change(Profile.STANDARD)
+    windows.add([gpu(2.0)])
+    assert [r.values["interval_seconds"] for r in windows.take()] == [2.0]

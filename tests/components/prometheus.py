@@ -1,13 +1,70 @@
-"""promtool's opinion of our expositions and rule files."""
+"""A real Prometheus that scrapes, and promtool's opinion of expositions and rule files."""
 
 from __future__ import annotations
 
+import json
 import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from tests.components.process import program
+from tests.components.process import Child, Component, free_port, http_ok, program
 
 LIMIT_S = 60.0
+START_S = 30.0
+
+
+class Prometheus(Component):
+    """One Prometheus that scrapes `targets` (host:port) every second."""
+
+    def __init__(self, directory: Path, targets: Sequence[str]) -> None:
+        self.directory = directory
+        self.targets = list(targets)
+        self.port = 0
+        self.child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Return when it says that it is ready."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._config_file.write_text(json.dumps(self._config()))
+        self.port = self.port or free_port()
+        self.child = Child(self._command(), self.directory / "prometheus.log")
+        self.child.start()
+        self.child.wait_ready(lambda: http_ok(f"{self.url}/-/ready"), START_S)
+
+    def stop(self) -> None:
+        """Stop; what it scraped stays in the directory."""
+        if self.child is not None:
+            self.child.stop()
+
+    def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
+        """Labels and value of each series now."""
+        address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            found = json.load(answer)["data"]["result"]
+        return [(series["metric"], float(series["value"][1])) for series in found]
+
+    @property
+    def _config_file(self) -> Path:
+        return self.directory / "prometheus.yml"
+
+    def _config(self) -> dict[str, Any]:
+        jobs = [{"job_name": "tests", "static_configs": [{"targets": self.targets}]}]
+        return {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
+
+    def _command(self) -> list[str]:
+        return [
+            program("prometheus"),
+            f"--config.file={self._config_file}",
+            f"--storage.tsdb.path={self.directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{self.port}",
+        ]
 
 
 def promtool_check_metrics(text: str) -> list[str]:

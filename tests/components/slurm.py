@@ -19,6 +19,7 @@ from tests.components.process import (
     program,
     wait_until,
 )
+from tests.components.slurmdbd import Accounting
 
 START_S = 30.0
 COMMAND_S = 30.0
@@ -39,7 +40,7 @@ TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+{accounting}
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SchedulerType=sched/backfill
@@ -59,9 +60,30 @@ DefMemPerCPU=100
 NodeName={node} NodeAddr=127.0.0.1 NodeHostname={host} Port={node_port} CPUs={cpus} \
 RealMemory={memory_mb} Gres=gpu:{model}:{gpus} State=UNKNOWN
 PartitionName={partition} Nodes={node} Default=YES MaxTime=INFINITE State=UP
+{more}
 """
 
 GRES_CONF = "AutoDetect=off\nNodeName={node} Name=gpu Type={model} File={devices}\n"
+CONTROLLER = "slurmctld"
+
+ACCOUNTING = """AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=localhost
+AccountingStoragePort={port}
+AccountingStoragePass={socket}
+AccountingStorageTRES=gres/gpu"""
+NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none"
+HOOK = "#!/bin/sh\nGPULEDGER_HOOK_DIR={folder} exec {script}\n"
+
+
+def hook_lines(directory: Path, scripts: Path) -> list[str]:
+    """Lines for slurm.conf that run our prolog and epilog; they write to `directory`/hook."""
+    for name in ("prolog", "epilog"):
+        script = scripts / f"gpuledger-{name}.sh"
+        wrapper = directory / f"{name}.sh"
+        wrapper.write_text(HOOK.format(folder=directory / "hook", script=script))
+        wrapper.chmod(0o755)
+    lines = [f"Prolog={directory}/prolog.sh", f"Epilog={directory}/epilog.sh"]
+    return [*lines, "PrologFlags=Alloc"]
 
 
 class Slurm(Component):
@@ -78,9 +100,19 @@ class Slurm(Component):
         partition: str = "gpu",
         cpus: int = 64,
         memory_mb: int = 64000,
+        minors: Sequence[int] = (),
+        more: Sequence[str] = (),
+        accounting: Accounting | None = None,
     ) -> None:
+        """`minors` are the numbers of the device files, `more` are lines for slurm.conf.
+
+        An `accounting` that was started keeps the history of jobs.
+        """
+        self.accounting = accounting
         self.directory = directory
-        self.gpus = gpus
+        self.minors = tuple(minors) or tuple(range(gpus))
+        self.gpus = len(self.minors)
+        self.more = tuple(more)
         self.model = model
         self.node = node
         self.cluster = cluster
@@ -89,6 +121,7 @@ class Slurm(Component):
         self.memory_mb = memory_mb
         self.socket_directory = Path()
         self.children: list[Child] = []
+        self.controller: Child
 
     @property
     def conf(self) -> Path:
@@ -105,16 +138,51 @@ class Slurm(Component):
         self._write_files()
         try:
             self._start_munge()
-            self._start_daemon("slurmctld", [], self._controller_answers)
+            if self.accounting:
+                self.accounting.serve(self.socket_directory / "socket", self.env, self.cluster)
+            self.start_controller()
             self._start_daemon("slurmd", ["-N", self.node], self._node_is_idle)
         except BaseException:
             self._stop_daemons()
             raise
 
+    def start_controller(self) -> None:
+        """Start slurmctld, also again after `kill_controller`; return when it answers."""
+        self.controller = self._start_daemon(CONTROLLER, [], self._controller_answers)
+
+    def kill_controller(self) -> None:
+        """Kill -9 slurmctld once it has written down what it knows; jobs go on.
+
+        It writes in the background: killed before, it forgets jobs and gives their numbers again.
+        """
+        state = self.directory / "state" / "job_state"
+        before = state.stat().st_mtime_ns if state.exists() else 0
+        for job in self._jobs()[:1]:
+            self.run("scontrol", "update", f"JobId={job}", "Comment=seen")
+            wait_until(
+                lambda: state.exists() and state.stat().st_mtime_ns > before, COMMAND_S, "saved"
+            )
+        self.controller.kill()
+        self.children.remove(self.controller)
+
+    def start_rest(self) -> Path:
+        """The unix socket of a slurmrestd that answers."""
+        path = self.socket_directory / "rest"
+        plugins = "openapi/v0.0.38" + (",openapi/dbv0.0.38" if self.accounting else "")
+        child = Child(
+            [program("slurmrestd"), "-f", str(self.conf), "-s", plugins, f"unix:{path}"],
+            self.directory / "slurmrestd.out",
+            env={**self.env, "SLURMRESTD_SECURITY": "disable_user_check"},
+        )
+        self.children.append(child)
+        child.start()
+        child.wait_ready(path.exists, START_S)
+        return path
+
     def stop(self) -> None:
         """End all jobs, then the daemons, the last started first."""
         try:
-            if all(child.running for child in self.children):
+            if self.controller in self.children and all(c.running for c in self.children):
                 self.cancel_all()
         finally:
             self._stop_daemons()
@@ -173,7 +241,7 @@ class Slurm(Component):
         jobs = self._jobs()
         if not jobs:
             return
-        self.run("scancel", *jobs)
+        self.run("scancel", *{job.partition("_")[0] for job in jobs})
         wait_until(lambda: not self._jobs(), COMMAND_S, "the queue is empty")
 
     def _jobs(self) -> list[str]:
@@ -193,8 +261,8 @@ class Slurm(Component):
         devices = self.directory / "dev"
         for folder in (devices, self.directory / "state", self.directory / "spool"):
             folder.mkdir(parents=True, exist_ok=True)
-        for index in range(self.gpus):
-            device = devices / f"nvidia{index}"
+        for minor in self.minors:
+            device = devices / f"nvidia{minor}"
             device.unlink(missing_ok=True)
             # slurmd wants a character device, any will do.
             device.symlink_to("/dev/null")
@@ -202,19 +270,24 @@ class Slurm(Component):
         self.socket_directory = Path(tempfile.mkdtemp(prefix="munge-"))
         self.socket_directory.chmod(0o755)
         self.conf.write_text(SLURM_CONF.format_map(self._values()))
+        numbers = ",".join(map(str, self.minors))
         gres = GRES_CONF.format(
-            node=self.node, model=self.model, devices=devices / f"nvidia[0-{self.gpus - 1}]"
+            node=self.node, model=self.model, devices=devices / f"nvidia[{numbers}]"
         )
         (self.directory / "gres.conf").write_text(gres)
 
     def _values(self) -> dict[str, object]:
+        munge = self.socket_directory / "socket"
         return {
+            "accounting": ACCOUNTING.format(port=self.accounting.port, socket=munge)
+            if self.accounting
+            else NO_ACCOUNTING,
             "cluster": self.cluster,
             "host": socket.gethostname().split(".")[0],
             "controller_port": free_port(),
             "node_port": free_port(),
             "user": getpass.getuser(),
-            "socket": self.socket_directory / "socket",
+            "socket": munge,
             "true": program("true"),
             "directory": self.directory,
             "node": self.node,
@@ -223,6 +296,7 @@ class Slurm(Component):
             "cpus": self.cpus,
             "memory_mb": self.memory_mb,
             "partition": self.partition,
+            "more": "\n".join(self.more),
         }
 
     def _start_munge(self) -> None:
@@ -237,13 +311,14 @@ class Slurm(Component):
         child = self._child(command, "munged.out")
         child.wait_ready((self.socket_directory / "socket").exists, START_S)
 
-    def _start_daemon(self, name: str, arguments: list[str], ready: Callable[[], bool]) -> None:
+    def _start_daemon(self, name: str, arguments: list[str], ready: Callable[[], bool]) -> Child:
         command = [program(name), "-D", "-f", str(self.conf), *arguments]
         child = self._child(command, f"{name}.out")
         try:
             child.wait_ready(ready, START_S)
         except ComponentError as late:
             raise ComponentError(f"{late}\n{self._tails()}") from late
+        return child
 
     def _child(self, command: list[str], log: str) -> Child:
         child = Child(command, self.directory / log, env=self.env)

@@ -13,6 +13,7 @@ from tests.deploy.files import DEPLOY
 
 PROGRAM = "/opt/gpuledger/bin/gpuledger"
 UNITS = ["gpuledger-collector.service", "gpuledger.service"]
+FAULTS = "collector-faults.conf"
 # Exposure in tenths; below 4 is what `systemd-analyze security` calls OK or better.
 THRESHOLD = 39
 
@@ -41,7 +42,21 @@ def settings(text: str) -> dict[str, list[str]]:
 
 
 def test_there_are_no_other_units() -> None:
-    assert sorted(f.name for f in (DEPLOY / "systemd").iterdir()) == UNITS
+    assert sorted(f.name for f in (DEPLOY / "systemd").iterdir()) == [FAULTS, *UNITS]
+
+
+def test_systemd_accepts_the_drop_in_that_opens_the_kernel_log(tmp_path: Path) -> None:
+    text = (DEPLOY / "systemd" / UNITS[0]).read_text().replace(PROGRAM, "/bin/true")
+    copy = tmp_path / UNITS[0]
+    copy.write_text(text)
+    folder = tmp_path / f"{UNITS[0]}.d"
+    folder.mkdir()
+    drop_in = (DEPLOY / "systemd" / FAULTS).read_text()
+    (folder / "faults.conf").write_text(drop_in)
+    done = analyze("verify", "--man=no", "--recursive-errors=no", str(copy))
+    assert done.returncode == 0, done.stderr
+    assert copy.name not in done.stderr
+    assert settings(drop_in)["CapabilityBoundingSet"] == ["CAP_SYSLOG"]
 
 
 def test_systemd_accepts_it(unit: Path) -> None:

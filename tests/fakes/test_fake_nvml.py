@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import nvml
+from tests.fakes.nvml import models
 
 PROLOGUE = """
 import ctypes, json, os, sys, time
@@ -230,7 +231,7 @@ def test_gpm_averages_between_two_samples(library: Path, scenario: Path) -> None
             get.metrics[i].metricId = metric
         early = code(nv.nvmlGpmMetricsGet, get)
         nv.nvmlGpmSampleGet(h, get.sample1)
-        time.sleep(0.1)
+        time.sleep(0.11)
         nv.nvmlGpmSampleGet(h, get.sample2)
         nv.nvmlGpmMetricsGet(get)
         tell([get.metrics[i].value for i in range(14)])
@@ -298,7 +299,7 @@ def test_the_world_changes_under_a_running_reader(library: Path, scenario: Path)
 
 
 def test_a_poor_card_only_tells_who_it_is(library: Path, scenario: Path) -> None:
-    nvml.Scenario([nvml.geforce(0), nvml.h100(1)]).write(scenario)
+    nvml.Scenario([models.geforce(0), nvml.h100(1)]).write(scenario)
     name, codes, fields, gpm = ask(
         library,
         scenario,

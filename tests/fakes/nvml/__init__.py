@@ -12,6 +12,7 @@ from pathlib import Path
 
 SONAME = "libnvidia-ml.so.1"
 SCENARIO_VARIABLE = "FAKE_NVML_SCENARIO"
+JOURNAL_VARIABLE = "FAKE_NVML_JOURNAL"
 SOURCES = Path(__file__).parent
 GIB = 1024**3
 H100_MEMORY_BYTES = 81559 * 1024**2
@@ -34,16 +35,62 @@ INTEGRATED = (
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process on a GPU: memory in bytes, SM utilization in percent."""
+    """One process on a GPU: memory in bytes, SM and memory utilization in percent.
+
+    `slice` is the index of its MIG slice, -1 = the whole card.
+    """
 
     pid: int
     memory_bytes: int = GIB
     sm_percent: int = 0
     graphics: bool = False
+    mps: bool = False
+    memory_percent: int = 0
+    slice: int = -1
 
     def line(self) -> str:
-        key = "graphics_process" if self.graphics else "process"
-        return f"{key}={self.pid}:{self.memory_bytes}:{self.sm_percent}"
+        key = "graphics_process" if self.graphics else "mps_process" if self.mps else "process"
+        numbers = (self.memory_bytes, self.sm_percent, self.memory_percent, self.slice)
+        return f"{key}={self.pid}:" + ":".join(map(str, numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One MIG slice at an index of its card; activities are ratios of the slice itself."""
+
+    index: int
+    uuid: str
+    gpu_instance: int
+    compute_instance: int = 0
+    profile: str = "1g.10gb"
+    sms: int = 16
+    memory_bytes: int = 10 * GIB
+    used_bytes: int = GIB
+    sm: float = 0.5
+    occupancy: float = 0.2
+    tensor: float = 0.3
+    dram: float = 0.1
+
+    def line(self) -> str:
+        return "slice=" + ":".join(str(getattr(self, f.name)) for f in fields(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens when the scenario is written, `count` times.
+
+    `type` is NVML's (8 = XID), `data` its datum (the XID), slices are -1 where there are none.
+    """
+
+    type: int = 8
+    data: int = 0
+    count: int = 1
+    gpu_instance: int = -1
+    compute_instance: int = -1
+
+    def line(self) -> str:
+        slices = (number & 0xFFFFFFFF for number in (self.gpu_instance, self.compute_instance))
+        return "event=" + ":".join(map(str, (self.type, self.data, self.count, *slices)))
 
 
 @dataclass(slots=True)
@@ -51,8 +98,10 @@ class Gpu:
     """One GPU of the scenario; activities are ratios 0-1, traffic is bytes a second.
 
     `state` is ok, lost, reset_required or unknown. `not_supported` and `no_permission` list
-    NVML symbols (`not_supported=("all",)`: a card that only tells who it is). Ticks are calls of
-    the scenario's `tick_call` on this GPU since the scenario was written; 0 means never.
+    NVML symbols, `field:<id>` or `metric:<id>` (`not_supported=("all",)`: a card that only tells
+    who it is); a number of -1 is not supported either. `malformed` lists fields of no known type,
+    `fail_call` answers `fail_code`. Ticks are calls of the scenario's `tick_call` on this GPU
+    since the scenario was written; 0 means never.
     """
 
     uuid: str
@@ -63,6 +112,9 @@ class Gpu:
     state: str = "ok"
     not_supported: tuple[str, ...] = ()
     no_permission: tuple[str, ...] = ()
+    malformed: tuple[str, ...] = ()
+    fail_call: str = ""
+    fail_code: int = 0
     stall_call: str = ""
     stall_s: float = 0.0
     lost_after_ticks: int = 0
@@ -97,7 +149,51 @@ class Gpu:
     remapped_uncorrectable: int = 0
     remapped_pending: int = 0
     remapped_failure: int = 0
+    retired_sbe: int = 0
+    retired_dbe: int = 0
+    encoder: int = 0
+    decoder: int = 0
+    margin: int = 24
+    slowdown_threshold: int = 87
+    fan: int = -1
+    pcie_generation: int = 5
+    pcie_generation_max: int = 5
+    pcie_width: int = 16
+    pcie_width_max: int = 16
+    pcie_replays: int = 0
+    pcie_correctable: int = 0
+    pcie_nonfatal: int = 0
+    pcie_fatal: int = 0
+    nvlinks: int = 18
+    nvlinks_up: int = 18
+    nvlink_version: int = 4
+    nvlink_mbps: int = 26562
+    nvlink_peer: int = -1  # index of the GPU at the other end of every link; -1 = an NVSwitch
+    nvlink_replays: int = 0
+    nvlink_recoveries: int = 0
+    nvlink_crc: int = 0
+    nvlink_symbols: int = 0
+    throttle_power_ns: int = 0
+    throttle_thermal_ns: int = 0
+    throttle_sync_ns: int = 0
+    throttle_board_ns: int = 0
+    throttle_low_ns: int = 0
+    throttle_reliability_ns: int = 0
+    throttle_sw_thermal_ns: int = 0
+    throttle_hw_thermal_ns: int = 0
+    throttle_brake_ns: int = 0
+    module_power_w: int = -1
+    numa: int = 0
+    pci_switch: int = 0
+    sms: int = 132
+    fabric: str = "0" * 32
+    fabric_state: int = 3
+    fabric_clique: int = 0
+    chassis: str = ""
+    part_number: str = "692-2G520-0200-000"
+    vbios: str = "96.00.68.00.01"
     gpm: int = 1
+    gpm_cumulative: int = 0
     mig: int = 0
     persistence: int = 1
     graphics: float = 0.96
@@ -113,6 +209,8 @@ class Gpu:
     nvlink_tx_bytes: float = 90e9
     nvlink_rx_bytes: float = 90e9
     processes: list[Process] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    slices: list[Slice] = field(default_factory=list)
 
     def idle(self) -> None:
         """No work: activity, traffic and processes vanish, memory and power fall."""
@@ -124,9 +222,9 @@ class Gpu:
         self.clock_reasons = 1
 
     def lines(self) -> list[str]:
-        plain = [f for f in fields(self) if f.name != "processes"]
+        plain = [f for f in fields(self) if f.name not in {"processes", "events", "slices"}]
         settings = [f"{f.name}={_text(getattr(self, f.name))}" for f in plain]
-        return settings + [process.line() for process in self.processes]
+        return settings + [item.line() for item in (*self.processes, *self.events, *self.slices)]
 
 
 @dataclass(slots=True)
@@ -138,11 +236,16 @@ class Scenario:
     nvml_version: str = "12.550.127.05"
     cuda_version: int = 12040
     init_error: int = 0
+    driver_load: int = 0
+    reload_error: int = 1
     tick_call: str = "nvmlDeviceGetUtilizationRates"
 
-    def write(self, path: Path, *, reset_counters: bool = False) -> None:
-        """Replace the scenario at `path`; counters run on, or restart as after a driver reload."""
-        at = time.time()
+    def write(self, path: Path, *, reset_counters: bool = False, ahead_s: float = 0.0) -> None:
+        """Replace the scenario at `path`; counters run on, or restart as after a driver reload.
+
+        `ahead_s` is what the library's clock is ahead of the wall (`fake_nvml_pass`).
+        """
+        at = time.time() + ahead_s
         before = path.read_text() if path.exists() and not reset_counters else ""
         totals = _totals(before, at)
         draft = path.with_name(f"{path.name}.draft")
@@ -155,6 +258,8 @@ class Scenario:
             f"nvml_version={self.nvml_version}",
             f"cuda_version={self.cuda_version}",
             f"init_error={self.init_error}",
+            f"driver_load={self.driver_load}",
+            f"reload_error={self.reload_error}",
             f"tick_call={self.tick_call}",
             f"count={len(self.gpus)}",
             f"at={at!r}",
@@ -178,13 +283,6 @@ def h100(index: int, *, node: int = 0) -> Gpu:
         bus_id=f"00000000:{0x10 + 0x10 * index:02x}:00.0",
         minor=index,
     )
-
-
-def geforce(index: int, *, node: int = 0) -> Gpu:
-    """A card that tells who it is and refuses every reading."""
-    gpu = h100(index, node=node)
-    gpu.name, gpu.not_supported = "NVIDIA GeForce GT 710", ("all",)
-    return gpu
 
 
 def build(directory: Path, *, old_driver: bool = False) -> Path:

@@ -8,7 +8,7 @@
 
 #define NUMBER(key) number(&view.gpu, key)
 
-static nvmlReturn_t give_text(const char *text, char *buffer, unsigned size) {
+nvmlReturn_t give_text(const char *text, char *buffer, unsigned size) {
     if (strlen(text) >= size) return INSUFFICIENT_SIZE;
     strcpy(buffer, text);
     return OK;
@@ -86,17 +86,18 @@ API nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device) {
     nvmlReturn_t status = world_read(&world);
     if (status != OK) return status;
     for (unsigned i = 0; i < (unsigned)world.count; i++) {
-        if (strcmp(world.gpu[i].uuid, uuid) != 0) continue;
-        ENTER(world_handle(i));
-        *device = world_handle(i);
-        return OK;
+        struct view view;
+        status = world_enter(world_handle(i), __func__, &view);
+        if (strcmp(view.gpu.uuid, uuid) != 0) continue;
+        if (status == OK) *device = world_handle(i);
+        return status;
     }
     return NOT_FOUND;
 }
 
 API nvmlDeviceGetUUID(nvmlDevice_t device, char *buffer, unsigned size) {
     ENTER(device);
-    return give_text(view.gpu.uuid, buffer, size);
+    return give_text(view.slice ? view.slice->uuid : view.gpu.uuid, buffer, size);
 }
 
 API nvmlDeviceGetSerial(nvmlDevice_t device, char *buffer, unsigned size) {
@@ -106,7 +107,10 @@ API nvmlDeviceGetSerial(nvmlDevice_t device, char *buffer, unsigned size) {
 
 API nvmlDeviceGetName(nvmlDevice_t device, char *buffer, unsigned size) {
     ENTER(device);
-    return give_text(view.gpu.name, buffer, size);
+    if (view.slice == NULL) return give_text(view.gpu.name, buffer, size);
+    char name[2 * TEXT + 8];
+    snprintf(name, sizeof name, "%s MIG %s", view.gpu.name, view.slice->profile);
+    return give_text(name, buffer, size);
 }
 
 API nvmlDeviceGetMinorNumber(nvmlDevice_t device, unsigned *minor) {
@@ -138,6 +142,11 @@ API nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, pci_info_t *pci) {
 
 API nvmlDeviceGetMemoryInfo(nvmlDevice_t device, memory_t *memory) {
     ENTER(device);
+    if (view.slice) {
+        *memory = (memory_t){view.slice->memory, view.slice->memory - view.slice->used,
+                             view.slice->used};
+        return OK;
+    }
     memory->total = (unsigned long long)NUMBER("memory_total");
     /* The first version of this call counts the driver's own share as used. */
     memory->used = (unsigned long long)(NUMBER("memory_used") + NUMBER("memory_reserved"));
@@ -147,6 +156,7 @@ API nvmlDeviceGetMemoryInfo(nvmlDevice_t device, memory_t *memory) {
 
 API nvmlDeviceGetUtilizationRates(nvmlDevice_t device, utilization_t *utilization) {
     ENTER(device);
+    if (NUMBER("mig") == 1) return NOT_SUPPORTED;
     utilization->gpu = (unsigned)NUMBER("utilization");
     utilization->memory = (unsigned)NUMBER("memory_utilization");
     return OK;
@@ -167,6 +177,7 @@ API nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned *milliwatts) {
 API nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *millijoules) {
     ENTER(device);
     *millijoules = (unsigned long long)(view.total[POWER_W] * 1000);
+    journal_energy(&view, *millijoules);
     return OK;
 }
 
@@ -217,77 +228,11 @@ API nvmlDeviceGetCurrentClocksThrottleReasons(nvmlDevice_t device, unsigned long
 
 API nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned *current, unsigned *pending) {
     ENTER(device);
-    *current = *pending = (unsigned)NUMBER("mig");
-    return OK;
+    GIVE(*current = *pending, unsigned, "mig");
 }
 
 API nvmlDeviceGetPersistenceMode(nvmlDevice_t device, unsigned *mode) {
     ENTER(device);
     *mode = (unsigned)NUMBER("persistence");
     return OK;
-}
-
-/* ---- processes ---- */
-
-API nvmlDeviceGetProcessUtilization(nvmlDevice_t device, process_utilization_t *samples,
-                                    unsigned *count, unsigned long long last_seen_us) {
-    ENTER(device);
-    unsigned long long now_us = (unsigned long long)(view.now * 1e6);
-    unsigned room = samples == NULL ? 0 : *count;
-    *count = now_us > last_seen_us ? view.gpu.processes : 0;
-    if (*count == 0) return NOT_FOUND;
-    if (room < *count) return INSUFFICIENT_SIZE;
-    for (unsigned i = 0; i < *count; i++)
-        samples[i] = (process_utilization_t){.pid = view.gpu.process[i].pid,
-                                             .timestamp_us = now_us,
-                                             .sm = view.gpu.process[i].sm};
-    return OK;
-}
-
-static nvmlReturn_t give_processes(const struct gpu *gpu, int graphics, unsigned *count,
-                                   process_info_t *out) {
-    unsigned room = out == NULL ? 0 : *count;
-    *count = 0;
-    for (unsigned i = 0; i < gpu->processes; i++) {
-        const struct process *process = &gpu->process[i];
-        if (process->graphics != graphics) continue;
-        if (*count < room)
-            out[*count] = (process_info_t){process->pid, process->memory, ~0u, ~0u};
-        ++*count;
-    }
-    return *count > room ? INSUFFICIENT_SIZE : OK;
-}
-
-API nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned *count,
-                                            process_info_t *out) {
-    ENTER(device);
-    return give_processes(&view.gpu, 0, count, out);
-}
-
-API nvmlDeviceGetGraphicsRunningProcesses_v2(nvmlDevice_t device, unsigned *count,
-                                             process_info_t *out) {
-    ENTER(device);
-    return give_processes(&view.gpu, 1, count, out);
-}
-
-/* ---- events: not offered by this fake ---- */
-
-API nvmlEventSetCreate(void **set) {
-    (void)set;
-    return NOT_SUPPORTED;
-}
-
-API nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, void *set) {
-    (void)device, (void)types, (void)set;
-    return NOT_SUPPORTED;
-}
-
-API nvmlEventSetWait_v2(void *set, void *data, unsigned timeout_ms) {
-    (void)set, (void)data, (void)timeout_ms;
-    return NOT_SUPPORTED;
-}
-
-API nvmlEventSetFree(void *set) {
-    (void)set;
-    return NOT_SUPPORTED;
 }

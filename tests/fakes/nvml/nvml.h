@@ -2,6 +2,7 @@
 #ifndef FAKE_NVML_H
 #define FAKE_NVML_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef unsigned int nvmlReturn_t;
@@ -87,6 +88,37 @@ typedef struct {
     unsigned version, is_supported;
 } gpm_support_t;
 
+typedef struct {
+    unsigned version;
+    int celsius;
+} margin_t;
+
+typedef struct {
+    unsigned long long reference_us, violation_ns;
+} violation_t;
+
+typedef struct {
+    unsigned sms, copy_engines, decoders, encoders, jpegs, flows, gpu_slices, compute_slices;
+    unsigned long long memory_mib;
+} attributes_t;
+
+typedef struct {
+    unsigned version;
+    uint8_t cluster[16];
+    nvmlReturn_t status;
+    uint32_t clique;
+    uint8_t state;
+    uint32_t health;
+} fabric_t;
+
+typedef struct {
+    unsigned version;
+    char ib_guid[16], chassis[16], slot, tray, host, peer, module;
+} platform_t;
+
+_Static_assert(sizeof(fabric_t) == 0x24, "nvmlGpuFabricInfo_v2_t");
+_Static_assert(sizeof(platform_t) == 0x2c, "nvmlPlatformInfo_v2_t");
+_Static_assert(sizeof(attributes_t) == 40, "nvmlDeviceAttributes_t");
 _Static_assert(sizeof(pci_info_t) == 68, "nvmlPciInfo_t");
 _Static_assert(sizeof(memory_v2_t) == 0x28, "nvmlMemory_v2_t");
 _Static_assert(sizeof(process_info_t) == 24, "nvmlProcessInfo_v2_t");

@@ -24,7 +24,15 @@ static const char *const NUMBER_NAMES[] = {
     "recovery_action", "ecc_sbe_volatile", "ecc_dbe_volatile", "ecc_sbe_aggregate",
     "ecc_dbe_aggregate", "remapped_correctable", "remapped_uncorrectable", "remapped_pending",
     "remapped_failure", "gpm", "mig", "persistence", "lost_after_ticks", "back_after_ticks",
-    "lost_after_s", "back_after_s", "stall_s",
+    "lost_after_s", "back_after_s", "stall_s", "fail_code", "encoder", "decoder", "margin",
+    "slowdown_threshold", "fan", "pcie_generation", "pcie_generation_max", "pcie_width",
+    "pcie_width_max", "pcie_replays", "pcie_correctable", "pcie_nonfatal", "pcie_fatal",
+    "retired_sbe", "retired_dbe", "nvlinks", "nvlinks_up", "nvlink_version", "nvlink_mbps",
+    "nvlink_peer", "nvlink_replays", "nvlink_recoveries", "nvlink_crc", "nvlink_symbols",
+    "throttle_power_ns", "throttle_thermal_ns", "throttle_sync_ns", "throttle_board_ns",
+    "throttle_low_ns", "throttle_reliability_ns", "throttle_sw_thermal_ns",
+    "throttle_hw_thermal_ns", "throttle_brake_ns", "module_power_w", "numa", "pci_switch", "sms",
+    "fabric_state", "fabric_clique", "gpm_cumulative",
 };
 
 enum { NUMBERS = sizeof NUMBER_NAMES / sizeof *NUMBER_NAMES };
@@ -51,6 +59,12 @@ static const struct text_key GPU_TEXTS[] = {
     GPU_TEXT("not_supported", not_supported),
     GPU_TEXT("no_permission", no_permission),
     GPU_TEXT("stall_call", stall_call),
+    GPU_TEXT("fail_call", fail_call),
+    GPU_TEXT("malformed", malformed),
+    GPU_TEXT("fabric", fabric),
+    GPU_TEXT("chassis", chassis),
+    GPU_TEXT("part_number", part_number),
+    GPU_TEXT("vbios", vbios),
 };
 
 static struct {
@@ -59,14 +73,20 @@ static struct {
     struct stat seen;
     int users;
     unsigned ticks[MAX_GPUS];
-    char device[MAX_GPUS];
+    /* Only the addresses matter: they are the handles. */
+    char device[MAX_GPUS], slice[MAX_GPUS * MAX_SLICES];
+    double passed, load;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 double wall_clock(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9 + state.passed;
 }
+
+/* For tests: time passes at once. */
+__attribute__((visibility("default"))) void fake_nvml_pass(double seconds);
+void fake_nvml_pass(double seconds) { state.passed += seconds; }
 
 static int position(const char *const *names, int count, const char *name) {
     for (int i = 0; i < count; i++)
@@ -85,11 +105,22 @@ static void copy_text(char *target, size_t size, const char *value) {
     snprintf(target, size, "%s", value);
 }
 
-static void add_process(struct gpu *gpu, const char *value, int graphics) {
-    struct process process = {.graphics = graphics};
+static void add_process(struct gpu *gpu, const char *value, enum work work) {
+    struct process process = {.work = work, .slice = -1};
     if (gpu->processes == MAX_PROCESSES) return;
-    sscanf(value, "%u:%llu:%u", &process.pid, &process.memory, &process.sm);
+    sscanf(value, "%u:%llu:%u:%u:%d", &process.pid, &process.memory, &process.sm,
+           &process.memory_use, &process.slice);
     gpu->process[gpu->processes++] = process;
+}
+
+static void add_slice(struct gpu *gpu, const char *value) {
+    struct slice slice = {.there = 1};
+    unsigned index;
+    if (sscanf(value, "%u:%95[^:]:%u:%u:%95[^:]:%u:%llu:%llu:%lf:%lf:%lf:%lf", &index, slice.uuid,
+               &slice.gpu_instance, &slice.compute_instance, slice.profile, &slice.sms,
+               &slice.memory, &slice.used, &slice.sm, &slice.occupancy, &slice.tensor,
+               &slice.dram) == 12)
+        gpu->slice[index % MAX_SLICES] = slice;
 }
 
 static int set_rate(struct gpu *gpu, const char *key, double value) {
@@ -121,11 +152,13 @@ static int set_gpu(struct gpu *gpu, const char *key, const char *value) {
         gpu->number[i] = atof(value);
         return 1;
     }
-    if (strcmp(key, "process") == 0 || strcmp(key, "graphics_process") == 0) {
-        add_process(gpu, value, *key == 'g');
-        return 1;
-    }
-    return set_text(gpu, key, value) || set_rate(gpu, key, atof(value));
+    if (strcmp(key, "process") == 0) add_process(gpu, value, COMPUTE);
+    else if (strcmp(key, "graphics_process") == 0) add_process(gpu, value, GRAPHICS_WORK);
+    else if (strcmp(key, "mps_process") == 0) add_process(gpu, value, MPS);
+    else if (strcmp(key, "slice") == 0) add_slice(gpu, value);
+    else if (strcmp(key, "event") == 0) add_event(gpu, value);
+    else return set_text(gpu, key, value) || set_rate(gpu, key, atof(value));
+    return 1;
 }
 
 static int set_world(struct world *world, const char *key, const char *value) {
@@ -135,6 +168,8 @@ static int set_world(struct world *world, const char *key, const char *value) {
     else if (strcmp(key, "cuda_version") == 0) world->cuda_version = atof(value);
     else if (strcmp(key, "count") == 0) world->count = atof(value);
     else if (strcmp(key, "init_error") == 0) world->init_error = atof(value);
+    else if (strcmp(key, "driver_load") == 0) world->driver_load = atof(value);
+    else if (strcmp(key, "reload_error") == 0) world->reload_error = atof(value);
     else if (strcmp(key, "at") == 0) world->at = atof(value);
     else return 0;
     return 1;
@@ -187,7 +222,7 @@ nvmlReturn_t world_start(void) {
     pthread_mutex_lock(&state.lock);
     nvmlReturn_t status = refresh();
     if (status == OK) status = (nvmlReturn_t)state.world.init_error;
-    if (status == OK) state.users++;
+    if (status == OK && state.users++ == 0) state.load = state.world.driver_load;
     pthread_mutex_unlock(&state.lock);
     return status;
 }
@@ -200,15 +235,28 @@ nvmlReturn_t world_stop(void) {
     return status;
 }
 
+/* A session that began before the driver was loaded again is over, or its handles are dead. */
+static nvmlReturn_t session(int needs_handle) {
+    nvmlReturn_t status = state.users > 0 ? refresh() : UNINITIALIZED;
+    if (status != OK || state.load == state.world.driver_load) return status;
+    nvmlReturn_t error = (nvmlReturn_t)state.world.reload_error;
+    return error == INVALID_ARGUMENT && !needs_handle ? OK : error;
+}
+
 nvmlReturn_t world_read(struct world *out) {
     pthread_mutex_lock(&state.lock);
-    nvmlReturn_t status = state.users > 0 ? refresh() : UNINITIALIZED;
-    if (status == OK) *out = state.world;
+    nvmlReturn_t status = session(0);
+    /* Not the cards: they are large, and looked at one by one. */
+    if (status == OK) memcpy(out, &state.world, offsetof(struct world, gpu));
     pthread_mutex_unlock(&state.lock);
     return status;
 }
 
 nvmlDevice_t world_handle(unsigned index) { return &state.device[index]; }
+
+nvmlDevice_t world_slice_handle(unsigned index, unsigned slice) {
+    return &state.slice[index * MAX_SLICES + slice];
+}
 
 int lists(const char *symbols, const char *call) {
     size_t length = strlen(call);
@@ -232,6 +280,7 @@ static nvmlReturn_t judge(const struct gpu *gpu, const char *call) {
     if (strcmp(gpu->state, "reset_required") == 0) return RESET_REQUIRED;
     if (strcmp(gpu->state, "unknown") == 0) return UNKNOWN;
     if (lists(gpu->no_permission, call)) return NO_PERMISSION;
+    if (strcmp(gpu->fail_call, call) == 0) return (nvmlReturn_t)number(gpu, "fail_code");
     if (strcmp(gpu->not_supported, "all") == 0 && lists(ALWAYS_ANSWERED, call)) return OK;
     return lists(gpu->not_supported, call) ? NOT_SUPPORTED : OK;
 }
@@ -258,12 +307,16 @@ static void stall(const struct gpu *gpu, const char *call) {
 }
 
 nvmlReturn_t world_enter(nvmlDevice_t device, const char *call, struct view *out) {
-    long index = (char *)device - state.device;
-    if (index < 0 || index >= MAX_GPUS) return INVALID_ARGUMENT;
+    long index = (char *)device - state.device, place = (char *)device - state.slice;
+    int is_slice = place >= 0 && place < MAX_GPUS * MAX_SLICES;
+    if (is_slice) index = place / MAX_SLICES;
+    else if (index < 0 || index >= MAX_GPUS) return INVALID_ARGUMENT;
     memset(out, 0, sizeof *out);
     pthread_mutex_lock(&state.lock);
-    nvmlReturn_t status = state.users > 0 ? refresh() : UNINITIALIZED;
+    nvmlReturn_t status = session(1);
     if (status == OK) status = look((unsigned)index, call, out);
+    if (is_slice) out->slice = &out->gpu.slice[place % MAX_SLICES];
+    if (status == OK && is_slice && !out->slice->there) status = INVALID_ARGUMENT;
     pthread_mutex_unlock(&state.lock);
     stall(&out->gpu, call);
     return status;
