@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import partial
@@ -146,11 +145,6 @@ class OtlpSink:
                 value = row.value(one.metric)
                 if value is not None:
                     yield Observation(value, attributes(one, row.labels, row.values))
-
-
-def quiet() -> None:
-    """Let the SDK speak through our log only when something is wrong."""
-    logging.getLogger("opentelemetry").setLevel(logging.WARNING)
 
 
 def _headers(path: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 from collections.abc import Sequence
@@ -87,7 +86,7 @@ def command(
     from collector import run
     from collector.source import Context, Role
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options.log_lines()
     configuration = options.load_config(config_path)
     context, roles = Context(cluster, node), (Role(role),)
     if once:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,16 @@ PLUGIN_PACKAGES = (
 )
 
 Command = Callable[..., Any]
+
+
+def log_lines() -> None:
+    """One line on standard error for what we say; libraries speak only of errors.
+
+    They tell each try of a request: our own line says once that rows wait, and why.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for library in ("urllib3", "opentelemetry"):
+        logging.getLogger(library).setLevel(logging.ERROR)
 
 
 def store_option(function: Command) -> Command:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import socket
 from pathlib import Path
@@ -35,7 +34,7 @@ def command(config_path: Path | None, listen: str, directory: Path, cluster: str
     from collector.source import Context, Role
     from gpuledger.cli.wiring import make_service
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options.log_lines()
     slurm = shutil.which("squeue") is not None
     configuration = _defaults(options.load_config(config_path), slurm=slurm)
     bound = server.bind(listen)
