@@ -39,6 +39,7 @@ class AgentSettings(Settings):
     ] = Profile.STANDARD
     flush_s: Annotated[float, "seconds between hand-overs of finished rows to the spool"] = 10.0
     sources: Annotated[tuple[str, ...], "sources to read; empty = all that need no asking"] = ()
+    also: Annotated[tuple[str, ...], "sources to read besides, e.g. scrape or slurm_hook"] = ()
     without: Annotated[tuple[str, ...], "sources to leave out"] = ()
     spool_bytes: Annotated[int, "room for rows that wait; over it the oldest go"] = CAPACITY_BYTES
     spool_age_s: Annotated[float, "seconds after which a row that waits is dropped"] = AGE_S

@@ -137,7 +137,6 @@ class Wiring:
             OtlpSettings,
             OtlpSink,
             Protocol,
-            quiet,
         )
 
         settings = config.section("otlp", OtlpSettings)
@@ -145,7 +144,6 @@ class Wiring:
             raise ConfigError("[otlp] protocol: grpc is for the cluster role; a node sends http")
         if not settings.endpoint:
             return None
-        quiet()
         sink = OtlpSink(settings, context.cluster, context.node, context.clock.monotonic)
         return sink.update, sink
 
@@ -199,16 +197,17 @@ def once(
 def chosen(config: Config, roles: Collection[Role]) -> dict[str, SourceKind]:
     """The sources to read, by name. ConfigError for a name that there is not."""
     settings, known = config.section("agent", AgentSettings), names(SOURCES)
-    for name in (*settings.sources, *settings.without):
+    for name in (*settings.sources, *settings.also, *settings.without):
         if name not in known:
             raise ConfigError(f"[agent]: unknown source '{name}'{nearest(name, known)}")
     # Named ones alone are imported.
-    kinds = {n: load(SOURCES, n, SourceKind) for n in settings.sources or known}
+    asked = {*settings.sources, *settings.also}
+    kinds = {n: load(SOURCES, n, SourceKind) for n in (asked if settings.sources else known)}
     return {
         name: kind
-        for name, kind in kinds.items()
+        for name, kind in sorted(kinds.items())
         if name not in settings.without
-        and (settings.sources or (kind.role in roles and not kind.optional))
+        and (name in asked or (kind.role in roles and not kind.optional))
     }
 
 

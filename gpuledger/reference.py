@@ -130,7 +130,7 @@ def plugins_page(groups: Mapping[str, Sequence[tuple[str, str]]]) -> str:
 def sources_page(entries: Sequence[tuple[str, str, str, bool, str]]) -> str:
     """docs/sources.md: name, what it reads, role, whether it must be asked for, privilege."""
     rows = [
-        (f"`{name}`", reads, role, "where `[agent] sources` names it" if asked else "yes", needs)
+        (f"`{name}`", reads, role, "where `[agent] also` names it" if asked else "yes", needs)
         for name, reads, role, asked, needs in entries
     ]
     head = ("source", "reads", "runs on", "runs by itself", "needs")

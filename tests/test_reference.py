@@ -99,4 +99,4 @@ def test_every_source_is_on_the_sources_page() -> None:
 
 def test_the_page_of_sources_says_what_each_needs_and_when_it_runs() -> None:
     page = reference.sources_page([("faults", "the kernel log", "node", True, "kmsg")])
-    assert "| `faults` | the kernel log | node | where `[agent] sources` names it | kmsg |" in page
+    assert "| `faults` | the kernel log | node | where `[agent] also` names it | kmsg |" in page

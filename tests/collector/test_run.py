@@ -36,6 +36,11 @@ def test_sources_are_named_or_left_out_by_configuration() -> None:
     assert set(chosen(named, [Role.NODE])) == {"slurm"}
 
 
+def test_a_source_that_must_be_asked_for_comes_beside_the_others() -> None:
+    asked = chosen(Config({"agent": {"also": ["scrape"]}}), [Role.NODE])
+    assert set(asked) == {*chosen(Config(), [Role.NODE]), "scrape"}
+
+
 def test_an_unknown_source_offers_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="did you mean 'storage'"):
         chosen(Config({"agent": {"sources": ["storrage"]}}), [Role.NODE])
