@@ -1,4 +1,4 @@
-"""Counters that only grow: what the device says plus what it had counted before each reset."""
+"""Counters that only grow: what the device says plus what it had counted before it began again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Any
 from gpuledger.schema import Kind, Row, Table
 
 BOOT_KEY = "boot"
+# A narrow counter that falls from its last quarter into its first has wrapped; any other decrease
+# is a reset. A wrap is read at least twice per turn: every counter here turns in weeks.
+LAST_QUARTER, FIRST_QUARTER = 0.75, 0.25
 
 
 @dataclass
@@ -20,16 +23,18 @@ class Series:
     last: dict[str, float] = field(default_factory=dict)
     offset: dict[str, float] = field(default_factory=dict)
 
-    def correct(self, column: str, raw: float) -> float:
+    def correct(self, column: str, raw: float, wraps_at: float = 0.0) -> float:
         """The raw value made monotonic: a decrease means that the device began again at 0."""
-        if raw < self.last.get(column, raw):
-            self.restart(column)
+        last = self.last.get(column, raw)
+        if raw < last:
+            wrapped = LAST_QUARTER * wraps_at < last < wraps_at and raw < FIRST_QUARTER * wraps_at
+            self.restart(column, wraps_at if wrapped else last)
         self.last[column] = raw
         return raw + self.offset.get(column, 0)
 
-    def restart(self, column: str) -> None:
+    def restart(self, column: str, counted: float) -> None:
         """What was counted so far becomes the base of what comes."""
-        self.offset[column] = self.offset.get(column, 0) + self.last.pop(column)
+        self.offset[column] = self.offset.get(column, 0) + counted
 
 
 class Counters:
@@ -55,7 +60,7 @@ class Counters:
         series = self._series.get(key) or self._series.setdefault(key, Series())
         for name in columns:
             if values[name] is not None:
-                values[name] = series.correct(name, values[name])
+                values[name] = series.correct(name, values[name], columns[name])
         self._changed.add(key)
 
     def changed(self) -> dict[str, str]:
@@ -76,11 +81,11 @@ class Counters:
             series = Series(last, offset)
             self._series[tuple(json.loads(key))] = series
             for column in list(last) if rebooted else ():
-                series.restart(column)
+                series.restart(column, last.pop(column))
 
 
 @cache
-def counter_columns(table: Table) -> tuple[str, ...]:
-    """Names of the table's counters."""
+def counter_columns(table: Table) -> dict[str, float]:
+    """Names of the table's counters, and where each wraps (0 = nowhere known)."""
     columns: tuple[Any, ...] = table.columns
-    return tuple(c.name for c in columns if c.kind is Kind.COUNTER)
+    return {c.name: c.wraps_at for c in columns if c.kind is Kind.COUNTER}

@@ -31,8 +31,8 @@ DENIED = {401, 403, 407}
 OLD_S = 600.0
 # A scraped row covers the time since the one before, but never a long silence (contracts, Rows).
 LONGEST_PERIODS = 2.5
-# A sample that its exporter says is older is none of this moment.
-STALE_MS = 300_000
+# A sample that its exporter says is older is none of this moment, unless the target says otherwise.
+STALE_S = 300.0
 
 
 @dataclass(eq=False)
@@ -56,6 +56,7 @@ class Spring(ABC):
 
     name: str
     timeout_s = 10.0
+    instance = ""  # as Prometheus calls whom it asks; an exporter's own word outweighs it
 
     @abstractmethod
     def get(self) -> Body:
@@ -80,6 +81,7 @@ class HttpSpring(Spring):
         pool: urllib3.PoolManager | None = None,
     ) -> None:
         self.name = without_secrets(url)
+        self.instance = urlsplit(url).netloc.rpartition("@")[2]
         self._url = url
         self.timeout_s = timeout_s
         self._monotonic = monotonic
@@ -265,7 +267,12 @@ class Feed:
     """
 
     def __init__(
-        self, spring: Spring, exporter: Exporter, labels: Mapping[str, str], period_s: float
+        self,
+        spring: Spring,
+        exporter: Exporter,
+        labels: Mapping[str, str],
+        period_s: float,
+        stale_s: float = STALE_S,
     ) -> None:
         self.name = spring.name
         self.timeout_s = spring.timeout_s
@@ -276,6 +283,8 @@ class Feed:
         self._spring = spring
         self._exporter = exporter
         self._labels = labels
+        self._instance = {"instance": spring.instance} if spring.instance else {}
+        self._stale_ms = stale_s * 1000
         self._succeeded = -inf
 
     def is_due(self, now: float, reading_s: float) -> bool:
@@ -347,8 +356,8 @@ class Feed:
     def _fresh(self, readings: Iterable[Reading], now_ms: int) -> Iterator[Reading]:
         """Readings as of now; one that its exporter says is old is left out."""
         for reading in readings:
-            if reading.at_ms is None or now_ms - reading.at_ms <= STALE_MS:
-                labels = {**reading.labels, **self._labels} if self._labels else reading.labels
+            if reading.at_ms is None or now_ms - reading.at_ms <= self._stale_ms:
+                labels = {**self._instance, **reading.labels, **self._labels}
                 yield Reading(reading.name, labels, reading.value)
 
     def _interest(self, name: str) -> Interest:

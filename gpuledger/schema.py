@@ -83,6 +83,7 @@ class Column(Generic[T]):
     keep: tuple[str, ...] = ("mean",)
     codec: Codec | None = None
     default: Any = REQUIRED
+    wraps_bits: int = 0
     name: str = field(default="", init=False)
     table: str = field(default="", init=False)
 
@@ -99,6 +100,11 @@ class Column(Generic[T]):
 
     def __set__(self, row: object, value: T) -> None:
         row.__dict__[self.name] = value
+
+    @property
+    def wraps_at(self) -> float:
+        """Where the device's counter begins again at 0, in base units; 0 = nowhere known."""
+        return float((1 << self.wraps_bits) * self.step.factor) if self.wraps_bits else 0.0
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -195,9 +201,14 @@ def gauge(
     return Column[float | None](Kind.GAUGE, help, unit, step, bits, keep, codec)
 
 
-def counter(unit: Unit, help: str, *, step: Step = ONE, bits: int = 64) -> Any:
-    """A quantity that only grows, reset-corrected by the agent; the value at the row's end."""
-    return Column[float | None](Kind.COUNTER, help, unit, step, bits, codec=Codec.COUNTER)
+def counter(unit: Unit, help: str, *, step: Step = ONE, bits: int = 64, wraps_bits: int = 0) -> Any:
+    """A quantity that only grows, corrected by the agent; the value at the row's end.
+
+    `wraps_bits`: width of the device's own counter, in steps, where it is narrow enough to wrap.
+    """
+    return Column[float | None](
+        Kind.COUNTER, help, unit, step, bits, codec=Codec.COUNTER, wraps_bits=wraps_bits
+    )
 
 
 def additive(unit: Unit, help: str, *, step: Step = ONE, bits: int = 32) -> Any:

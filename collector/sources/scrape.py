@@ -46,6 +46,9 @@ class Target(Settings):
     )
     period_s: Annotated[float, "seconds between readings; 0 = as the source"] = 0.0
     timeout_s: Annotated[float, "longest wait for the whole page, seconds"] = 10.0
+    stale_s: Annotated[float, "age of a sample, by its exporter's own stamp, that is too old"] = (
+        300.0
+    )
     labels: Annotated[dict[str, str], "labels to add to every series, over the exporter's"] = (
         msgspec.field(default_factory=dict)
     )
@@ -72,8 +75,8 @@ class ScrapeSettings(Settings):
     wait_s: Annotated[float, "longest a reading waits for pages; later ones join the next"] = 2.0
     targets: Annotated[
         list[Target],
-        "exporters: url, mapping, mode (primary, supplement), period_s, timeout_s, labels, node, "
-        "node_label, ca, token_file",
+        "exporters: url, mapping, mode (primary, supplement), period_s, timeout_s, stale_s, "
+        "labels, node, node_label, ca, token_file",
     ] = msgspec.field(default_factory=list)
     textfile: Annotated[str, "folder of <mapping>[.anything].prom files; empty = none"] = ""
 
@@ -169,7 +172,13 @@ class Scrape(Source):
             ca=target.ca,
             token_file=target.token_file,
         )
-        return Feed(spring, load(target.mapping), target.labels, target.period_s or period_s)
+        return Feed(
+            spring,
+            load(target.mapping),
+            target.labels,
+            target.period_s or period_s,
+            target.stale_s,
+        )
 
     def _start(self) -> set[Feed]:
         """Begin what is due."""

@@ -16,21 +16,23 @@ from gpuledger.units import BYTE, CELSIUS, CENTI, COUNT, MEBI, MICRO, MILLI, RAT
 
 
 class BlockSample(Sample, table="block_samples", layout=Samples(key=("node", "device"))):
-    """One block device over one interval."""
+    """One block device over one interval. The kernel counts its times in 32 bits of a millisecond."""
 
     device: Label = label("kernel name, e.g. nvme0n1")
     read_bytes: Counter = counter(BYTE, "bytes read")
     write_bytes: Counter = counter(BYTE, "bytes written")
     reads: Counter = counter(COUNT, "reads completed")
     writes: Counter = counter(COUNT, "writes completed")
-    read_seconds: Counter = counter(SECOND, "time spent in reads", step=MILLI)
-    write_seconds: Counter = counter(SECOND, "time spent in writes", step=MILLI)
-    busy_seconds: Counter = counter(SECOND, "time with I/O in flight", step=MILLI)
-    queue_seconds: Counter = counter(SECOND, "time of all I/O, waiting included", step=MILLI)
+    read_seconds: Counter = counter(SECOND, "time spent in reads", step=MILLI, wraps_bits=32)
+    write_seconds: Counter = counter(SECOND, "time spent in writes", step=MILLI, wraps_bits=32)
+    busy_seconds: Counter = counter(SECOND, "time with I/O in flight", step=MILLI, wraps_bits=32)
+    queue_seconds: Counter = counter(
+        SECOND, "time of all I/O, waiting included", step=MILLI, wraps_bits=32
+    )
     in_flight: Gauge = gauge(COUNT, "I/O in flight", keep=("mean", "max"))
     discards: Counter = counter(COUNT, "discards completed")
     flushes: Counter = counter(COUNT, "flushes completed")
-    flush_seconds: Counter = counter(SECOND, "time spent in flushes", step=MILLI)
+    flush_seconds: Counter = counter(SECOND, "time spent in flushes", step=MILLI, wraps_bits=32)
 
 
 class NvmeSample(Sample, table="nvme_samples", layout=Samples(key=("node", "device"))):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.counters import Counters
+from gpuledger.catalogue.storage import BlockSample
 from tests.collector.support import host_row
 
 
@@ -18,6 +20,29 @@ def corrected(counters: Counters, raw: float | None) -> float | None:
 def test_a_decrease_means_that_the_device_began_again() -> None:
     counters = Counters()
     assert [corrected(counters, raw) for raw in (10, 15, 2, 4)] == [10, 15, 17, 19]
+
+
+TURN_S = 2**32 / 1000  # the kernel counts the times of disks in 32 bits of a millisecond
+
+
+def disk_times(counters: Counters, *raws: float) -> list[float | None]:
+    rows = [BlockSample.known(node="n1", device="sda", busy_seconds=raw) for raw in raws]
+    for row in rows:
+        counters.correct(row)
+    return [row.busy_seconds for row in rows]
+
+
+def test_a_narrow_counter_that_wraps_goes_on() -> None:
+    first, second = disk_times(Counters(), TURN_S - 10, 5.0)
+    assert (first, second) == (TURN_S - 10, pytest.approx(TURN_S + 5))
+
+
+def test_a_narrow_counter_that_falls_from_its_middle_was_reset() -> None:
+    assert disk_times(Counters(), TURN_S / 2, 5.0) == [TURN_S / 2, TURN_S / 2 + 5]
+
+
+def test_a_wrap_and_a_reset_after_it_are_both_counted() -> None:
+    assert disk_times(Counters(), TURN_S - 1, 100.0, 40.0)[-1] == pytest.approx(TURN_S + 140)
 
 
 def test_a_missing_value_stays_missing_and_resets_nothing() -> None:

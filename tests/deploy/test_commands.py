@@ -22,7 +22,7 @@ VALUES = {"GPULEDGER_INGEST": "http://a:1", "GPULEDGER_LISTEN": "a:1", "STATE_DI
 
 def deployed_lines() -> dict[str, list[str]]:
     lines = {name: list(services()[name]["command"]) for name in OURS}
-    for unit in (DEPLOY / "systemd").iterdir():
+    for unit in (DEPLOY / "systemd").glob("*.service"):
         started = re.search(r"^ExecStart=\S+ (.*)$", unit.read_text(), flags=re.MULTILINE)
         assert started
         lines[unit.name] = [

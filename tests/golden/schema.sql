@@ -141,7 +141,7 @@ CREATE TABLE IF NOT EXISTS process_samples (
   `sm_pct` Nullable(UInt8) COMMENT 'use of multiprocessors by the process' CODEC(T64, ZSTD(1)),
   `memory_pct` Nullable(UInt8) COMMENT 'use of memory by the process' CODEC(T64, ZSTD(1)),
   `slice` LowCardinality(String) COMMENT 'UUID of the MIG slice; empty = the whole card' CODEC(ZSTD(1)),
-  `runtime` LowCardinality(String) COMMENT 'slurm, kubernetes, docker or empty, by its cgroup' CODEC(ZSTD(1)),
+  `runtime` LowCardinality(String) COMMENT 'slurm, kubernetes, docker, podman or empty' CODEC(ZSTD(1)),
   `container` String COMMENT 'job, pod or container id in its cgroup' CODEC(ZSTD(3))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
@@ -152,10 +152,10 @@ CREATE TABLE IF NOT EXISTS gpu_events (
   `ts` DateTime64(3, 'UTC') COMMENT 'when it happened' CODEC(DoubleDelta, ZSTD(1)),
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
   `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
-  `slot` UInt16 COMMENT 'minor number of the device' CODEC(ZSTD(1)),
+  `slot` UInt16 COMMENT 'minor number of the device; 65535 = no single GPU (a switch, or an unknown card)' CODEC(ZSTD(1)),
   `gpu_id` UInt64 COMMENT 'hash of the asset' CODEC(ZSTD(1)),
   `kind` LowCardinality(String) COMMENT 'lost, recovered, xid, sxid, ecc, retirement, reset, recovery or stuck' CODEC(ZSTD(1)),
-  `code` UInt32 COMMENT 'return code, XID or SXid' CODEC(ZSTD(1)),
+  `code` UInt32 COMMENT 'return code, XID, SXid or NVML event type' CODEC(ZSTD(1)),
   `cause` LowCardinality(String) COMMENT 'hardware, application, information or empty' CODEC(ZSTD(1)),
   `recovery` LowCardinality(String) COMMENT 'what the driver or the catalogue of XIDs asks for' CODEC(ZSTD(1)),
   `count` UInt32 COMMENT 'how often it happened in a burst, the first at ts' CODEC(ZSTD(1)),
@@ -185,7 +185,7 @@ CREATE TABLE IF NOT EXISTS host_samples (
   `memory_stall_us` Nullable(UInt64) COMMENT 'time in which every task waited for memory (PSI full)' CODEC(Delta, T64, ZSTD(1)),
   `interrupt_stall_us` Nullable(UInt64) COMMENT 'time in which every task waited for interrupts (PSI, Linux 6.1)' CODEC(Delta, T64, ZSTD(1)),
   `swap_used_mib` Nullable(UInt32) COMMENT 'swap in use' CODEC(T64, ZSTD(1)),
-  `clock_error_us` Nullable(UInt32) COMMENT 'the kernel\'s estimate of the wall clock\'s error (adjtimex)' CODEC(T64, ZSTD(1)),
+  `clock_error_us` Nullable(UInt32) COMMENT 'bound that the kernel holds for the clock\'s error (adjtimex)' CODEC(T64, ZSTD(1)),
   `clock_synchronized` Nullable(UInt8) COMMENT '1 while the clock is disciplined (NTP)' CODEC(T64, ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
@@ -198,7 +198,7 @@ CREATE TABLE IF NOT EXISTS cgroup_samples (
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
   `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
   `epoch` UInt32 COMMENT 'rises when the offsets of counters were lost' CODEC(ZSTD(1)),
-  `runtime` LowCardinality(String) COMMENT 'slurm, kubernetes or docker' CODEC(ZSTD(1)),
+  `runtime` LowCardinality(String) COMMENT 'slurm, kubernetes, docker or podman' CODEC(ZSTD(1)),
   `name` String COMMENT 'job id, SLUID, pod UID or container id' CODEC(ZSTD(3)),
   `cpu_us` Nullable(UInt64) COMMENT 'processor time used' CODEC(Delta, T64, ZSTD(1)),
   `cpu_throttled_us` Nullable(UInt64) COMMENT 'time held back by the quota' CODEC(Delta, T64, ZSTD(1)),
@@ -223,7 +223,7 @@ CREATE TABLE IF NOT EXISTS network_samples (
   `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
   `epoch` UInt32 COMMENT 'rises when the offsets of counters were lost' CODEC(ZSTD(1)),
   `device` LowCardinality(String) COMMENT 'interface, or InfiniBand device and port, e.g. mlx5_0/1' CODEC(ZSTD(1)),
-  `kind` LowCardinality(String) COMMENT 'ethernet, infiniband or roce' CODEC(ZSTD(1)),
+  `kind` LowCardinality(String) COMMENT 'ethernet, infiniband, roce or slingshot' CODEC(ZSTD(1)),
   `interface` LowCardinality(String) COMMENT 'interface that a RoCE port belongs to' CODEC(ZSTD(1)),
   `up_pct` Nullable(UInt8) COMMENT 'share of time in which the link was up' CODEC(T64, ZSTD(1)),
   `speed_mb_per_s` Nullable(UInt32) COMMENT 'speed of the link' CODEC(T64, ZSTD(1)),
@@ -620,7 +620,7 @@ SETTINGS non_replicated_deduplication_window = 100000;
 CREATE TABLE IF NOT EXISTS node_states (
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
   `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
-  `scheduler` LowCardinality(String) COMMENT 'who says so: slurm' CODEC(ZSTD(1)),
+  `scheduler` LowCardinality(String) COMMENT 'who says so: slurm, kubernetes' CODEC(ZSTD(1)),
   `state` LowCardinality(String) COMMENT 'up, down or drained' CODEC(ZSTD(1)),
   `reason` String COMMENT 'reason given' CODEC(ZSTD(3)),
   `pools` String COMMENT 'partitions of the node, joined by commas; empty = all' CODEC(ZSTD(3)),
@@ -679,7 +679,7 @@ CREATE TABLE IF NOT EXISTS quotas (
   `queue` LowCardinality(String) COMMENT 'queue, cohort or QOS; empty = a team\'s own' CODEC(ZSTD(1)),
   `gpu_model` LowCardinality(String) COMMENT 'model that it is about; empty = any' CODEC(ZSTD(1)),
   `guaranteed_milli` UInt32 COMMENT 'GPUs guaranteed, in thousandths' CODEC(ZSTD(1)),
-  `limit_milli` UInt32 COMMENT 'GPUs at most, in thousandths; 0 = no limit' CODEC(ZSTD(1)),
+  `limit_milli` UInt32 COMMENT 'GPUs at most, in thousandths; 0 = no limit, 1 = none at all' CODEC(ZSTD(1)),
   `parent` LowCardinality(String) COMMENT 'queue or cohort that lends and borrows' CODEC(ZSTD(1)),
   `seen_at` DateTime64(3, 'UTC') COMMENT 'time of the snapshot that said so' CODEC(DoubleDelta, ZSTD(1)),
   `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
@@ -2502,7 +2502,8 @@ SELECT ts AS ts, rule AS rule, subject AS subject, state AS state, channel AS ch
 CREATE OR REPLACE VIEW v_book_1m AS
 SELECT c.cluster AS cluster, c.minute AS minute, c.gpu_id AS gpu_id, a.node AS node, a.slot AS slot,
   a.pool AS pool, a.model AS model, l.job_id AS job,
-  if(c.alloc_id = 0, '', j.user) AS user, if(c.alloc_id = 0, '', j.team) AS team,
+  if(c.alloc_id = 0, '', j.user) AS user,
+  multiIf(c.alloc_id = 0, '', j.job_id = '', 'unmapped', j.team) AS team,
   j.name AS job_name, c.state AS state, c.cause AS cause, c.flags AS flags, c.grade AS grade,
   c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
   p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
@@ -2517,7 +2518,8 @@ ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
 CREATE OR REPLACE VIEW v_book_1h AS
 SELECT c.cluster AS cluster, c.hour AS hour, c.gpu_id AS gpu_id, a.node AS node, a.slot AS slot,
   a.pool AS pool, a.model AS model, l.job_id AS job,
-  if(c.alloc_id = 0, '', j.user) AS user, if(c.alloc_id = 0, '', j.team) AS team,
+  if(c.alloc_id = 0, '', j.user) AS user,
+  multiIf(c.alloc_id = 0, '', j.job_id = '', 'unmapped', j.team) AS team,
   j.name AS job_name, c.state AS state, c.cause AS cause, c.flags AS flags, c.grade AS grade,
   c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
   p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
