@@ -16,7 +16,7 @@ from gpuledger.units import BYTE, CELSIUS, CENTI, COUNT, MEBI, MICRO, MILLI, RAT
 
 
 class BlockSample(Sample, table="block_samples", layout=Samples(key=("node", "device"))):
-    """One block device over one interval. The kernel counts its times in 32 bits of a millisecond."""
+    """One block device over one interval. Its times have 32 bits of a millisecond."""
 
     device: Label = label("kernel name, e.g. nvme0n1")
     read_bytes: Counter = counter(BYTE, "bytes read")

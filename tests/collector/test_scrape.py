@@ -20,11 +20,11 @@ from collector.source import Clock
 from collector.sources.scrape import Scrape, ScrapeSettings, Target
 from collector.sources.scrape import source as kind
 from gpuledger.batch import to_milliseconds
-from gpuledger.catalogue import Gpu, GpuSample, MissingValue, ServingSample, SourceRun
+from gpuledger.catalogue import Gpu, GpuSample, MissingValue, SourceRun
 from gpuledger.config import Config
 from gpuledger.errors import ConfigError, ReadError, Unavailable
 from gpuledger.schema import Row
-from tests.collector.support import MIDNIGHT, FakeClock, Lines, context, tree
+from tests.collector.support import FakeClock, Lines, context, tree
 from tests.collector.test_slots import information
 
 PAGE = (Path(__file__).parents[1] / "mappings" / "dcgm-exporter.prom").read_bytes()
@@ -334,31 +334,6 @@ def test_added_labels_win_and_a_label_may_name_the_node(exporter: Exporter) -> N
     )
     nodes = {(r.node, int(r.slot)) for r in read(source) if isinstance(r, GpuSample)}
     assert nodes == {("node-7", 3), ("n9", 0), ("n9", 1)}
-
-
-SERVED = 'vllm:num_requests_running{{model_name="m"}} 3 {stamp}\n'
-
-
-def served(exporter: Exporter, stamp: str = "", **told: Any) -> list[ServingSample]:
-    page = SERVED.format(stamp=stamp).encode()
-    exporter.answers["/served"] = lambda h: h.send(page)
-    wanted = target(exporter, "/served", mapping="vllm", **told)
-    return [row for row in read(scrape(wanted)) if isinstance(row, ServingSample)]
-
-
-def test_two_servers_of_one_model_are_told_apart_by_their_addresses(exporter: Exporter) -> None:
-    (row,) = served(exporter)
-    assert row.instance == f"127.0.0.1:{exporter.server_port}"
-    (row,) = served(exporter, labels={"instance": "blue"})
-    assert row.instance == "blue"
-
-
-def test_a_sample_that_its_exporter_calls_old_is_left_out_unless_that_is_expected(
-    exporter: Exporter,
-) -> None:
-    yesterday = str(int((MIDNIGHT - 86_400) * 1000))
-    assert served(exporter, yesterday) == []
-    assert len(served(exporter, yesterday, stale_s=90_000.0)) == 1
 
 
 def test_the_slot_is_the_minor_number_that_this_node_shows(
