@@ -7,7 +7,7 @@ that is per GPU and allocation, and a condition that comes true holds for every 
 
 from __future__ import annotations
 
-from gpuledger.states import STATES, LedgerSettings
+from gpuledger.states import STATES, LedgerSettings, in_list
 
 MINUTE_MS = 60_000
 FOREVER_MS = 4_291_747_200_000
@@ -83,31 +83,44 @@ FROM ({within("assets")}) AS a
 """
 
 # When each source last said that all is well: an open allocation it no longer names has ended.
-# Who tells of allocations: their source, and the node where every node tells of its own.
-_TELLERS = "['process', 'kubernetes'], ['nvml', 'pod_resources']"
-_SNAPSHOTS = """
-SELECT cluster, source, if(source IN ('nvml', 'pod_resources'), node, '') AS teller,
+# Who tells of allocations: the reader behind each source, and the node where every node tells of
+# its own. What one node's agent no longer names has ended only if that agent read well. A prolog's
+# word has no reader here: the scheduler's end outranks it.
+_OF_NODES = {"process": "nvml", "kubernetes": "pod_resources"}
+_TELLERS = f"{[*_OF_NODES]}, {[*_OF_NODES.values()]}"
+_SNAPSHOTS = f"""
+SELECT cluster, source, if(source IN {in_list(tuple(_OF_NODES.values()))}, node, '') AS teller,
   max(ts) AS seen
 FROM source_runs
 WHERE failures = 0 AND runs > 0
-  AND ts > fromUnixTimestamp64Milli({until:Int64} - 86400000, 'UTC')
+  AND ts > fromUnixTimestamp64Milli({{until:Int64}} - 86400000, 'UTC')
 GROUP BY cluster, source, teller
+"""
+# An allocation ends with its job, also where whoever told of it (a dead node's agent, an epilog
+# that never ran) cannot say so any more.
+_ENDED_JOBS = f"""
+SELECT j.job_id AS job_id, toUnixTimestamp64Milli(j.ended) AS at FROM jobs AS j FINAL
+WHERE toUnixTimestamp64Milli(j.ended) < {FOREVER_MS} AND j.job_id IN (
+  SELECT job_id FROM allocations WHERE toUnixTimestamp64Milli(valid_to) >= {FOREVER_MS})
 """
 
 
 def allocations_sql(settings: LedgerSettings) -> str:
     """Allocations in [lo, hi) and until when each holds, judged by the snapshots before `until`."""
-    gone = f"a.t >= {FOREVER_MS} AND a.seen_at + INTERVAL {settings.unnamed_s} SECOND < s.seen"
+    gone = f"a.seen_at + INTERVAL {settings.unnamed_s} SECOND < s.seen"
+    named = f"if({gone}, toUnixTimestamp64Milli(a.seen_at), {FOREVER_MS})"
+    worked = f"if(j.job_id = '', {FOREVER_MS}, j.at)"
     return f"""
 SELECT * FROM (
   SELECT a.gpu_id AS gpu_id, a.alloc_id AS alloc_id, a.job_id AS job_id, a.cluster AS cluster,
     a.node AS node, a.share_milli AS share_milli, a.f AS f,
-    if({gone}, toUnixTimestamp64Milli(a.seen_at), a.t) AS t
+    if(a.t >= {FOREVER_MS}, least({named}, {worked}), a.t) AS t
   FROM ({within("allocations")}) AS a
   LEFT JOIN ({_SNAPSHOTS}) AS s
     ON s.cluster = a.cluster
     AND s.source = transform(toString(a.source), {_TELLERS}, toString(a.source))
-    AND s.teller = if(a.source IN ('process', 'kubernetes'), a.node, '')
+    AND s.teller = if(a.source IN {in_list(tuple(_OF_NODES))}, a.node, '')
+  LEFT JOIN ({_ENDED_JOBS}) AS j ON j.job_id = a.job_id
 ) WHERE t > {{lo:Int64}} AND t > f
 """
 

@@ -323,6 +323,20 @@ def test_an_allocation_that_the_last_good_snapshot_omits_ended_when_last_seen(
     assert states(store, lane=0) == []
 
 
+@pytest.mark.parametrize("reader", ["nvml", "pod_resources"])
+def test_an_allocation_told_by_a_node_ends_only_where_that_node_omits_it(
+    store: Store, reader: str
+) -> None:
+    source = {"nvml": "process", "pod_resources": "kubernetes"}[reader]
+    gone = allocation(GPU, 1, LONG_AGO, source=source, seen_at=at(20))
+    later = at(20) + UNNAMED_S * SECOND + SECOND
+    told = held(story((EMPTY, 60)), gone)
+    book(store, replace(told, runs=[run(reader, later, node="n1")]))
+    assert states(store, lane=0) == []
+    book(store, replace(told, runs=[run(reader, later, node="n0")]))
+    assert states(store, lane=0) == ["40 free_surplus"]
+
+
 def test_waiting_work_makes_free_time_demanded_to_the_second(store: Store) -> None:
     history = replace(story((EMPTY, 60)), free_states=[wish(GPU, at(10), at(20.5))])
     book(store, history)

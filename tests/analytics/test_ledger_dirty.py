@@ -13,6 +13,7 @@ from gpuledger.catalogue import Asset, Job
 from gpuledger.schema import Row
 from gpuledger.store import Store
 from tests.analytics.ledger_world import (
+    CLUSTER,
     SILENT,
     START,
     TENS,
@@ -176,6 +177,23 @@ def waiting(priority: int) -> Job:
     )
 
 
+def ended_job(alloc: int, ended: datetime) -> Job:
+    """The job of that allocation, over."""
+    return Job(
+        job_id=f"{CLUSTER}/{alloc}",
+        cluster=CLUSTER,
+        user="ana",
+        state="completed",
+        gpus_per_node=1,
+        memory_bytes=None,
+        submitted=at(100),
+        started=at(100),
+        ended=ended,
+        seen_at=ended,
+        version=1,
+    )
+
+
 def test_late_samples_without_any_reading_are_booked_again(store: Store) -> None:
     """Regression: the hash of a missing sum is missing, so such hours never looked dirty."""
     store.insert_rows([GPU])
@@ -221,6 +239,15 @@ def test_a_job_that_the_scheduler_no_longer_names_is_booked_until_it_was_last_se
     assert catch_up(booked, END + 2 * SECOND) == [hour(3)]
     last = max(r["minute"] for r in book_of(store) if r["alloc_id"] == 3)
     assert last == at(209)
+
+
+def test_an_allocation_that_nobody_closed_ends_with_its_job(store: Store, booked: Ledger) -> None:
+    """A dead node's agent, or an epilog that never ran, cannot say so."""
+    store.insert_rows([allocation(GPU, 3, at(205), source="hook", seen_at=at(205))])
+    store.insert_rows([ended_job(3, at(213))])
+    catch_up(booked, END + SECOND)
+    last = max(r["minute"] for r in book_of(store) if r["alloc_id"] == 3)
+    assert last == at(212)
 
 
 def test_closed_hours_are_never_booked_again(store: Store, booked: Ledger) -> None:

@@ -1,6 +1,6 @@
 """Nothing lost, nothing doubled: real processes, killed and cut off in an order of the seed's.
 
-`GPULEDGER_CHAOS_SEEDS=20` runs the long form; the truth is the driver's own journal.
+`CHAOS_SEEDS=20` runs the long form; the truth is the driver's own journal.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from tests.chaos.world import World, world
 
-SEEDS = range(int(os.environ.get("GPULEDGER_CHAOS_SEEDS", "2")))
+SEEDS = range(int(os.environ.get("CHAOS_SEEDS", "2")))
 # Keys of each table: a row is one thing at one time.
 TABLES = {
     "gpu_samples": "node, slot, ts",
