@@ -12,7 +12,8 @@ from tests.components.process import program
 from tests.deploy.files import DEPLOY
 
 PROGRAM = "/opt/gpuledger/bin/gpuledger"
-UNITS = ["gpuledger-collector.service", "gpuledger.service"]
+UNITS = ["gpuledger-cluster.service", "gpuledger-collector.service", "gpuledger.service"]
+NODE = UNITS[1]
 FAULTS = "collector-faults.conf"
 # Exposure in tenths; below 4 is what `systemd-analyze security` calls OK or better.
 THRESHOLD = 39
@@ -46,10 +47,10 @@ def test_there_are_no_other_units() -> None:
 
 
 def test_systemd_accepts_the_drop_in_that_opens_the_kernel_log(tmp_path: Path) -> None:
-    text = (DEPLOY / "systemd" / UNITS[0]).read_text().replace(PROGRAM, "/bin/true")
-    copy = tmp_path / UNITS[0]
+    text = (DEPLOY / "systemd" / NODE).read_text().replace(PROGRAM, "/bin/true")
+    copy = tmp_path / NODE
     copy.write_text(text)
-    folder = tmp_path / f"{UNITS[0]}.d"
+    folder = tmp_path / f"{NODE}.d"
     folder.mkdir()
     drop_in = (DEPLOY / "systemd" / FAULTS).read_text()
     (folder / "faults.conf").write_text(drop_in)
@@ -98,14 +99,14 @@ def test_secrets_come_as_credentials(unit: Path) -> None:
 
 def test_the_agent_sees_processes_and_mounts_of_everybody() -> None:
     # With these, GPUs would have no owner and /home no filesystem figures, without any error.
-    told = settings((DEPLOY / "systemd" / UNITS[0]).read_text())
+    told = settings((DEPLOY / "systemd" / NODE).read_text())
     assert not {"ProtectProc", "ProcSubset", "PrivateUsers", "PrivateDevices"} & set(told)
     assert told["ProtectHome"] == ["read-only"]
     assert told["DeviceAllow"] == ["char-nvidia* rw"]
 
 
 def test_the_agent_cannot_disturb_a_job() -> None:
-    told = settings((DEPLOY / "systemd" / UNITS[0]).read_text())
+    told = settings((DEPLOY / "systemd" / NODE).read_text())
     assert told["MemoryMax"] == ["128M"]
     assert told["CPUQuota"] == ["10%"]
     assert told["CapabilityBoundingSet"] == [""]
