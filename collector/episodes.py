@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -23,6 +23,7 @@ from gpuledger.catalogue.work import Allocation, Job, NodeState, Pool, Reservati
 from gpuledger.schema import FOREVER, Row
 
 SEEN = "seen"
+SINCE = "since"
 JOB = "job/"
 NODE = "node/"
 GONE = "gone/"
@@ -38,11 +39,15 @@ Notice = TypeVar("Notice", bound=Pool | Reservation)
 
 @dataclass(frozen=True)
 class Run:
-    """A job with the GPUs that it holds now, where the scheduler told which."""
+    """A job with the GPUs that it holds now, where the scheduler told which.
+
+    `missed` is when it was last listed, of one that vanished and of whose end nobody told yet.
+    """
 
     job: Job
     allocations: tuple[Allocation, ...] = ()
     told: bool = True
+    missed: datetime | None = None
 
     @property
     def over(self) -> bool:
@@ -57,7 +62,9 @@ class Episodes:
         self._memory = memory
         self._runs: dict[str, Run] = {}
         self._nodes: dict[str, NodeState] = {}
+        self._gone: dict[str, int] = {}
         self._seen: datetime | None = None
+        self._since: datetime | None = None
         self._recalled = False
 
     def advance(
@@ -68,22 +75,28 @@ class Episodes:
         *,
         everything: bool,
         endings: Endings | None = None,
+        patient: bool = False,
     ) -> list[Row]:
         """Rows that this snapshot adds; with `everything` also those that say nothing new.
 
         Priorities grow with age: a new priority alone is told with `everything` only. `endings` are
-        what accounting says of jobs that are no longer listed, by their native number.
+        what accounting says of jobs that are no longer listed, by their native number. `patient`
+        where accounting may yet tell: then no end is concluded of what vanished.
         """
         self._recall()
         current = {run.job.job_id: self._carried(run, snapshot) for run in runs}
         listed = {node.node: node for node in nodes}
         for run in current.values():
             self._revive(run, snapshot)
+        since = self._asked_since() if patient else None
+        if patient:
+            current = {**self._kept_back(current, snapshot), **current}
         rows = [
             *self._jobs(current, snapshot, endings or {}, everything=everything),
             *self._states(listed, snapshot, everything=everything),
         ]
         self._keep(current, listed, snapshot.at)
+        self._keep_since(since)
         return rows
 
     def unheard_since(self, runs: Iterable[Run], snapshot: Snapshot) -> datetime | None:
@@ -92,11 +105,26 @@ class Episodes:
         listed = {run.job.job_id for run in runs}
         gone = any(not run.over for key, run in self._runs.items() if key not in listed)
         silent = self._seen is not None and snapshot.at - self._seen > FORGOTTEN_AFTER
-        return self._seen if gone or silent else None
+        return self._asked_since() if gone or silent or self._since else None
 
-    def knows(self, job: str) -> bool:
-        """Whether the last snapshot listed the job."""
-        return job in self._runs
+    def known(self, job: str) -> Run | None:
+        """The job as the last snapshot listed it, or as it was when it vanished without an end."""
+        self._recall()
+        return self._runs.get(job)
+
+    def known_node(self, node: str) -> NodeState | None:
+        """The node as the last snapshot listed it."""
+        self._recall()
+        return self._nodes.get(node)
+
+    def _asked_since(self) -> datetime | None:
+        return self._since or self._seen
+
+    def _kept_back(self, current: Mapping[str, Run], snapshot: Snapshot) -> dict[str, Run]:
+        """What is not listed and not concluded; ended jobs too, lest they be told as unheard."""
+        seen = self._last_seen(snapshot)
+        lost = {key: run for key, run in self._runs.items() if key not in current}
+        return {key: replace(run, missed=run.missed or seen) for key, run in lost.items()}
 
     def _jobs(
         self, current: Mapping[str, Run], snapshot: Snapshot, endings: Endings, *, everything: bool
@@ -105,6 +133,8 @@ class Episodes:
             if key not in current:
                 yield from self._vanished(known, snapshot, endings.get(_native(known.job), []))
         for key, run in current.items():
+            if run.missed:
+                continue
             before = self._runs.get(key)
             run.job.eligible = eligible(before.job if before else None, run.job, snapshot.at)
             yield from self._differences(before, run, snapshot, everything=everything)
@@ -130,7 +160,7 @@ class Episodes:
         if known.over:
             return
         job, told = known.job, next((e for e in endings if e.is_of(known.job)), None)
-        until = told.ended if told else self._last_seen(snapshot)
+        until = told.ended if told else known.missed or self._last_seen(snapshot)
         for allocation in known.allocations:
             yield _closed(allocation, until, snapshot)
         gone = changed(
@@ -144,7 +174,8 @@ class Episodes:
             version=snapshot.version,
         )
         gone.eligible = eligible(job, gone, snapshot.at)
-        self._memory[GONE + job.job_id] = str(to_milliseconds(snapshot.at))
+        self._gone[job.job_id] = to_milliseconds(snapshot.at)
+        self._memory[GONE + job.job_id] = str(self._gone[job.job_id])
         yield gone
 
     def _carried(self, run: Run, snapshot: Snapshot) -> Run:
@@ -160,7 +191,7 @@ class Episodes:
 
     def _revive(self, run: Run, snapshot: Snapshot) -> None:
         """A job said to be gone that is there again: its GPUs outrank their own end."""
-        if not run.over and GONE + run.job.job_id in self._memory:
+        if not run.over and run.job.job_id in self._gone:
             for allocation in run.allocations:
                 allocation.version = snapshot.version_of_end
 
@@ -195,20 +226,35 @@ class Episodes:
     def _keep(self, runs: dict[str, Run], nodes: dict[str, NodeState], seen: datetime) -> None:
         """What is listed now is what is known, here and across restarts."""
         gone = [JOB + key for key in self._runs.keys() - runs.keys()]
-        gone += [k for k, v in self._memory.items() if k.startswith(GONE) and _is_old(v, seen)]
+        gone += [GONE + job for job in self._forgotten(seen)]
         gone += [NODE + name for name in self._nodes.keys() - nodes.keys()]
         for key in gone:
             self._memory.pop(key, None)
         for key, run in runs.items():
             if not _same_run(self._runs.get(key), run):
-                kept = [pack(run.job), [pack(a) for a in run.allocations]]
-                self._memory[JOB + key] = json.dumps(kept)
+                self._memory[JOB + key] = _packed(run)
         for name, node in nodes.items():
             known = self._nodes.get(name)
             if known is None or not says_the_same(known, node):
                 self._memory[NODE + name] = json.dumps(pack(node))
         self._memory[SEEN] = str(to_milliseconds(seen))
         self._runs, self._nodes, self._seen = runs, nodes, seen
+
+    def _forgotten(self, now: datetime) -> list[str]:
+        """Jobs that were said to be gone so long ago that nobody expects them back."""
+        until = to_milliseconds(now - REMEMBERED)
+        old = [job for job, at_ms in self._gone.items() if at_ms < until]
+        for job in old:
+            del self._gone[job]
+        return old
+
+    def _keep_since(self, since: datetime | None) -> None:
+        """From when accounting is to be asked again."""
+        if since:
+            self._memory[SINCE] = str(to_milliseconds(since))
+        else:
+            self._memory.pop(SINCE, None)
+        self._since = since
 
     def _recall(self) -> None:
         """What an earlier life of this agent knew; read once, at the first snapshot."""
@@ -217,10 +263,12 @@ class Episodes:
         for key, value in self._memory.items():
             if key == SEEN:
                 self._seen = from_milliseconds(int(value))
+            elif key == SINCE:
+                self._since = from_milliseconds(int(value))
+            elif key.startswith(GONE):
+                self._gone[key.removeprefix(GONE)] = int(value)
             elif key.startswith(JOB):
-                job, allocations = json.loads(value)
-                rows = tuple(unpack(Allocation, a) for a in allocations)
-                self._runs[key.removeprefix(JOB)] = Run(unpack(Job, job), rows)
+                self._runs[key.removeprefix(JOB)] = _unpacked(value)
             elif key.startswith(NODE):
                 self._nodes[key.removeprefix(NODE)] = unpack(NodeState, json.loads(value))
         self._recalled = True
@@ -270,8 +318,16 @@ def _native(job: Job) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def _is_old(kept: str, now: datetime) -> bool:
-    return now - from_milliseconds(int(kept)) > REMEMBERED
+def _packed(run: Run) -> str:
+    missed = [to_milliseconds(run.missed)] if run.missed else []
+    return json.dumps([pack(run.job), [pack(a) for a in run.allocations], *missed])
+
+
+def _unpacked(kept: str) -> Run:
+    job, allocations, *missed = json.loads(kept)
+    rows = tuple(unpack(Allocation, a) for a in allocations)
+    since = from_milliseconds(missed[0]) if missed else None
+    return Run(unpack(Job, job), rows, missed=since)
 
 
 def _same_job(one: Job, other: Job) -> bool:
@@ -281,6 +337,7 @@ def _same_job(one: Job, other: Job) -> bool:
 def _same_run(one: Run | None, other: Run) -> bool:
     return (
         one is not None
+        and one.missed == other.missed
         and _same_job(one.job, other.job)
         and len(one.allocations) == len(other.allocations)
         and all(map(says_the_same, one.allocations, other.allocations))

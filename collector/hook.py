@@ -1,7 +1,8 @@
 """What Slurm's prolog and epilog left in a folder: which job holds which GPUs of this node.
 
 One small file for each run of a job, `job-<id>-<restart>`, with lines `key=value`: job, restart,
-gpus (ordinals), start, and stop once the epilog ran; times in seconds since 1970. The folder
+gpus (ordinals), start, and stop once the epilog ran; times in seconds since 1970. Where the prolog
+of a later run came first, stop is that time and `epilog=missing` says so. The folder
 belongs to who runs the prolog and to nobody else: that is what makes its word trustworthy. It lives
 in memory, so that a reboot, which ends every job, empties it.
 """
@@ -38,7 +39,10 @@ Mark = tuple[int, int]  # when a file was written, and its size
 
 @dataclass(frozen=True)
 class Word:
-    """One run of a job on this node; `stop_s` once it gave its GPUs back."""
+    """One run of a job on this node; `stop_s` once it gave its GPUs back.
+
+    `exact` unless it ended without an epilog, at the latest then.
+    """
 
     job: int
     restart: int
@@ -46,6 +50,7 @@ class Word:
     ordinals: tuple[int, ...]
     start_s: int
     stop_s: int | None = None
+    exact: bool = True
 
 
 class Folder:
@@ -114,7 +119,8 @@ def word(text: str) -> Word | None:
         return None
     stop = whole(told.get("stop"))
     stop = max(start, stop) if stop is not None and stop < 1 << 32 else None
-    return Word(job, restart, told.get("node", ""), ordinals, start, stop)
+    exact = told.get("epilog") != "missing"
+    return Word(job, restart, told.get("node", ""), ordinals, start, stop, exact)
 
 
 def local_devices(root: Path, gres_conf: str = "") -> Devices:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from collector.slurm_json import instant, job_state, number, text
+from collector.slurm_numbers import fitting
 from gpuledger.catalogue.work import Job
 from gpuledger.identity import job_id
 from gpuledger.schema import FOREVER
@@ -68,7 +69,7 @@ def ending(told: Mapping[str, Any]) -> Ending | None:
 
 def job_row(end: Ending, cluster: str, at: datetime, version: int) -> Job:
     """A job of which nothing was heard before its end; which GPUs it had, nobody knows."""
-    return Job(
+    row = Job(
         job_id=job_id(cluster, end.native),
         cluster=cluster,
         name=end.name,
@@ -87,6 +88,7 @@ def job_row(end: Ending, cluster: str, at: datetime, version: int) -> Job:
         seen_at=at,
         version=version,
     )
+    return fitting(row)
 
 
 def endings(told: Iterable[Any]) -> dict[int, list[Ending]]:

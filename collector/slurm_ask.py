@@ -31,6 +31,7 @@ TOPOLOGY = ("scontrol", "--oneliner", "show", "topology")
 ENDED = ("sacct", "--json", "--allusers", "--duplicates", "--endtime=now")
 # Times in texts are UTC, whatever this machine or its administrator prefers.
 PLAIN = {"LC_ALL": "C", "TZ": "UTC", "SLURM_TIME_FORMAT": "standard"}
+NO_ACCOUNTING = "accounting storage is disabled"
 LONGEST_BYTES = 1 << 30
 FIELD = re.compile(r"(\w[\w/]*)=(.*?)(?=\s+\w[\w/]*=|\s*$)")
 VERSION = re.compile(r'"\\?/slurm\\?/v(\d+\.\d+\.\d+)\\?/jobs')
@@ -59,7 +60,10 @@ class Ask(Protocol):
         """Switches or blocks; nothing where Slurm knows none."""
 
     def ended(self, since: datetime) -> Told:
-        """Jobs that accounting knows to have run or ended since then."""
+        """Jobs that accounting knows to have run or ended since then.
+
+        Unavailable where this Slurm is known to keep none.
+        """
 
 
 class Commands:
@@ -98,7 +102,12 @@ class Commands:
 
     def ended(self, since: datetime) -> Told:
         """Jobs of `sacct`."""
-        return self._json((*ENDED, f"--starttime={since:%Y-%m-%dT%H:%M:%S}"), "jobs")
+        try:
+            return self._json((*ENDED, f"--starttime={since:%Y-%m-%dT%H:%M:%S}"), "jobs")
+        except ReadError as e:
+            if NO_ACCOUNTING in str(e):
+                raise Unavailable(str(e)) from None
+            raise
 
     def _json(self, command: tuple[str, ...], key: str) -> Told:
         return listed(self._run(command), command[0], key)
@@ -170,7 +179,7 @@ class Rest:
 def listed(said: bytes, who: str, key: str) -> Told:
     """The list under `key` of an answer in JSON. ReadError where there is none."""
     try:
-        told = msgspec.json.decode(said)
+        told = _decoded(said)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise ReadError(f"{who} prints no JSON: {e}") from None
     if not isinstance(told, dict) or not isinstance(told.get(key), list):
@@ -179,6 +188,20 @@ def listed(said: bytes, who: str, key: str) -> Told:
         raise ReadError(f"{who}: {str(told['errors'])[:300]}")
     found: Told = told[key]
     return found
+
+
+def _decoded(said: bytes) -> Any:
+    """The value of a text in JSON; a byte that is no UTF-8 spoils its own word only.
+
+    Slurm passes on whatever bytes a user gave as the name of a job.
+    """
+    try:
+        return msgspec.json.decode(said)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        readable = said.decode(errors="replace").encode()
+        if readable == said:
+            raise
+        return msgspec.json.decode(readable)
 
 
 def fields(line: str) -> dict[str, str]:

@@ -44,6 +44,10 @@ FLAGS = {
     "SPECIAL_EXIT": "pending",
     "RESV_DEL_HOLD": "pending",
     "REVOKED": "cancelled",
+    "POWER_UP_NODE": "running",  # it was given nodes that boot
+    "LAUNCH_FAILED": "pending",  # these three are put back into the queue
+    "RECONFIG_FAIL": "pending",
+    "EXPEDITING": "pending",
 }
 DOWN = {"DOWN", "FAIL", "FAILING", "ERROR", "NOT_RESPONDING", "INVALID_REG", "UNKNOWN", "FUTURE"}
 DRAINED = {"DRAIN", "DRAINED", "DRAINING", "MAINTENANCE", "MAINT"}

@@ -20,6 +20,7 @@ from collector.slurm_json import (
     text,
     words,
 )
+from collector.slurm_numbers import fitting
 from gpuledger.catalogue.work import Pool, Reservation
 from gpuledger.schema import FOREVER
 
@@ -56,18 +57,19 @@ def pool_row(told: Mapping[str, Any], cluster: str, at: datetime, version: int) 
         raise ValueError("a partition without a name")
     state = words(_first(told, "State", "state", ("partition", "state")))
     priority = _first(told, "PriorityTier", "priority_tier", ("priority", "tier"))
-    return Pool(
+    row = Pool(
         cluster=cluster,
         pool=name,
         scheduler="slurm",
         state=next((STATES[w] for w in state if w in STATES), "inactive"),
         nodes=_nodes(_first(told, "Nodes", ("nodes", "configured"), "nodes")),
-        priority=max(0, _whole(priority) or 0),
+        priority=_whole(priority) or 0,
         longest_seconds=_longest_s(told),
         preemptible=int(_preemptible(told)),
         seen_at=at,
         version=version,
     )
+    return fitting(row)
 
 
 def reservation_row(
@@ -106,11 +108,14 @@ def racks(told: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def shards_by_node(told: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Shards of each GPU, of the nodes that cut theirs into shards."""
+    """Shards of each GPU, of the nodes that cut theirs into shards and can be understood."""
     out = {}
     for node in told:
-        cut = sum(g.count for g in shards(node.get("gres")))
-        cards = sum(g.count for g in gpus(node.get("gres")))
+        try:
+            cut = sum(g.count for g in shards(node.get("gres")))
+            cards = sum(g.count for g in gpus(node.get("gres")))
+        except ValueError:
+            continue
         if cut and cards:
             out[text(node.get("name"))] = max(1, cut // cards)
     return out

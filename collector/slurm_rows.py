@@ -23,6 +23,7 @@ from collector.slurm_json import (
     tres,
     words,
 )
+from collector.slurm_numbers import fitting
 from collector.slurm_pools import Site
 from collector.source import Trust
 from gpuledger.batch import to_milliseconds
@@ -67,6 +68,7 @@ def job_row(job: Mapping[str, Any], snapshot: Snapshot) -> Job:
         raise ValueError(f"job {native}: state {job.get('job_state')!r}, submitted {submitted}")
     nodes = max(1, number(job.get("node_count")) or 1)
     wanted = requested_gpus(job, nodes)
+    given = wanted or held_gpus(job, nodes)
     cut = _requested_shards(job, nodes, snapshot.site)
     pool = text(job.get("partition"))
     amounts = tres(job.get("tres_req_str"))
@@ -75,7 +77,7 @@ def job_row(job: Mapping[str, Any], snapshot: Snapshot) -> Job:
         raise ValueError(f"job {native} runs, but has not started")
     ended = instant(job.get("end_time")) if state in ENDED else None
     reason = text(job.get("state_reason")) if state == "pending" else ""
-    return Job(
+    row = Job(
         job_id=job_id(snapshot.cluster, native),
         cluster=snapshot.cluster,
         name=_name(job),
@@ -85,18 +87,18 @@ def job_row(job: Mapping[str, Any], snapshot: Snapshot) -> Job:
         state=state,
         reason=reason,
         nodes=nodes,
-        gpus_per_node=cut[0] if cut else sum(g.count for g in wanted),
+        gpus_per_node=cut[0] if cut else sum(g.count for g in given),
         cpu_milli=(amounts.get("cpu") or number(job.get("cpus")) or 0) * 1000 // nodes,
         memory_bytes=amounts["mem"] // nodes if "mem" in amounts else None,
         gpu_model=next((g.model for g in wanted if g.model), ""),
-        priority=min(max(number(job.get("priority")) or 0, 0), (1 << 32) - 1),
+        priority=number(job.get("priority")) or 0,
         kind="interactive" if job.get("batch_flag") is False else "batch",
         qos=text(job.get("qos")),
         preemptible=int(bool(pool) and snapshot.site.preemptible.issuperset(pool.split(","))),
         reservation=text(job.get("resv_name")),
         gang=_gang(job, snapshot.cluster),
         constraints=",".join(_constraints(job)),
-        share_milli=cut[1] if cut else min((_share(g) for g in wanted), default=WHOLE),
+        share_milli=cut[1] if cut else min((_share(g) for g in given), default=WHOLE),
         restart=number(job.get("restart_cnt")) or 0,
         submitted=submitted,
         eligible=instant(job.get("eligible_time")) or FOREVER,
@@ -106,6 +108,7 @@ def job_row(job: Mapping[str, Any], snapshot: Snapshot) -> Job:
         seen_at=snapshot.at,
         version=snapshot.version,
     )
+    return fitting(row)
 
 
 def requested_gpus(job: Mapping[str, Any], nodes: int) -> list[Gres]:
@@ -125,6 +128,28 @@ def requested_gpus(job: Mapping[str, Any], nodes: int) -> list[Gres]:
     return []
 
 
+def held_gpus(job: Mapping[str, Any], nodes: int) -> list[Gres]:
+    """GPUs that the job was given on each node, by model, whether it asked for them or not.
+
+    A job with `--exclusive` names none and holds all those of its nodes.
+    """
+    counts: dict[str, int] = {}
+    for told in _details(job):
+        for gres in gpus(told):
+            counts[gres.model] = counts.get(gres.model, 0) + gres.count
+    return [Gres(model, -(-count // nodes)) for model, count in counts.items()]
+
+
+def holds_gpus(job: Mapping[str, Any]) -> bool:
+    """Whether Slurm tells of GPUs, or parts of them, that the job holds now."""
+    return any(gpus(told) or shards(told) for told in _details(job))
+
+
+def _details(job: Mapping[str, Any]) -> list[Any]:
+    found = job.get("gres_detail")
+    return found if isinstance(found, list) else []
+
+
 def allocation_rows(
     job: Mapping[str, Any], row: Job, snapshot: Snapshot
 ) -> Iterator[Allocation] | None:
@@ -132,9 +157,9 @@ def allocation_rows(
 
     None where Slurm does not tell which GPUs they are.
     """
-    details = job.get("gres_detail")
+    details = _details(job)
     nodes = hostlist.expand(text(job.get("nodes")))
-    if not isinstance(details, list) or len(details) != len(nodes):
+    if not details or len(details) != len(nodes):
         return None
     held: dict[tuple[str, int], int] = {}
     for node, told in zip(nodes, details, strict=True):
@@ -230,7 +255,7 @@ def node_row(node: Mapping[str, Any], snapshot: Snapshot) -> NodeState:
     found = gpus(node.get("gres"))
     memory = number(node.get("real_memory"))
     since = instant(node.get("reason_changed_at")) if state != "up" else None
-    return NodeState(
+    row = NodeState(
         cluster=snapshot.cluster,
         node=name,
         scheduler="slurm",
@@ -248,6 +273,7 @@ def node_row(node: Mapping[str, Any], snapshot: Snapshot) -> NodeState:
         seen_at=snapshot.at,
         version=snapshot.version,
     )
+    return fitting(row)
 
 
 def _cards(found: list[Gres]) -> int:

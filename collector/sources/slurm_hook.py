@@ -99,7 +99,9 @@ class SlurmHookSource(Source):
         until = lost or FOREVER
         trust = TRUST_HOOK_HOLDS
         if word.stop_s is not None:
-            until, trust = datetime.fromtimestamp(word.stop_s, UTC), TRUST_HOOK_ENDED
+            until = datetime.fromtimestamp(word.stop_s, UTC)
+            # An end without an epilog yields to the scheduler's, which may be earlier.
+            trust = TRUST_HOOK_ENDED if word.exact else TRUST_HOOK_HOLDS
         job = job_id(self._context.cluster, word.job)
         for ordinal in word.ordinals:
             minor = devices.minor(word.node, ordinal)

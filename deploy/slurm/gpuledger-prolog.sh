@@ -4,6 +4,19 @@
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 
+# An earlier run of the job that has no stop yet lost its epilog (kill -9 of slurmd, say). The next
+# epilog must not take it for the run that ends.
+close_earlier() {
+  for file in "${folder}/job-${SLURM_JOB_ID}-"*; do
+    [ -f "${file}" ] || continue
+    [ "${file##*/}" != "${name}" ] || continue
+    grep -q '^stop=' "${file}" && continue
+    scratch="${folder}/.${file##*/}.$$"
+    { cat "${file}" && printf 'stop=%s\nepilog=missing\n' "$(date +%s)"; } >"${scratch}" || continue
+    mv -f "${scratch}" "${file}"
+  done
+}
+
 write_down() {
   folder="${GPULEDGER_HOOK_DIR:-/run/gpuledger/slurm}"
   case "${SLURM_JOB_ID:-}:${SLURM_JOB_RESTART_COUNT:-0}" in
@@ -13,6 +26,7 @@ write_down() {
   umask 022
   mkdir -p "${folder}" || return
   name="job-${SLURM_JOB_ID}-${SLURM_JOB_RESTART_COUNT:-0}"
+  close_earlier
   {
     printf 'job=%s\n' "${SLURM_JOB_ID}"
     printf 'restart=%s\n' "${SLURM_JOB_RESTART_COUNT:-0}"

@@ -40,6 +40,7 @@ class Cluster:
         self.reservations = "No reservations in the system"
         self.topology = ""
         self.ended: Any = {"jobs": []}
+        self.sacct_fails = False
         self.asked: list[str] = []
         self.calls: list[tuple[str, ...]] = []
         self.here = here or context(clock=self.clock, lines=self.lines)
@@ -55,6 +56,8 @@ class Cluster:
             return str(getattr(self, command[-1])).encode()
         if command[0] == "scontrol" and self.old:
             raise ReadError("scontrol ended with 1: unrecognized option '--json'")
+        if command[0] == "sacct" and self.sacct_fails:
+            raise ReadError("sacct ended with 1: Unable to connect to slurmdbd")
         if command[0] == "sacct" and self.ended is None:
             raise ReadError("sacct ended with 1: Slurm accounting storage is disabled")
         told = {"squeue": self.jobs, "sacct": self.ended}.get(command[0], self.nodes)

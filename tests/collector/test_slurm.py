@@ -12,6 +12,7 @@ import pytest
 
 from collector.slurm_ask import NODES
 from collector.sources.slurm import SlurmSettings, SlurmSource
+from gpuledger.batch import Batch
 from gpuledger.catalogue.host import MissingValue
 from gpuledger.errors import ReadError, Unavailable
 from gpuledger.identity import alloc_id, gpu_id
@@ -234,18 +235,120 @@ def nonsense(change: Callable[[Any], Any]) -> Callable[[Cluster], None]:
         nonsense(lambda _: []),
         nonsense(lambda told: {**told, "errors": [{"error": "Unable to contact"}]}),
         nonsense(lambda told: {**told, "jobs": ["?"]}),
-        nonsense(lambda told: {**told, "jobs": [{**told["jobs"][0], "job_state": ["NEW_WORD"]}]}),
-        nonsense(lambda told: {**told, "jobs": [{**told["jobs"][0], "nodes": "n[x-y]"}]}),
+        nonsense(lambda told: {**told, "jobs": [{**told["jobs"][0], "job_id": None}]}),
+        lambda cluster: cluster.nodes.update(nodes=[{**cluster.nodes["nodes"][0], "name": ""}]),
     ],
 )
 def test_from_nonsense_nothing_is_concluded(spoil: Callable[[Cluster], None]) -> None:
     cluster = Cluster()
     cluster.read()
-    sane = cluster.jobs
+    sane = cluster.jobs, copy.deepcopy(cluster.nodes)
     spoil(cluster)
     with pytest.raises(ReadError):
         cluster.read()
-    cluster.jobs = sane
+    cluster.jobs, cluster.nodes = sane
+    assert cluster.read() == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"job_state": ["NEW_WORD"]},
+        {"job_state": ["UNKNOWN"]},
+        {"nodes": "n[x-y]"},
+        {"submit_time": None},
+        {"gres_detail": ["gpu:h100:8(IDX:9-1)", ""]},
+    ],
+)
+def test_a_job_that_cannot_be_understood_stays_as_it_was_and_that_is_said_once(
+    odd: dict[str, Any],
+) -> None:
+    cluster = Cluster()
+    cluster.read()
+    sane = copy.deepcopy(cluster.job(101))
+    cluster.job(101).update(odd)
+    cluster.job(102)["state_reason"] = "Priority"
+    rows = cluster.read()
+    assert jobs(rows).keys() == {"c/102"}
+    assert not allocations(rows)
+    (missing,) = of_kind(rows, MissingValue)
+    assert (missing.subject, missing.reading, missing.reason) == ("jobs", "record", "malformed")
+    assert cluster.read() == []
+    again = jobs(cluster.read(600))["c/101"]
+    assert (again.state, again.seen_at) == ("running", at(cluster.clock.wall_s))
+    cluster.job(101).update(sane)
+    assert [(m.reading, m.reason) for m in cluster.read()] == [("record", "")]  # type: ignore[attr-defined] # missing values only
+
+
+def test_a_job_that_could_never_be_understood_is_left_out() -> None:
+    cluster = Cluster()
+    cluster.job(101)["job_state"] = ["NEW_WORD"]
+    rows = cluster.read()
+    assert "c/101" not in jobs(rows)
+    assert {"c/100", "c/102"} <= jobs(rows).keys()
+
+
+@pytest.mark.parametrize("odd", [{"state": None}, {"gres": "gpu:h100:8(IDX:9-1)"}])
+def test_a_node_that_cannot_be_understood_stays_as_it_was(odd: dict[str, Any]) -> None:
+    cluster = Cluster()
+    cluster.read()
+    cluster.nodes["nodes"][0].update(odd)
+    (missing,) = of_kind(cluster.read(), MissingValue)
+    assert (missing.subject, missing.reason) == ("nodes", "malformed")
+    again = {n.node: n for n in states(cluster.read(600))}
+    assert (again["n1"].state, again["n1"].gpus, again["n1"].valid_to) == ("up", 8, FOREVER)
+
+
+def ask_for_nothing(job: dict[str, Any]) -> None:
+    job.update(tres_per_node="", tres_per_job="", tres_req_str="cpu=8,mem=16G,node=2")
+
+
+def test_gpus_that_a_job_holds_without_having_asked_for_them_are_booked() -> None:
+    cluster = Cluster()
+    ask_for_nothing(cluster.job(101))
+    rows = cluster.read()
+    assert len(allocations(rows)) == 10
+    assert jobs(rows)["c/101"].gpus_per_node == 5
+
+
+def test_a_job_keeps_its_number_of_gpus_when_slurm_no_longer_tells_them() -> None:
+    cluster = Cluster()
+    job = cluster.job(101)
+    ask_for_nothing(job)
+    cluster.read()
+    told, job["gres_detail"] = job["gres_detail"], []
+    assert not allocations(cluster.read())
+    job["gres_detail"] = told
+    cluster.read()
+    job.update(job_state=["COMPLETED"], gres_detail=[])
+    job["end_time"]["number"] = round(NOW) + 100
+    rows = cluster.read()
+    assert jobs(rows)["c/101"].gpus_per_node == 5
+    assert {a.valid_to for a in allocations(rows)} == {at(NOW + 100)}
+
+
+def test_a_waiting_job_may_come_to_ask_for_no_gpus() -> None:
+    cluster = Cluster()
+    cluster.read()
+    ask_for_nothing(cluster.job(102))
+    assert jobs(cluster.read())["c/102"].gpus_per_node == 0
+
+
+def test_more_gpus_than_a_column_holds_do_not_lose_the_jobs() -> None:
+    cluster = Cluster()
+    cluster.job(102)["tres_per_node"] = "gres/gpu:h100=70000"
+    rows = jobs(cluster.read())
+    assert rows["c/102"].gpus_per_node == 65_535
+    assert len(Batch.of_rows(list(rows.values()))) == 4
+
+
+def test_gpus_that_one_job_does_not_tell_stay_missing_while_others_tell_theirs() -> None:
+    cluster = Cluster()
+    other = copy.deepcopy(cluster.job(101))
+    other.update(job_id=98, gres_detail=[])
+    cluster.jobs["jobs"].insert(0, other)
+    (missing,) = of_kind(cluster.read(), MissingValue)
+    assert (missing.reading, missing.reason) == ("GPU indices", "unsupported")
     assert cluster.read() == []
 
 

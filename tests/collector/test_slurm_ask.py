@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from collector.slurm_ask import Commands, Rest, fields, http_getter
 from collector.sources.slurm import SlurmSettings, SlurmSource
-from gpuledger.errors import ConfigError, ReadError
+from gpuledger.errors import ConfigError, ReadError, Unavailable
 from tests.collector.slurm import Cluster
 from tests.collector.slurm_versions import REST, VERSIONS, Told
 from tests.collector.support import context
@@ -129,6 +129,25 @@ def test_accounting_is_asked_in_utc() -> None:
     cluster = Cluster()
     assert Commands(cluster.ask).ended(SINCE) == []
     assert cluster.calls[-1][-1] == "--starttime=2026-11-22T04:00:00"
+
+
+@pytest.mark.parametrize("name", [b"tr\xffin", b"\xed\xa0\x80"])
+def test_a_name_that_is_no_utf_8_spoils_itself_only(name: bytes) -> None:
+    said = b'{"jobs": [{"job_id": 1, "name": "%s"}, {"job_id": 2, "name": "b"}]}' % name
+    told = Commands(lambda _: said)
+    for found in (told.jobs(), told.ended(SINCE)):
+        assert [j["job_id"] for j in found] == [1, 2]
+        assert "\ufffd" in found[0]["name"]
+
+
+def test_a_slurm_without_accounting_is_told_apart_from_one_that_does_not_answer() -> None:
+    cluster = Cluster()
+    cluster.ended = None
+    with pytest.raises(Unavailable, match="disabled"):
+        Commands(cluster.ask).ended(SINCE)
+    cluster.sacct_fails = True
+    with pytest.raises(ReadError, match="Unable to connect"):
+        Commands(cluster.ask).ended(SINCE)
 
 
 def test_fields_of_a_line() -> None:

@@ -57,6 +57,89 @@ def test_without_accounting_the_last_snapshot_decides_and_that_is_said_once() ->
     assert [m.reading for m in of_kind(rows, MissingValue)] == ["accounting"]
 
 
+def test_what_vanished_waits_for_an_accounting_that_does_not_answer() -> None:
+    cluster = Cluster()
+    started = cluster.job(101)["start_time"]["number"]
+    cluster.read()
+    cluster.vanish(101)
+    cluster.sacct_fails = True
+    rows = cluster.read(7200)
+    assert "c/101" not in jobs(rows)
+    assert not allocations(rows)
+    for _ in range(8):
+        assert cluster.read() == []
+    cluster.restart()
+    assert "c/101" not in jobs(cluster.read())
+    cluster.sacct_fails = False
+    ended = [Told("24.05").ended(101, start=started, end=round(NOW) + 3600)]
+    cluster.ended = {"jobs": [*ended, Told("24.05").ended(4711)]}
+    rows = cluster.read()
+    gone = jobs(rows)["c/101"]
+    assert (gone.state, gone.ended) == ("timeout", at(NOW + 3600))
+    assert {a.valid_to for a in allocations(rows)} == {at(NOW + 3600)}
+    assert "c/4711" in jobs(rows)
+    asked = {call[-1] for call in cluster.calls if call[0] == "sacct"}
+    assert asked == {f"--starttime={at(NOW + 30):%Y-%m-%dT%H:%M:%S}"}
+    assert cluster.read() == []
+    assert "since" not in cluster.here.memory
+
+
+def test_after_ten_snapshots_without_accounting_what_vanished_ended_when_it_was_last_listed() -> (
+    None
+):
+    cluster = Cluster()
+    cluster.read()
+    cluster.vanish(101)
+    cluster.sacct_fails = True
+    for _ in range(10):
+        assert not jobs(cluster.read())
+    rows = cluster.read()
+    assert jobs(rows)["c/101"].ended == at(NOW + 30)
+    assert {a.valid_to for a in allocations(rows)} == {at(NOW + 30)}
+    cluster.vanish(102)
+    assert jobs(cluster.read())["c/102"].state == "cancelled"
+
+
+def test_a_job_that_is_listed_again_while_accounting_is_asked_goes_on() -> None:
+    cluster = Cluster()
+    cluster.read()
+    sane = copy.deepcopy(cluster.jobs)
+    cluster.vanish(101)
+    cluster.sacct_fails = True
+    cluster.read()
+    cluster.jobs = sane
+    cluster.sacct_fails = False
+    rows = cluster.read()
+    assert not jobs(rows)
+    assert not allocations(rows)
+    assert cluster.read() == []
+
+
+def test_an_end_that_slurm_told_is_not_told_again_by_an_accounting_that_was_away() -> None:
+    cluster = Cluster()
+    cluster.read()
+    cluster.vanish(101)
+    cluster.sacct_fails = True
+    cluster.read()
+    cluster.vanish(100)
+    cluster.read()
+    cluster.sacct_fails = False
+    cluster.ended = {"jobs": [Told("24.05").ended(100)]}
+    assert "c/100" not in jobs(cluster.read())
+
+
+def test_a_job_that_was_said_to_be_gone_is_forgotten_after_two_days() -> None:
+    cluster = Cluster()
+    cluster.read()
+    cluster.vanish(101)
+    cluster.read()
+    cluster.restart()
+    cluster.read(86_400)
+    assert "gone/c/101" in cluster.here.memory
+    cluster.read(2 * 86_400)
+    assert "gone/c/101" not in cluster.here.memory
+
+
 def test_two_hours_without_slurm_end_nothing_and_then_everything_is_said_anew() -> None:
     """What stays open has a fresh `seen_at` as soon as Slurm is heard again."""
     cluster = Cluster()
@@ -137,7 +220,7 @@ def test_partitions_that_cannot_be_read_do_not_spoil_the_snapshot(said: str) -> 
 def test_nothing_is_taken_as_told_by_a_snapshot_that_fails() -> None:
     cluster = Cluster()
     sane = cluster.jobs
-    cluster.jobs = {"jobs": [{"job_id": 1}]}
+    cluster.jobs = {"jobs": [{"job_state": ["RUNNING"]}]}
     with pytest.raises(ReadError):
         cluster.read()
     cluster.jobs = sane

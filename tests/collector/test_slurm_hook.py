@@ -208,6 +208,36 @@ def test_the_scripts_write_what_the_source_reads(node: Node) -> None:
     assert [p.name for p in folder.iterdir()] == ["job-12-1"]
 
 
+def test_a_run_without_an_epilog_ends_with_the_prolog_of_the_next(node: Node) -> None:
+    first = node.write(job=12)
+    other = node.write(job=123)
+    node.read()
+    assert node.run("prolog", **JOB, SLURM_JOB_RESTART_COUNT="1") == 0
+    ended = {a.alloc_id: a for a in node.read() if a.valid_to < FOREVER}
+    assert len(ended) == 2
+    closed = first.read_text()
+    assert node.run("epilog", **JOB, SLURM_JOB_RESTART_COUNT="2") == 0
+    assert first.read_text() == closed
+    assert "stop=" in first.with_name("job-12-1").read_text()
+    assert "stop=" not in other.read_text()
+
+
+def test_an_end_without_an_epilog_yields_to_the_schedulers(node: Node) -> None:
+    node.write()
+    begun = node.read()[0]
+    node.write(more=f"stop={START + 60}\nepilog=missing\n")
+    ended = node.read()[0]
+    told = Snapshot("c", at(node.clock.wall_s - 60))
+    assert begun.version < ended.version < told.version_of_end
+    assert ended.valid_to == at(START + 60)
+
+
+def test_a_prolog_that_runs_again_for_the_same_run_closes_nothing(node: Node) -> None:
+    file = node.write(job=12)
+    assert node.run("prolog", **JOB) == 0
+    assert "stop=" not in file.read_text()
+
+
 def test_a_second_epilog_changes_nothing(node: Node) -> None:
     file = node.write(job=12, more="stop=5\n")
     assert node.run("epilog", **JOB) == 0

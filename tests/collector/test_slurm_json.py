@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from collector.slurm_json import Gres, gpus, instant, job_state, node_state, number, text, tres
 from collector.slurm_rows import Snapshot, allocation_rows, job_row, node_row
+from gpuledger.batch import Batch
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,12 @@ def test_times() -> None:
         ("OUT_OF_MEMORY", "failed"),
         (["PREEMPTED"], "cancelled"),
         ("DEADLINE", "timeout"),
+        (["RUNNING", "POWER_UP_NODE"], "running"),
+        (["LAUNCH_FAILED"], "pending"),
+        (["FAILED", "LAUNCH_FAILED"], "failed"),
+        (["PENDING", "RECONFIG_FAIL"], "pending"),
+        (["EXPEDITING"], "pending"),
+        (["CANCELLED", "UPDATE_DB"], "cancelled"),
         ("SOMETHING_NEW", None),
         ([], None),
     ],
@@ -115,7 +122,7 @@ SNAPSHOT = Snapshot("c", datetime(2026, 11, 22, tzinfo=UTC))
 FIELDS = [
     *("job_id", "job_state", "submit_time", "node_count", "tres_req_str", "start_time"),
     *("gres_detail", "nodes", "tres_per_node", "priority", "time_limit", "name", "state"),
-    *("gres", "reason_changed_at", "real_memory", "tasks"),
+    *("gres", "reason_changed_at", "real_memory", "tasks", "cpus", "restart_cnt"),
 ]
 
 
@@ -126,3 +133,14 @@ def test_nonsense_is_refused_in_a_way_that_the_source_expects(told: dict[str, An
     with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, OverflowError):
         row = job_row(told, SNAPSHOT)
         list(allocation_rows(told, row, SNAPSHOT) or ())
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), NOISE | st.just("gres/gpu=99999999")))
+def test_whatever_numbers_are_told_the_rows_fit_their_table(told: dict[str, Any]) -> None:
+    sane = {"job_id": 1, "job_state": "PENDING", "submit_time": 9, "name": "n1", "state": "IDLE"}
+    for read in (job_row, node_row):
+        try:
+            row = read({**told, **sane}, SNAPSHOT)
+        except (ValueError, OverflowError):
+            continue
+        assert len(Batch.of_rows([row])) == 1

@@ -84,6 +84,21 @@ def test_a_real_job_from_its_wait_to_its_end(slurm: Slurm) -> None:
     slurm.cancel(waiting)
 
 
+def test_a_real_exclusive_job_holds_all_gpus_of_its_node(odd: Slurm) -> None:
+    source = listener(odd)
+    job = odd.submit("sleep 300", gpus=0, name="whole", options=["--exclusive"])
+    odd.wait_state(job, "RUNNING")
+    rows = list(source.read())
+    assert set(held(rows, job)) == gpus(*MINORS)
+    odd.cancel(job)
+    odd.wait_state(job, "CANCELLED")
+    after = list(source.read())
+    assert all(a.valid_to != FOREVER for a in held(after, job).values())
+    for told in (rows, after):
+        (row,) = (j for j in of_kind(told, Job) if j.job_id == f"c/{job}")
+        assert row.gpus_per_node == len(MINORS)
+
+
 def test_a_drained_node_is_told_with_its_reason(slurm: Slurm) -> None:
     source = listener(slurm)
     slurm.run("scontrol", "update", f"NodeName={slurm.node}", "State=DRAIN", "Reason=fan broken")
