@@ -24,6 +24,11 @@ THREADS = 8
 # Read by load balancers and people without a token; they tell nothing about the cluster.
 INGEST_PREFIX = "/v1/ingest/"
 OPEN_PATHS = {"/healthz", "/readyz", "/login"}
+NOT_KNOWN = "a token is needed: use the login link that the service printed"
+NOT_FOR_SENDING = (
+    "this token may not send: give the agent the service's GPULEDGER_INGEST_TOKEN"
+    " (GPULEDGER_TOKEN_FILE)"
+)
 # Long enough for a server to come back, short enough for a spool to stay small.
 RETRY_AFTER_S = 10
 
@@ -72,10 +77,9 @@ class Guard:
         if scope["type"] != "http" or self._may_pass(Request(scope)):
             await self._app(scope, receive, send)
             return
+        sends = scope["path"].startswith(INGEST_PREFIX)
         refusal = problem(
-            401,
-            "a token is needed: use the login link that the service printed",
-            {"WWW-Authenticate": "Bearer"},
+            401, NOT_FOR_SENDING if sends else NOT_KNOWN, {"WWW-Authenticate": "Bearer"}
         )
         await refusal(scope, receive, send)
 

@@ -9,7 +9,10 @@ from typing import Any
 from gpuledger.batch import to_milliseconds
 from gpuledger.schema import Row, Table
 
-SAME_MS = 2_000  # NVML is asked once a second, the kernel's log has the true time
+SAME_MS = 2_000
+# The kernel's log has the true time. NVML tells at a reading what happened since the one before,
+# and a reading may be a minute after that, or hang.
+LATE_MS = {"nvml": 60_000}
 KEPT_MS = 60_000  # a teller that comes later than this told of something else
 DETAIL_CHARACTERS = 300
 # Of these only the number matters; of the others (lost, recovered) the order.
@@ -85,8 +88,8 @@ class Bursts:
     def _match(self, key: Key, teller: str, at_ms: int, count: int) -> int:
         """How many of these no other teller has told; they wait for one who does."""
         waiting = self._told.setdefault(key, [])
-        for told in waiting:
-            if told.teller != teller and abs(told.at_ms - at_ms) <= SAME_MS:
+        for told in sorted(waiting, key=lambda told: abs(told.at_ms - at_ms)):
+            if _may_be_same(told.teller, told.at_ms, teller, at_ms):
                 same = min(count, told.count)
                 told.count -= same
                 count -= same
@@ -113,3 +116,11 @@ class Bursts:
             waiting[:] = [told for told in waiting if told.at_ms >= before_ms]
             if not waiting:
                 del self._told[key]
+
+
+def _may_be_same(one: str, one_ms: int, other: str, other_ms: int) -> bool:
+    """Whether two tellers may mean the same by what they tell of these times."""
+    if one == other:
+        return False
+    late_ms = LATE_MS.get(one if one_ms > other_ms else other, SAME_MS)
+    return abs(one_ms - other_ms) <= late_ms

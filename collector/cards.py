@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from collector.gpm import Gpm
 from collector.mig import SliceReadings, Slices
@@ -19,9 +18,11 @@ from collector.nvml import (
     Nvml,
     Vanished,
 )
+from collector.nvml_counts import Counts
 from collector.nvml_fields import HEALTH, SAMPLE, Batch
 from collector.nvml_identity import Identity, identify
 from collector.nvml_processes import GpuProcess, Processes
+from collector.source import Context
 from collector.topology import Joint, NvLinks
 from gpuledger.catalogue.gpu import GpuHealth, GpuSample
 from gpuledger.schema import MEASURED
@@ -55,19 +56,20 @@ class Readings:
 
 
 class Device:
-    """One GPU by its handle."""
+    """One GPU by its handle. `longest_s` is how much of a gap its rates may speak for."""
 
-    def __init__(self, asker: Asker, monotonic: Callable[[], float]) -> None:
+    def __init__(self, asker: Asker, monotonic: Callable[[], float], longest_s: float) -> None:
         self.asker = asker
+        self.counts = Counts()
         self.links = NvLinks(asker)
         self.slices = Slices(asker, monotonic)
         self._monotonic = monotonic
+        self._longest_s = longest_s
         self._gpm = Gpm(asker, monotonic)
         self._processes = Processes(asker)
         self._hot: Batch | None = None
         self._slow: Batch | None = None
         self._up: float | None = None
-        self._sums: dict[str, float] = {}
         self._read_s: float | None = None
 
     def readings(self) -> Readings:
@@ -75,7 +77,7 @@ class Device:
         out = Readings()
         why = out.why
         if self._hot is None:
-            self._hot = Batch(self.asker, SAMPLE, self.links.count())
+            self._hot = Batch(self.asker, SAMPLE, self.links.count(), self.counts)
         values = out.values = self._hot.read(why)
         self._shares(values, why)
         activity = self._gpm.read(why)
@@ -91,7 +93,7 @@ class Device:
         """What changes seldom; Lost if it is not there any more."""
         links = self.links.read(why)
         if self._slow is None:
-            self._slow = Batch(self.asker, HEALTH, self.links.count())
+            self._slow = Batch(self.asker, HEALTH, self.links.count(), self.counts)
         elif links["nvlinks_up"] != self._up:
             self._slow.renew()  # a link that came up may tell what it refused before
         self._up = links["nvlinks_up"]
@@ -139,17 +141,14 @@ class Device:
     ) -> None:
         """Counters made of rates, where the card has no counter of its own and never will."""
         now = self._monotonic()
-        passed_s, self._read_s = now - (now if self._read_s is None else self._read_s), now
+        before, self._read_s = now if self._read_s is None else self._read_s, now
+        passed_s, window_s = min(now - before, self._longest_s), min(window_s, self._longest_s)
         power = values["power_watts"]
         if power is not None and hot.is_over("energy_joules"):
-            values["energy_joules"] = self._sum("energy_joules", power * passed_s)
+            values["energy_joules"] = self.counts.integrate("energy_joules", power * passed_s)
         for column, rate in rates.items():
             if hot.is_over(column):
-                values[column] = self._sum(column, rate * window_s)
-
-    def _sum(self, column: str, more: float) -> float:
-        total = self._sums[column] = self._sums.get(column, 0.0) + more
-        return total
+                values[column] = self.counts.integrate(column, rate * window_s)
 
     def _margin(self, why: dict[str, int]) -> float | None:
         """Degrees until the hardware slows down, at least 0."""
@@ -165,21 +164,43 @@ class Device:
 
 
 class Card:
-    """The GPU at one index of the driver's count."""
+    """The GPU at one index of the driver's count, None: it has left the count.
 
-    def __init__(self, index: int, root: Path, monotonic: Callable[[], float]) -> None:
-        self.identity = Identity(slot=index)
+    `boot` names this boot, `longest_s` is as for `Device`, `identity` what is known of it already.
+    """
+
+    def __init__(
+        self,
+        index: int | None,
+        context: Context,
+        boot: str,
+        longest_s: float,
+        identity: Identity | None = None,
+    ) -> None:
+        self.index = index
+        self.identity = identity or Identity(slot=index or 0, guessed=True)
         self.lost_because: Lost | None = None
         self.denied = False
-        self._index = index
-        self._root = root
-        self._monotonic = monotonic
+        self._context = context
+        self._boot = boot
+        self._longest_s = longest_s
         self._device: Device | None = None
+        self._counts: tuple[str, Counts] | None = None
 
     @property
     def subject(self) -> str:
         """What missing values are told of: the UUID, or the slot of a card that told none."""
         return self.identity.uuid or str(self.identity.slot)
+
+    def meet(self, nvml: Nvml) -> None:
+        """Have a card whose slot is only guessed tell it, if it answers."""
+        try:
+            if self._device:
+                self._identify(self._device)
+            else:
+                self._attach(nvml)
+        except (Lost, Denied, Vanished):
+            return
 
     def read(self, nvml: Nvml, *, health: bool) -> Readings:
         """What it says now; nothing at all while it is lost, then `lost_because` says why."""
@@ -209,6 +230,7 @@ class Card:
         if health:
             readings.health = device.health(readings.health_why)
             self._identify(device)
+        device.counts.save(due=health)
         return readings
 
     def joint(self) -> Joint | None:
@@ -238,13 +260,25 @@ class Card:
         return out
 
     def _attach(self, nvml: Nvml) -> Device:
-        device = Device(nvml.asker(self._index), self._monotonic)
+        if self.index is None:
+            raise Lost(GPU_IS_LOST)
+        monotonic = self._context.clock.monotonic
+        device = Device(nvml.asker(self.index), monotonic, self._longest_s)
         self._identify(device)
+        device.counts = self._series()
         self._device = device
         return device
 
     def _identify(self, device: Device) -> None:
-        self.identity = identify(device.asker, self._index, device.slices.mode(), self._root)
+        known, index, mode = self.identity, self.index or 0, device.slices.mode()
+        self.identity = identify(device.asker, index, mode, self._context.root, known)
+
+    def _series(self) -> Counts:
+        """The series of this very card, whatever handle it has."""
+        key = f"counts/{self.subject}"
+        if self._counts is None or self._counts[0] != key:
+            self._counts = key, Counts(self._context.memory, key, self._boot)
+        return self._counts[1]
 
 
 def _silent(code: int) -> Readings:

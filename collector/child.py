@@ -201,8 +201,7 @@ def serve(channel: Channel, reader: Reader) -> None:
     try:
         while not failed:
             answer = reader.read(msgspec.msgpack.decode(channel.receive(), type=Order))
-            failed = answer.error is not None
-            channel.send(answer)
+            failed = not send(channel, answer)
             readings += 1
             if readings == SETTLED_READINGS:
                 give_memory_back()
@@ -210,6 +209,18 @@ def serve(channel: Channel, reader: Reader) -> None:
         return
     finally:
         reader.close()
+
+
+def send(channel: Channel, answer: Answer) -> bool:
+    """Send an answer; one that cannot be told is a failed reading. Whether it was a good one."""
+    try:
+        channel.send(answer)
+    except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as e:
+        answer = Answer(
+            [], {}, {}, [], ("bug", f"{type(e).__name__}: {e}".encode(errors="replace").decode())
+        )
+        channel.send(answer)
+    return answer.error is None
 
 
 def changes(before: dict[str, str], after: Any) -> dict[str, str | None]:

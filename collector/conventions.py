@@ -1,11 +1,13 @@
 """Columns under the names of OpenTelemetry's semantic conventions for hardware and hosts.
 
 Names, units and instruments: semantic-conventions 1.44, model/hardware and model/system (status
-development). What has no name there is `gpuledger.<subject>.<column>`, without the unit.
+development). What has no name there is `gpuledger.<subject>.<column>`, without the unit, unless
+only the unit tells two columns apart.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -122,17 +124,24 @@ def shown(left_out: frozenset[str]) -> Iterator[Shown]:
     for table in TABLES.values():
         if isinstance(table.layout, Samples) and table.name not in left_out:
             exposed = Exposed(table)
+            short = Counter(map(_short, exposed.metrics))
             for metric in exposed.metrics:
-                yield _shown(exposed, metric)
+                name = _short(metric) if short[_short(metric)] == 1 else metric.visible
+                yield _shown(exposed, metric, name)
 
 
-def _shown(exposed: Exposed, metric: Metric) -> Shown:
+def _short(metric: Metric) -> str:
+    """Its name without the unit, which OpenTelemetry tells apart."""
+    suffix = metric.column.unit.suffix
+    return metric.visible.replace(f"_{suffix}", "") if suffix else metric.visible
+
+
+def _shown(exposed: Exposed, metric: Metric, name: str) -> Shown:
     known = CONVENTIONS.get(exposed.table.name, {}).get(metric.visible)
     if known:
         instrument = Instrument(known.name, known.unit, known.form, metric.help)
         return Shown(exposed, metric, instrument, known.attributes)
     unit = metric.column.unit
-    name = metric.visible.replace(f"_{unit.suffix}", "") if unit.suffix else metric.visible
     form = Form.COUNTER if metric.grows else Form.GAUGE
     ours = Instrument(f"gpuledger.{exposed.subject}.{name}", unit.ucum, form, metric.help)
     return Shown(exposed, metric, ours)

@@ -59,6 +59,7 @@ class Kmsg:
 
     def __init__(self, root: Path, read: Callable[[int, int], bytes] = os.read) -> None:
         self.overwritten = 0
+        self.is_read = False
         self._path = root / DEVICE
         self._read = read
         self._descriptor: int | None = None
@@ -77,11 +78,14 @@ class Kmsg:
     def records(self) -> Iterator[Record]:
         """The kernel's new records that may tell of a fault. ReadError where reading fails.
 
-        `overwritten` counts how often records were lost before they were read.
+        `overwritten` counts how often records were lost before they were read; `is_read` says
+        whether none is left for later.
         """
+        self.is_read = False
         for _ in range(RECORDS_AT_ONCE):
             data = self._next()
             if data is None:
+                self.is_read = True
                 return
             if any(word in data for word in WORDS):
                 yield from parse(data)

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
-from collector.window import Folded
+from collector.window import INTERVAL, Folded
 from gpuledger.schema import MEASURED, Column, Kind, Samples, Table
 
 FRESH_S = 120.0
-# Labels of people, jobs and programs make a series each, and are nobody's business elsewhere.
-LEFT_OUT = frozenset({"process_samples", "cgroup_samples"})
+# A source may be late once and is still there at the next reading.
+FRESH_INTERVALS = 2.5
+# Of a source this slow, the first row does not yet say how slow.
+FRESH_FIRST_S = 600.0
+# Labels of people, jobs and programs make a series each, and are nobody's business elsewhere: a
+# project of a queue and an instance of a service are often a person. /metrics has no password.
+LEFT_OUT = frozenset({"process_samples", "cgroup_samples", "queue_samples", "serving_samples"})
+# Homes are mounted one by one (autofs), so what is mounted below these is named after somebody.
+HOMES = frozenset({"home", "homes", "user", "users", "people", "u"})
+CARDS, ON_CARDS = "gpus", "gpu_samples"
+CARD_LABELS = ("cluster", "node", "slot", "uuid", "model", "driver")
 
 
 @dataclass
@@ -22,7 +32,7 @@ class Latest:
 
     labels: tuple[str, ...]
     values: dict[str, Any]
-    at: float
+    until: float
     sums: dict[str, float] = field(default_factory=dict)
 
     def value(self, metric: Metric) -> float | None:
@@ -82,30 +92,66 @@ class LatestRows:
         self._fresh_s = fresh_s
         self._lock = threading.Lock()
         self._tables: dict[str, tuple[Exposed, dict[tuple[str, ...], Latest]]] = {}
+        self._cards: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def update(self, rows: Sequence[Folded]) -> None:
-        """Take in finished rows; events and facts are not samples and pass by."""
+        """Take in finished rows; of events and facts only which card is in which slot."""
         now = self._monotonic()
         with self._lock:
             for row in rows:
-                if isinstance(row.table.layout, Samples) and row.table.name not in LEFT_OUT:
+                if row.table.name == CARDS:
+                    self._take_card(row.values)
+                elif _is_shown(row):
                     self._take(row, now)
 
     def fresh(self) -> list[tuple[Exposed, list[Latest]]]:
         """Every table with its rows; a key that was not heard of for long is forgotten."""
-        oldest = self._monotonic() - self._fresh_s
+        now = self._monotonic()
         with self._lock:
             for _, latest in self._tables.values():
-                for key in [k for k, row in latest.items() if row.at < oldest]:
+                for key in [k for k, row in latest.items() if row.until < now]:
                     del latest[key]
             return [(e, list(latest.values())) for e, latest in self._tables.values()]
+
+    def cards(self) -> list[tuple[str, ...]]:
+        """Values of CARD_LABELS of every card that is measured now; `fresh` forgets the others."""
+        with self._lock:
+            _, measured = self._tables.get(ON_CARDS, (None, {}))
+            return [card for slot, card in self._cards.items() if slot in measured]
+
+    def _take_card(self, values: Mapping[str, Any]) -> None:
+        """A card, not its slices: they share its slot. What one source leaves empty stays."""
+        if values["parent"]:
+            return
+        told = tuple(str(values[name]) for name in CARD_LABELS)
+        known = self._cards.get(told[:3], told)
+        same = known[3] == told[3]
+        self._cards[told[:3]] = (
+            tuple(new or old for new, old in zip(told, known, strict=True)) if same else told
+        )
 
     def _take(self, row: Folded, now: float) -> None:
         exposed, latest = self._tables.setdefault(row.table.name, (Exposed(row.table), {}))
         key = tuple(str(row.values[name]) for name in exposed.labels)
         known = latest.setdefault(key, Latest(key, {}, now))
-        known.values, known.at = dict(row.values), now
+        known.values, known.until = dict(row.values), now + self._lives_s(row)
         for metric in exposed.metrics:
             value = row.values[metric.visible]
             if metric.column.kind is Kind.ADDITIVE and value is not None:
                 known.sums[metric.visible] = known.sums.get(metric.visible, 0.0) + value
+
+    def _lives_s(self, row: Folded) -> float:
+        """How long a row is shown: past the next reading of its source."""
+        interval_s = row.values.get(INTERVAL)
+        if interval_s == 0:
+            return max(self._fresh_s, FRESH_FIRST_S)
+        return max(self._fresh_s, FRESH_INTERVALS * (interval_s or 0.0))
+
+
+def _is_shown(row: Folded) -> bool:
+    """Whether it is telemetry that names nobody."""
+    if not isinstance(row.table.layout, Samples) or row.table.name in LEFT_OUT:
+        return False
+    if "mount" not in row.table.layout.key:
+        return True
+    return HOMES.isdisjoint(PurePosixPath(str(row.values["mount"])).parts[:-1])

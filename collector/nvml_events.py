@@ -39,6 +39,7 @@ class Events:
         self._nvml = nvml
         self._set: Any = None
         self._registered: dict[int, int] = {}  # slot to address of the handle
+        self._slots: dict[int, int] = {}  # and back, also of cards that do not answer any more
         self._refused = False
 
     def poll(self, handles: Mapping[int, Any], now: datetime) -> Iterator[GpuEvent]:
@@ -64,7 +65,7 @@ class Events:
 
     def close(self) -> None:
         """Free the set; events begin anew with the next call."""
-        events, self._set, self._registered = self._set, None, {}
+        events, self._set, self._registered, self._slots = self._set, None, {}, {}
         if events is not None:
             try:
                 self._nvml.nvmlEventSetFree(events)
@@ -95,11 +96,11 @@ class Events:
                 if e.value not in NEVER:
                     continue  # it is lost or busy: with the next call
             self._registered[slot] = address
+            self._slots[address] = slot
 
     def _counted(self) -> Counter[Event]:
         """Everything that waits in the set, by what it is."""
         counted: Counter[Event] = Counter()
-        slots = {address: slot for slot, address in self._registered.items()}
         for _ in range(EVENTS_AT_ONCE):
             try:
                 event = self._nvml.nvmlEventSetWait_v2(self._set, 0)
@@ -107,7 +108,7 @@ class Events:
                 if e.value != TIMEOUT:
                     self.close()  # a lost GPU spoils the set for the others
                 break
-            slot = slots.get(_address(event.device))
+            slot = self._slots.get(_address(event.device))
             if slot is not None:
                 slices = event.gpuInstanceId, event.computeInstanceId
                 counted[slot, event.eventType, event.eventData, *slices] += 1
@@ -119,6 +120,8 @@ class Events:
 
     def _action(self, handle: Any) -> str:
         """What the driver asks for now; empty if it does not say."""
+        if handle is None:
+            return ""
         try:
             (answer,) = self._nvml.nvmlDeviceGetFieldValues(handle, [RECOVERY_FIELD])
         except self._nvml.NVMLError:

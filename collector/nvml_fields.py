@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from collector.nvml import NOT_SUPPORTED, REFUSED, Answer, Asker
+from collector.nvml_counts import COUNTERS, Counts
 
 ALL_LINKS = 0xFFFFFFFF
 MEGA, KIBI = 1e6, 1024.0
@@ -47,6 +49,17 @@ class Call:
 
 
 Way = Fields | Links | Call
+
+
+@cache
+def name_of(way: Way) -> str:
+    """What a way is called where it is remembered."""
+    match way:
+        case Fields():
+            return "+".join(f"{number}.{scope}" for number, scope in way.parts)
+        case Links():
+            return f"links {way.id}"
+    return " ".join(map(str, (way.name, *way.arguments)))
 
 
 @dataclass(frozen=True)
@@ -188,16 +201,18 @@ HEALTH = (
 class Batch:
     """The readings of one GPU. `links` is how many NVLinks it has."""
 
-    def __init__(self, asker: Asker, readings: Iterable[Reading], links: int) -> None:
+    def __init__(
+        self, asker: Asker, readings: Iterable[Reading], links: int, counts: Counts | None = None
+    ) -> None:
         self._asker = asker
         self._readings = tuple(readings)
         self._left: dict[str, list[Way]] = {}
         self._links = links
         self._codes: dict[str, int] = {}
-        self._counted: dict[tuple[int, int], float] = {}
+        self._counts = counts or Counts()
         self._request: list[tuple[int, int]] = []
-        self._asked: list[tuple[str, Fields | Links, int, int]] = []
-        self._called: list[tuple[str, Call]] = []
+        self._asked: list[tuple[str, Fields | Links, str, int, int]] = []
+        self._called: list[tuple[str, Call, str]] = []
         self.renew()
 
     def renew(self) -> None:
@@ -232,11 +247,13 @@ class Batch:
                 case None:
                     self._codes.setdefault(column, NOT_SUPPORTED)
                 case Call() as call:
-                    self._called.append((column, call))
+                    self._called.append((column, call, _counter(column, call)))
                 case Fields() | Links() as way:
                     start = len(self._request)
                     self._request += self._parts(way)
-                    self._asked.append((column, way, start, len(self._request)))
+                    self._asked.append(
+                        (column, way, _counter(column, way), start, len(self._request))
+                    )
 
     def _parts(self, way: Fields | Links) -> Iterable[tuple[int, int]]:
         if isinstance(way, Fields):
@@ -248,46 +265,61 @@ class Batch:
         values.update(dict.fromkeys(self._left))
         answers = self._asker.fields(self._request) if self._request else []
         refused = []
-        for column, way, start, end in self._asked:
+        for column, way, counter, start, end in self._asked:
             if end == start + 1 and type(way) is Fields:
                 code, value = answers[start]
+                if value is not None:
+                    value *= way.factor
+                    values[column] = self._counts.one(column, counter, value) if counter else value
+                    continue
             else:
-                code, value = self._sum(way, answers[start:end], start)
-            if value is not None:
-                values[column] = value * way.factor
-                continue
+                code, value = self._sum(column, way, counter, answers[start:end])
+                if value is not None:
+                    values[column] = value
+                    continue
             self._codes[column] = code
             if code in REFUSED:
                 refused.append(column)
         return refused
 
-    def _sum(self, way: Fields | Links, answers: list[Answer], start: int) -> Answer:
+    def _sum(self, column: str, way: Fields | Links, counter: str, answers: list[Answer]) -> Answer:
         """Parts added up. Of links, what was counted before a link fell silent still counts."""
-        if isinstance(way, Links):
-            answers = [self._still(self._request[start + i], a) for i, a in enumerate(answers)]
-            answers = [a for a in answers if a[0] not in REFUSED]
-        code = next((c for c, _ in answers if c), 0)
-        if code or not answers:
-            return code or NOT_SUPPORTED, None
-        return 0, sum(value for _, value in answers if value is not None)
+        for part, (code, _) in enumerate(answers):
+            if code and not (type(way) is Links and self._may_lack(column, counter, part, code)):
+                return code, None
+        parts = [value for _, value in answers]
+        if counter and (type(way) is Fields or self._speaks(column, counter, parts)):
+            return 0, self._counts.sum(column, counter, parts, way.factor)
+        known = [value for value in parts if value is not None]
+        return (0, sum(known) * way.factor) if known else (NOT_SUPPORTED, None)
 
-    def _still(self, part: tuple[int, int], answer: Answer) -> Answer:
-        if answer[1] is not None:
-            self._counted[part] = answer[1]
-        elif part in self._counted:
-            return 0, self._counted[part]
-        return answer
+    def _may_lack(self, column: str, counter: str, part: int, code: int) -> bool:
+        """A link that is not there, or not any more."""
+        return code in REFUSED or self._counts.heard(column, counter, part)
+
+    def _speaks(self, column: str, counter: str, parts: list[float | None]) -> bool:
+        """Whether any link says something, or ever did."""
+        return any(
+            value is not None or self._counts.heard(column, counter, part)
+            for part, value in enumerate(parts)
+        )
 
     def _ask_calls(self, values: dict[str, float | None]) -> list[str]:
         refused = []
-        for column, call in self._called:
+        for column, call, counter in self._called:
             answer = self._asker.ask(call.name, *call.arguments)
             if answer is not None:
                 value = call.pick(answer)
                 if value is not None:
-                    values[column] = value if call.factor == 1 else value * call.factor
+                    value = value if call.factor == 1 else value * call.factor
+                    values[column] = self._counts.one(column, counter, value) if counter else value
                     continue
             self._codes[column] = self._asker.code
             if self._asker.code in REFUSED:
                 refused.append(column)
         return refused
+
+
+def _counter(column: str, way: Way) -> str:
+    """The way's name where it fills a counter, which every sum over links is; else empty."""
+    return name_of(way) if column in COUNTERS or isinstance(way, Links) else ""

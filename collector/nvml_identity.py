@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from collector.nvml import Asker
+from collector.nvml import NEVER, Asker
 
 COMPLETED = 3  # NVML_GPU_FABRIC_STATE_COMPLETED
 RACKS = (
@@ -18,7 +18,10 @@ RACKS = (
 
 @dataclass(frozen=True)
 class Identity:
-    """One card. `slot` is its minor number, else its index; empty = it does not tell."""
+    """One card. `slot` is its minor number, else its index; empty = it does not tell.
+
+    `guessed`: it has told no minor number yet, and its index may be another card's slot.
+    """
 
     slot: int
     uuid: str = ""
@@ -32,32 +35,49 @@ class Identity:
     rack: str = ""
     part_number: str = ""
     vbios: str = ""
+    guessed: bool = False
 
 
-def identify(asker: Asker, index: int, mig: str, root: Path) -> Identity:
-    """Ask a card who it is. `root` is where /sys is looked up. Lost if it cannot say."""
-    minor = asker.ask("nvmlDeviceGetMinorNumber")
+def identify(asker: Asker, index: int, mig: str, root: Path, known: Identity) -> Identity:
+    """Ask a card who it is. `root` is where /sys is looked up. Lost if it cannot say.
+
+    What it does not tell this time stays as it is `known`, unless it is another card.
+    """
+    uuid = _text(asker, "nvmlDeviceGetUUID", known.uuid)
+    if uuid != known.uuid:
+        known = Identity(slot=index, guessed=True)
     memory = asker.ask("nvmlDeviceGetMemoryInfo")
     pci = asker.ask("nvmlDeviceGetPciInfo")
-    bus = str(pci.busId) if pci else ""
-    return Identity(
-        slot=index if minor is None else minor,
-        uuid=_text(asker, "nvmlDeviceGetUUID"),
-        serial=_text(asker, "nvmlDeviceGetSerial"),
-        model=_text(asker, "nvmlDeviceGetName"),
-        memory_bytes=memory and memory.total,
+    bus = str(pci.busId) if pci else known.pci
+    return replace(
+        _placed(asker, known),
+        uuid=uuid,
+        serial=_text(asker, "nvmlDeviceGetSerial", known.serial),
+        model=_text(asker, "nvmlDeviceGetName", known.model),
+        memory_bytes=memory.total if memory else known.memory_bytes,
         mig=mig,
         pci=bus,
         numa=_numa(asker, bus, root),
         nvlink_domain=_domain(asker),
         rack=_rack(asker),
-        part_number=_text(asker, "nvmlDeviceGetBoardPartNumber"),
-        vbios=_text(asker, "nvmlDeviceGetVbiosVersion"),
+        part_number=_text(asker, "nvmlDeviceGetBoardPartNumber", known.part_number),
+        vbios=_text(asker, "nvmlDeviceGetVbiosVersion", known.vbios),
     )
 
 
-def _text(asker: Asker, call: str) -> str:
-    return str(asker.ask(call) or "")
+def _placed(asker: Asker, known: Identity) -> Identity:
+    """With its slot; the index only of a card that will never tell its minor number."""
+    minor = asker.ask("nvmlDeviceGetMinorNumber")
+    if minor is not None:
+        return replace(known, slot=minor, guessed=False)
+    return replace(known, guessed=False) if asker.code in NEVER else known
+
+
+def _text(asker: Asker, call: str, known: str) -> str:
+    answer = asker.ask(call)
+    if answer is None and asker.code not in NEVER:
+        return known
+    return str(answer or "")
 
 
 def _numa(asker: Asker, bus: str, root: Path) -> str:

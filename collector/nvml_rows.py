@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from collector.cards import Card, Readings, Values
 from collector.mig import SliceIdentity, SliceReadings, slice_columns
 from collector.nvml_identity import Identity
@@ -11,10 +13,11 @@ from collector.topology import Join
 from gpuledger.catalogue.gpu import GpuHealth, GpuSample, ProcessSample, SliceSample
 from gpuledger.catalogue.work import Gpu, GpuLink
 
+WHOLE = math.inf  # of the row's interval, which is known where the row is stamped
 ACTIVE_RATIO = 0.01  # the one threshold that cannot be configured (contracts, Units)
 
 
-def sample(card: Card, readings: Readings, elapsed_s: float) -> GpuSample:
+def sample(card: Card, readings: Readings) -> GpuSample:
     """One GPU; a lost one has its name, the time it was lost, and nothing else.
 
     Of a card that may not be opened nobody knows whether it is lost.
@@ -24,8 +27,8 @@ def sample(card: Card, readings: Readings, elapsed_s: float) -> GpuSample:
     return GpuSample.known(
         slot=card.identity.slot,
         uuid=card.identity.uuid,
-        active_seconds=active_seconds(values, elapsed_s),
-        lost_seconds=elapsed_s if card.lost_because else lost_s,
+        active_seconds=active_seconds(values),
+        lost_seconds=WHOLE if card.lost_because else lost_s,
         **values,
     )
 
@@ -37,7 +40,7 @@ def health(identity: Identity, values: Values, elapsed_s: float) -> GpuHealth:
     )
 
 
-def slice_sample(slot: int, readings: SliceReadings, elapsed_s: float) -> SliceSample:
+def slice_sample(slot: int, readings: SliceReadings) -> SliceSample:
     """One MIG slice."""
     identity = readings.identity
     columns = slice_columns(readings)
@@ -47,7 +50,7 @@ def slice_sample(slot: int, readings: SliceReadings, elapsed_s: float) -> SliceS
         profile=identity.profile,
         gpu_instance=identity.gpu_instance,
         compute_instance=identity.compute_instance,
-        active_seconds=active_seconds(columns, elapsed_s),
+        active_seconds=active_seconds(columns),
         **columns,
     )
 
@@ -112,10 +115,10 @@ def link(join: Join) -> GpuLink:
     return GpuLink(slot=join.slot, peer=join.peer, path=join.path, nvlinks=join.nvlinks)
 
 
-def active_seconds(values: Values, elapsed_s: float) -> float | None:
-    """The whole time since the previous reading if SM, else utilization, is at least 1 %."""
+def active_seconds(values: Values) -> float | None:
+    """The whole interval if SM, else utilization, is at least 1 %."""
     busy = values.get("sm_active_ratio")
     busy = values.get("utilization_ratio") if busy is None else busy
     if busy is None:
         return None
-    return elapsed_s if busy >= ACTIVE_RATIO else 0.0
+    return WHOLE if busy >= ACTIVE_RATIO else 0.0

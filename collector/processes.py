@@ -116,7 +116,7 @@ class Owners:
         """The user's name; the number where no directory knows it."""
         if uid not in self._users:
             try:
-                self._users[uid] = pwd.getpwuid(uid).pw_name
+                self._users[uid] = _plain(pwd.getpwuid(uid).pw_name)
             except KeyError:
                 self._users[uid] = str(uid)
         return self._users[uid]
@@ -139,10 +139,15 @@ class Owners:
 def _executable(folder: Path) -> str:
     """Base name of the program; the kernel's short name where the link may not be read."""
     try:
-        return (folder / "exe").readlink().name.removesuffix(" (deleted)")
+        name = (folder / "exe").readlink().name.removesuffix(" (deleted)")
     except OSError:
-        pass
-    return _text(folder / "comm").strip()
+        return _text(folder / "comm").strip()
+    return _plain(name)
+
+
+def _plain(name: str) -> str:
+    """The name without what is no UTF-8: a row cannot hold that."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _text(path: Path) -> str:

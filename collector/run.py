@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collector.account import Account, Family
+from collector.address import is_address
 from collector.agent import Agent, AgentSettings, Parts, Service, memory_of
 from collector.outbox import Listener
 from collector.runner import Runner
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SOURCES = "collector.sources"
 View = tuple[Listener, Service]
+UNREAD = "[%s] is set but not read: add it to [agent] also"
 AGENT = "agent"  # the agent as a source about itself
 # One accelerator beside a camera or a till: little memory, a row a minute.
 EDGE: Mapping[str, Mapping[str, Any]] = {
@@ -77,6 +79,8 @@ class Wiring:
         config = profiled(config)
         settings = config.section("agent", AgentSettings)
         kinds = chosen(config, self.roles)
+        for name in unread(config, kinds, self.roles):
+            self.context.log.warning(UNREAD, name)
         views = [view for make in (_prometheus, self._otlp) if (view := make(config, self.context))]
         return Parts(
             settings,
@@ -121,6 +125,8 @@ class Wiring:
         if store and self.ingest_url:
             raise ConfigError("rows go to a store or to a service, not to both: drop one address")
         if self.ingest_url:
+            if not is_address(self.ingest_url):
+                raise ConfigError(f"--ingest '{self.ingest_url}': write http(s)://host:port")
             from collector.sinks.ingest import IngestSink  # noqa: PLC0415 - see above
 
             return IngestSink(self.ingest_url, self.token, self.context.clock.wall)
@@ -144,7 +150,9 @@ class Wiring:
             raise ConfigError("[otlp] protocol: grpc is for the cluster role; a node sends http")
         if not settings.endpoint:
             return None
-        sink = OtlpSink(settings, context.cluster, context.node, context.clock.monotonic)
+        sink = OtlpSink(
+            settings, context.cluster, context.node, context.clock.monotonic, context.log
+        )
         return sink.update, sink
 
     def _store(self, config: Config) -> NativeStore | None:
@@ -180,6 +188,8 @@ def once(
     """
     stamp = Stamp(context, epoch=0)
     found = chosen(config, roles)
+    for name in unread(config, found, roles):
+        context.log.warning(UNREAD, name)
     runners = {
         name: Runner(name, make(config, name, kind, context), context, stamp, _drop)
         for name, kind in found.items()
@@ -195,20 +205,37 @@ def once(
 
 
 def chosen(config: Config, roles: Collection[Role]) -> dict[str, SourceKind]:
-    """The sources to read, by name. ConfigError for a name that there is not."""
+    """The sources to read, by name. ConfigError for a name that there is not, or not here."""
     settings, known = config.section("agent", AgentSettings), names(SOURCES)
     for name in (*settings.sources, *settings.also, *settings.without):
         if name not in known:
             raise ConfigError(f"[agent]: unknown source '{name}'{nearest(name, known)}")
     # Named ones alone are imported.
-    asked = {*settings.sources, *settings.also}
+    asked = {*settings.sources, *settings.also} - {*settings.without}
     kinds = {n: load(SOURCES, n, SourceKind) for n in (asked if settings.sources else known)}
+    for name in sorted(asked):
+        if kinds[name].role is Role.CLUSTER and Role.CLUSTER not in roles:
+            key = "sources" if name in settings.sources else "also"
+            raise ConfigError(
+                f"[agent] {key}: '{name}' is read once per cluster: use --role cluster"
+            )
     return {
         name: kind
         for name, kind in sorted(kinds.items())
         if name not in settings.without
         and (name in asked or (kind.role in roles and not kind.optional))
     }
+
+
+def unread(config: Config, read: Collection[str], roles: Collection[Role]) -> list[str]:
+    """Sections of sources that somebody set up and nobody asks for. ConfigError for a wrong one."""
+    without = config.section("agent", AgentSettings).without
+    there = {*config.sections} & {*names(SOURCES)} - {*read, *without}
+    kinds = {name: load(SOURCES, name, SourceKind) for name in sorted(there)}
+    found = {n: kind for n, kind in kinds.items() if kind.optional and kind.role in roles}
+    for name, kind in found.items():
+        config.section(name, kind.settings)
+    return list(found)
 
 
 def make(config: Config, name: str, kind: SourceKind, context: Context) -> Source:

@@ -118,6 +118,7 @@ class Supervised(Source):
         self._child: Child | None = None
         self._left: Child | None = None
         self._columns: dict[str, list[str]] = {}
+        self._worked = False
         self._failures = 0
         self._not_before = 0.0
         self._because = ""
@@ -127,6 +128,7 @@ class Supervised(Source):
         answer = self._answer()
         for level, line in answer.lines:
             self._context.log.log(level, "%s", line)
+        self._check(answer)
         self._remember(answer)
         yield from self._rows(answer)
         self._judge(answer)
@@ -197,11 +199,12 @@ class Supervised(Source):
     def _judge(self, answer: Answer) -> None:
         """Raise what the child met; it ends with that, and a fresh one is started."""
         if answer.error is None:
-            self._failures = 0
+            self._worked, self._failures = True, 0
             return
         kind, text = answer.error
         self.close()
-        if kind == "unavailable":
+        # What worked once is being replaced, a driver for one: it will be back within minutes.
+        if kind == "unavailable" and not self._worked:
             raise Unavailable(text)
         raise self._fail(text)
 
@@ -225,12 +228,15 @@ class Supervised(Source):
             else:
                 self._context.memory[key] = value
 
-    def _rows(self, answer: Answer) -> Iterator[Row]:
-        self._columns |= answer.columns
+    def _check(self, answer: Answer) -> None:
+        """ReadError where the child is of another version: nothing it says can be taken."""
         for table, told in answer.columns.items():
             if table not in ROW_OF or told != [c.name for c in ROW_OF[table].table.columns]:
                 self.close()
                 raise self._fail(f"{self._reader} is of another version: restart the agent")
+
+    def _rows(self, answer: Answer) -> Iterator[Row]:
+        self._columns |= answer.columns
         for table, values in answer.rows:
             row = ROW_OF[table].__new__(ROW_OF[table])
             row.__dict__.update(zip(self._columns[table], values, strict=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import partial
@@ -9,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
+from collector.address import is_address
 from collector.conventions import Form, Instrument, Shown, attributes, shown
 from collector.latest import LEFT_OUT, LatestRows
 from collector.window import Folded
@@ -16,6 +19,10 @@ from gpuledger.config import Settings
 from gpuledger.errors import ConfigError
 
 STOP_WITHIN_MS = 2_000
+LIBRARY = "opentelemetry"
+# Without any handler, Python would print what nobody listens to.
+SILENCE = logging.NullHandler()
+RETRIES = re.compile(r"^Transient error (.*) encountered while exporting", re.DOTALL)
 
 
 class Protocol(StrEnum):
@@ -35,14 +42,84 @@ class OtlpSettings(Settings):
     headers_file: Annotated[str, "file of `name: value` lines, e.g. an authorization header"] = ""
     ca_file: Annotated[str, "certificates to trust; empty = the system's"] = ""
 
+    def __post_init__(self) -> None:
+        """ConfigError where the endpoint cannot be asked over HTTP."""
+        over_http = self.endpoint and self.protocol is Protocol.HTTP
+        if over_http and not is_address(self.endpoint):
+            raise ConfigError(
+                f"[otlp] endpoint '{self.endpoint}': write http(s)://host:4318/v1/metrics"
+            )
+
+
+class Overheard(logging.Handler):
+    """Keeps the first thing that the library says of a push: the later ones are of its retries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep it, in one line and without what it says of its next try."""
+        if not self.first:
+            said = " ".join(record.getMessage().split())
+            retried = RETRIES.match(said)
+            self.first = retried[1] if retried else said
+
+
+class Deliveries:
+    """Says once that pushes fail, and why, and once that they arrive again."""
+
+    def __init__(self, endpoint: str, log: logging.Logger) -> None:
+        self._endpoint = endpoint
+        self._log = log
+        self._overheard = Overheard()
+        self._fails = False
+
+    def listen(self) -> None:
+        """Hear what the library says, instead of everybody: it tells each try of each push."""
+        library = logging.getLogger(LIBRARY)
+        library.propagate = False
+        library.setLevel(logging.WARNING)
+        library.addHandler(SILENCE)
+        library.addHandler(self._overheard)
+
+    def leave(self) -> None:
+        """Listen no more."""
+        logging.getLogger(LIBRARY).removeHandler(self._overheard)
+
+    def told(self, export: Callable[..., Any]) -> Callable[..., Any]:
+        """The same export, of which the log learns how it stands."""
+
+        def tell(*args: Any, **options: Any) -> Any:
+            self._overheard.first = ""
+            result = export(*args, **options)
+            self._tell(fails=result.name != "SUCCESS")
+            return result
+
+        return tell
+
+    def _tell(self, *, fails: bool) -> None:
+        before, self._fails = self._fails, fails
+        if fails and not before:
+            cause = self._overheard.first or "it says nothing"
+            self._log.warning("otlp: %s does not take metrics: %s", self._endpoint, cause)
+        elif before and not fails:
+            self._log.info("otlp: %s takes metrics again", self._endpoint)
+
 
 class OtlpSink:
     """A service of the agent: observes the latest rows at each push. Imports the SDK at `start`."""
 
     def __init__(
-        self, settings: OtlpSettings, cluster: str, node: str, monotonic: Callable[[], float]
+        self,
+        settings: OtlpSettings,
+        cluster: str,
+        node: str,
+        monotonic: Callable[[], float],
+        log: logging.Logger,
     ) -> None:
         self._settings = settings
+        self._deliveries = Deliveries(settings.endpoint, log)
         self._place = {"cluster": cluster, "node": node}
         self._rows = LatestRows(monotonic)
         self._provider: Any = None
@@ -64,6 +141,9 @@ class OtlpSink:
             raise ConfigError(
                 f"[otlp] needs {e.name}: install the extra, pip install gpuledger[otlp]"
             ) from None
+        self._deliveries.listen()
+        # A wrapper of its own would have to copy what the reader asks of an exporter in private.
+        exporter.export = self._deliveries.told(exporter.export)
         reader = PeriodicExportingMetricReader(
             exporter,
             export_interval_millis=self._settings.period_s * 1000,
@@ -79,6 +159,7 @@ class OtlpSink:
         provider, self._provider = self._provider, None
         if provider:
             provider.shutdown(timeout_millis=STOP_WITHIN_MS)
+            self._deliveries.leave()
 
     def _resource(self) -> Any:
         from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - see `start`

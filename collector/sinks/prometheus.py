@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
+import msgspec
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from collector.latest import FRESH_S, Exposed, Latest, LatestRows, Metric
+from collector.latest import CARD_LABELS, FRESH_S, Exposed, Latest, LatestRows, Metric
 from collector.window import Folded
 from gpuledger.config import Settings
 from gpuledger.errors import ConfigError
@@ -23,7 +24,7 @@ class PrometheusSettings(Settings):
     """Section `[prometheus]`."""
 
     address: Annotated[str, "address to listen on"] = "0.0.0.0"  # noqa: S104 - it is scraped
-    port: Annotated[int, "port of /metrics; 0 = no endpoint"] = 0
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535), "port of /metrics; 0 = no endpoint"] = 0
 
 
 class Exposition(Collector):
@@ -43,6 +44,13 @@ class Exposition(Collector):
                 made = family(exposed, metric, rows)
                 if made.samples:
                     yield made
+        info = GaugeMetricFamily(
+            "gpuledger_gpu_info", "which card is in a slot; always 1", labels=CARD_LABELS
+        )
+        for card in self._rows.cards():
+            info.add_metric(card, 1.0)
+        if info.samples:
+            yield info
 
     def describe(self) -> Iterable[Family]:
         """Nothing: what there is depends on the machine."""
@@ -67,16 +75,15 @@ class PrometheusServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Listen. ConfigError where the port is taken."""
+        """Listen. ConfigError where the port is taken, or there is no such address."""
         self._registry.register(self._exposition)
         try:
             self._server, self._thread = start_http_server(
                 self.port, self._address, registry=self._registry
             )
-        except OSError as e:
-            raise ConfigError(
-                f"cannot listen on {self._address}:{self.port}: {e.strerror}"
-            ) from None
+        except (OSError, OverflowError) as e:
+            said = e.strerror if isinstance(e, OSError) else e
+            raise ConfigError(f"cannot listen on {self._address}:{self.port}: {said}") from None
         self.port = self._server.server_port
 
     def stop(self) -> None:

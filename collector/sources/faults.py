@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -44,6 +45,7 @@ class Faults(Source):
         self._files = Files(context.root, context.clock.monotonic)
         self._missing = Missing("faults")
         self._slots: dict[Pci, int] = {}
+        self._read_at: float | None = None
 
     def read(self) -> Iterable[Row]:
         """Faults since the last reading, the first time since boot. Unavailable without a right."""
@@ -51,8 +53,10 @@ class Faults(Source):
             raise Unavailable("no NVIDIA driver here")
         self._kmsg.open()
         boot = (self._files.text(BOOT) or "").strip()
-        before = self._kmsg.overwritten
+        before, now = self._kmsg.overwritten, self._context.clock.monotonic()
         yield from self._news(boot)
+        if self._kmsg.is_read:
+            self._read_at = now
         yield from self._gap(self._kmsg.overwritten - before)
 
     def close(self) -> None:
@@ -94,9 +98,15 @@ class Faults(Source):
         )
 
     def _when(self, record: Record) -> datetime:
-        """Wall time of a record; the kernel counts from boot, as the monotonic clock does."""
+        """Wall time of a record; the kernel counts from boot, as the monotonic clock does.
+
+        But nobody disciplines the kernel's own clock: in weeks it drifts by minutes. A record
+        that was not there when the log was read to its end is no older than that.
+        """
         clock = self._context.clock
-        ago_s = max(0.0, clock.monotonic() - record.at_us / 1e6)
+        now = clock.monotonic()
+        late_s = now - self._read_at if self._read_at is not None else math.inf
+        ago_s = min(max(0.0, now - record.at_us / 1e6), late_s)
         return datetime.fromtimestamp(clock.wall() - ago_s, UTC)
 
     def _slot(self, pci: Pci) -> int:

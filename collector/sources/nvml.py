@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,10 +13,13 @@ from collector.cards import Card, Readings
 from collector.mig import SliceIdentity
 from collector.missing import Missing
 from collector.nvml import DriverGone, Lost, Nvml, Vanished, reason_of
+from collector.nvml_cards import Cards
 from collector.nvml_events import Events
 from collector.nvml_identity import Identity
 from collector.occupancy import Occupancy, Use
+from collector.pace import COVER_PERIODS
 from collector.processes import Owners
+from collector.shelf import Shelf
 from collector.source import Context, Source, SourceKind
 from collector.topology import joins
 from gpuledger.catalogue.gpu import GpuEvent
@@ -26,6 +31,8 @@ INVENTORY_S = 600.0
 # Where every GPU is lost, the driver may have been loaded again behind our back. Opening NVML can
 # take seconds, so this is tried once a minute.
 REOPEN_S = 60.0
+LOST = "lost"  # where the slots of lost cards are remembered
+USES = "use/"  # before what is remembered of processes as jobs
 
 Inventory = tuple[tuple[Identity, tuple[SliceIdentity, ...]], ...]
 
@@ -55,18 +62,21 @@ class NvmlSource(Source):
         self._context = context
         self._nvml = nvml or Nvml(settings.library)
         self._owners = Owners(context.root)
-        self._occupancy = Occupancy(context) if settings.processes_as_jobs else None
+        self._occupancy = (
+            Occupancy(replace(context, memory=Shelf(context.memory, USES)))
+            if settings.processes_as_jobs
+            else None
+        )
         self._missing = Missing("nvml")
         self._why: dict[tuple[str, str], dict[str, int]] = {}
         self._subjects: dict[Card, set[str]] = {}
         self._events: Events | None = None
-        self._cards: list[Card] = []
+        self._cards = Cards(context, self._nvml, COVER_PERIODS * settings.period_s)
         self._slices: dict[Card, tuple[SliceIdentity, ...]] = {}
         self._told: Inventory = ()
         self._told_at = 0.0
         self._joined = False
-        self._lost: set[Card] = set()
-        self._previous: float | None = None
+        self._lost: set[int] | None = None
         self._health_at: float | None = None
         self._reopened_at = 0.0
         self._warned = False
@@ -86,8 +96,7 @@ class NvmlSource(Source):
         if self._events:
             self._events.close()
         self._events = None
-        for card in self._cards:
-            card.close()
+        self._cards.close()
         self._nvml.close()
 
     def _open(self) -> None:
@@ -100,17 +109,17 @@ class NvmlSource(Source):
             raise
 
     def _rows(self) -> Iterator[Row]:
-        now, elapsed_s = self._elapsed()
-        health_s = self._health_due(now, elapsed_s)
+        now = self._context.clock.monotonic()
+        health_s = self._health_due(now)
         uses: list[Use] = []
         for card in self._present():
             readings = card.read(self._nvml, health=health_s is not None)
             yield from self._transition(card)
-            yield nvml_rows.sample(card, readings, elapsed_s)
+            yield nvml_rows.sample(card, readings)
             if readings.health is not None:
                 self._look_at(readings)
                 yield nvml_rows.health(card.identity, readings.health, health_s or 0.0)
-            yield from self._parts(card, readings, elapsed_s, uses)
+            yield from self._parts(card, readings, uses)
             self._explain(card, readings)
         self._owners.forget_unseen()
         yield from self._inventory(now)
@@ -120,41 +129,28 @@ class NvmlSource(Source):
             yield from self._occupancy.rows(uses)
         self._reopen_if_all_are_lost(now)
 
-    def _elapsed(self) -> tuple[float, float]:
-        """Now, and seconds since the previous reading."""
-        now = self._context.clock.monotonic()
-        before, self._previous = self._previous, now
-        return now, 0.0 if before is None else now - before
-
-    def _health_due(self, now: float, elapsed_s: float) -> float | None:
-        """Seconds since the last reading of health if it is time for another, else None."""
+    def _health_due(self, now: float) -> float | None:
+        """Seconds that a reading of health covers now, 0 = as this reading; None: not yet."""
         before = self._health_at
         if before is not None and now - before < self._health_s - self.period_s / 2:
             return None
         self._health_at = now
-        return elapsed_s if before is None else now - before
+        return 0.0 if before is None else min(now - before, COVER_PERIODS * self._health_s)
 
     def _present(self) -> list[Card]:
         """Every card ever counted: one that left the count is still missed."""
-        count = self._nvml.count()
-        context = self._context
-        self._cards += [
-            Card(index, context.root, context.clock.monotonic)
-            for index in range(len(self._cards), count)
-        ]
+        self._cards.look()
         if not self._cards:
             self.close()
             raise Unavailable("the NVIDIA driver knows of no GPU")
-        return self._cards
+        return list(self._cards)
 
-    def _parts(
-        self, card: Card, readings: Readings, elapsed_s: float, uses: list[Use]
-    ) -> Iterator[Row]:
+    def _parts(self, card: Card, readings: Readings, uses: list[Use]) -> Iterator[Row]:
         """Slices and processes of one card; `uses` takes the processes that compute."""
         slot = card.identity.slot
         self._slices[card] = tuple(s.identity for s in readings.slices)
         for slice_ in readings.slices:
-            yield nvml_rows.slice_sample(slot, slice_, elapsed_s)
+            yield nvml_rows.slice_sample(slot, slice_)
         for process in readings.processes:
             owner = self._owners.of(process.pid)
             if process.computes:
@@ -162,14 +158,17 @@ class NvmlSource(Source):
             yield nvml_rows.process(slot, process, owner)
 
     def _transition(self, card: Card) -> Iterator[GpuEvent]:
-        """An event when a GPU is lost, and another when it is back."""
-        lost = card.lost_because
-        if bool(lost) is (card in self._lost):
+        """An event when a GPU is lost, and another when it is back, also after a restart."""
+        lost, slot, memory = card.lost_because, card.identity.slot, self._context.memory
+        if self._lost is None:
+            self._lost = set(map(int, re.findall(r"\d{1,5}", memory.get(LOST, ""))))
+        if bool(lost) is (slot in self._lost):
             return
-        self._lost ^= {card}
+        self._lost ^= {slot}
+        memory[LOST] = " ".join(map(str, sorted(self._lost)))
         yield GpuEvent(
             ts=self._wall(),
-            slot=card.identity.slot,
+            slot=slot,
             kind="lost" if lost else "recovered",
             code=lost.code if lost else 0,
             detail=str(lost or "answers again"),
@@ -216,7 +215,9 @@ class NvmlSource(Source):
     def _inventory(self, now: float) -> Iterator[Row]:
         """Which card and slice is where: at the start, on change, and every ten minutes."""
         current: Inventory = tuple(
-            (c.identity, self._slices.get(c, ())) for c in self._cards if c.identity.uuid
+            (c.identity, self._slices.get(c, ()))
+            for c in self._cards
+            if c.identity.uuid and not c.identity.guessed
         )
         if current != self._told or now - self._told_at >= INVENTORY_S:
             self._told, self._told_at, self._joined = current, now, False

@@ -72,9 +72,9 @@ class SourceRun(
     """The agent's own account of one source."""
 
     source: Label = label("name of the source")
-    runs: Additive = additive(COUNT, "readings made in the interval")
-    failures: Additive = additive(COUNT, "readings that failed in the interval")
-    rows: Additive = additive(COUNT, "rows read in the interval")
+    runs: Additive = additive(COUNT, "readings made")
+    failures: Additive = additive(COUNT, "readings that failed")
+    rows: Additive = additive(COUNT, "rows read")
     duration_seconds: Gauge = gauge(
         SECOND, "time one reading took", step=MILLI, keep=("mean", "max")
     )

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from itertools import chain
@@ -18,7 +18,27 @@ from gpuledger import checks
 from gpuledger.checks import Check, Verdict
 from gpuledger.cli import options, show
 from gpuledger.config import Config
+from gpuledger.directory import is_store
+from gpuledger.errors import ConfigError
+from gpuledger.service import ServiceFile
 from gpuledger.store import Store, StoreSettings, parse_address
+
+SEE = "see that it runs and that the address is right"
+# Where deploy/systemd keeps it.
+SERVICE_SPOOL = Path("/var/lib/gpuledger-collector/spool.db")
+
+
+def default_spool(environ: Mapping[str, str], installed: Path = SERVICE_SPOOL) -> Path:
+    """The spool of the agent that runs as a service, where there is one; else this directory's."""
+    if folders := environ.get("STATE_DIRECTORY"):
+        return Path(folders.partition(":")[0]) / "spool.db"
+    try:
+        installed.stat()
+    except PermissionError:
+        return installed
+    except OSError:
+        return Path("gpuledger-spool.db")
+    return installed
 
 
 @click.command("doctor")
@@ -52,8 +72,9 @@ from gpuledger.store import Store, StoreSettings, parse_address
 @click.option(
     "--spool",
     type=click.Path(path_type=Path),
-    default=Path("gpuledger-spool.db"),
-    show_default=True,
+    default=lambda: default_spool(os.environ),
+    show_default="the service's, else gpuledger-spool.db",
+    help="The agent's file.",
 )
 @options.format_option("table", "json")
 def command(
@@ -63,7 +84,8 @@ def command(
     from collector.doctor import examine
     from collector.source import Context, Role
 
-    logging.basicConfig(level=logging.CRITICAL)
+    # What libraries and sources would log, the checks say.
+    logging.disable(logging.CRITICAL)
     configuration = options.load_config(config_path)
     context = Context("doctor", socket.gethostname())
     found = list(
@@ -83,23 +105,38 @@ def command(
 def _connections(configuration: Config, store_url: str, ingest_url: str) -> Iterator[Check]:
     """The store and the service, where one is named."""
     if store_url:
-        question = partial(_store, configuration, store_url)
-        yield from checks.asked("store", question, "see that it runs and that the address is right")
+        yield from checks.asked("store", partial(_store, configuration, store_url), SEE)
     if ingest_url:
         from collector.doctor import service
 
-        question = partial(service, ingest_url, options.token())
-        yield from checks.asked(
-            "service", question, "see that it runs and that the address is right"
-        )
+        token, unread = _token()
+        yield from unread
+        yield from checks.asked("service", partial(service, ingest_url, token), SEE)
     if not store_url and not ingest_url:
         yield checks.note("connection", "not asked", "name --ingest URL or --store URL")
 
 
+def _token() -> tuple[str | None, list[Check]]:
+    """The token of the environment; where its file cannot be read, a check that says so."""
+    try:
+        return options.token(), []
+    except ConfigError as e:
+        return None, [checks.wrong("token", str(e), "make the file, readable for the agent")]
+
+
 def _store(configuration: Config, url: str) -> Iterator[Check]:
-    """Version, clock, schema, and GPUs that nobody's asset list has."""
-    settings = configuration.section("store", StoreSettings)
-    store = Store(parse_address(url, os.environ), settings)
+    """Version, clock, schema, and GPUs that nobody's asset list has; an embedded one that is."""
+    settings, address = (
+        configuration.section("store", StoreSettings),
+        parse_address(url, os.environ),
+    )
+    if address.directory and not is_store(address.directory):
+        raise ConfigError(f"there is no gpuledger store in {address.directory}")
+    if address.directory and (running := ServiceFile(address.directory).read()):
+        advice = f"ask the service: gpuledger doctor --ingest {running['url']}"
+        yield checks.note("store", f"{address.directory}: the service that runs holds it", advice)
+        return
+    store = Store(address, settings)
     try:
         yield checks.ok("store", f"{store.address}: ClickHouse {store.check()}")
         (told,) = store.select("SELECT toUnixTimestamp64Milli(now64(3)) AS ms")

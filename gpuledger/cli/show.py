@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuledger.schema import FOREVER, Column, Samples
+from gpuledger.catalogue.host import MissingValue, SourceRun
+from gpuledger.catalogue.work import GpuLink
+from gpuledger.schema import FOREVER, Column, Kind, Samples
 from gpuledger.schema import Row as TableRow
 from gpuledger.units import BYTE
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
     from gpuledger.checks import Check
@@ -28,7 +31,12 @@ SHORT_ID = 8
 DEVICES_ABREAST = 4
 NOTHING = "–"
 VERDICT_STYLES = {"ok": "green", "note": "yellow", "wrong": "bold red"}
-STAMPED = {"ts", "interval_seconds", "cluster", "node", "epoch", "gpu_id", "version"}
+STAMPED = {"ts", "interval_seconds", "cluster", "node", "epoch", "gpu_id", "version", "seen_at"}
+MISSING_COLUMNS = ("source", "reading", "reason", "detail")
+UNBROKEN = 100_000
+SMALL, LARGE = 1e-3, 9999.5
+# Whole numbers of these are counts; others are names: of a process, a slot.
+COUNTED = {Kind.GAUGE, Kind.COUNTER, Kind.ADDITIVE}
 
 
 def as_json(value: Any) -> None:
@@ -95,11 +103,22 @@ def _grades(row: Row) -> str:
     return " ".join(f"{g} {100 * share:.3g} %" for g, share in shares.items())
 
 
-def _print(table: Table) -> None:
+def _console() -> Console:
     """As wide as the terminal, or as a file that people open."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(table)
+    return Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+
+
+def _print(table: Table) -> None:
+    _console().print(table)
+
+
+def _fits(table: Table) -> bool:
+    """Whether no cell of it must be broken."""
+    console = _console()
+    boundless = console.options.update(width=UNBROKEN)
+    return console.measure(table, options=boundless).maximum <= console.width
 
 
 def _named(row: Row, name: str) -> str:
@@ -167,35 +186,83 @@ def findings_table(rows: Sequence[Row], title: str = "Findings") -> None:
 def rows_by_table(rows: Sequence[TableRow]) -> None:
     """Readings as people compare them: a table each, a line per quantity, a column per device.
 
-    Facts (inventory, jobs, reasons) have a line each.
+    Facts (inventory, jobs) have a line each, where they fit into one; what sources say of
+    themselves and of what is missing always has.
     """
     groups: dict[str, list[TableRow]] = {}
     for row in rows:
         groups.setdefault(row.table.name, []).append(row)
-    for group in groups.values():
-        if isinstance(group[0].table.layout, Samples):
-            for i in range(0, len(group), DEVICES_ABREAST):
-                _print(_readings(group[i : i + DEVICES_ABREAST], group))
-            if silent := _silent(group):
-                told = f"not told here: {', '.join(silent)}"
-                click.echo(textwrap.fill(told, FILE_WIDTH, subsequent_indent="  "))
-        else:
+    for name, group in groups.items():
+        if name == MissingValue.table.name:
+            _print(_missing(group))
+        elif name == SourceRun.table.name:
             _print(_facts(group))
+        elif isinstance(group[0].table.layout, Samples):
+            _print_abreast(group)
+        else:
+            _print_facts(group)
         click.echo()
+
+
+def _print_facts(group: Sequence[TableRow]) -> None:
+    """A line per fact; where that is too wide, a line per column and the facts abreast."""
+    kept = [r for r in group if not (isinstance(r, GpuLink) and r.nvlinks == 0)]
+    table = _facts(kept) if kept else None
+    if table and _fits(table):
+        _print(table)
+    elif table:
+        _print_abreast(kept, tell_silent=False)
+    if len(kept) < len(group):
+        click.echo(f"{group[0].table.name}: {len(group) - len(kept)} without NVLinks")
+
+
+def _print_abreast(group: Sequence[TableRow], *, tell_silent: bool = True) -> None:
+    for i in range(0, len(group), DEVICES_ABREAST):
+        _print(_readings(group[i : i + DEVICES_ABREAST], group))
+    if tell_silent and (silent := _silent(group)):
+        told = f"not told here: {', '.join(silent)}"
+        click.echo(textwrap.fill(told, FILE_WIDTH, subsequent_indent="  "))
 
 
 def _facts(group: Sequence[TableRow]) -> Table:
     """A line per fact; columns that say nothing of any are left out."""
-    from rich.markup import escape
+    columns = [c for c in group[0].table.columns if c.name not in STAMPED]
+    told = [c for c in columns if any(_reading(c, row) != NOTHING for row in group)]
+    lines = [[_reading(c, row) for c in told] for row in group]
+    return _lines(group[0].table.name, [c.name for c in told], lines)
+
+
+def _missing(group: Sequence[TableRow]) -> Table:
+    """A line per reason; what it holds for is counted where it is many."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for row in group:
+        values = row.values()
+        line = tuple(str(values[name] or NOTHING) for name in MISSING_COLUMNS)
+        said.setdefault(line, []).append(str(values["subject"] or NOTHING))
+    lines = [[*line, _counted(subjects)] for line, subjects in said.items()]
+    return _lines(group[0].table.name, [*MISSING_COLUMNS, "subject"], lines)
+
+
+def _counted(subjects: Sequence[str]) -> str:
+    return subjects[0] if len(subjects) == 1 else f"{len(subjects)}: {subjects[0]}, …"
+
+
+def _table(title: str) -> Table:
+    """An empty one, wide enough for its title."""
     from rich.table import Table
 
-    columns = [c for c in group[0].table.columns if c.name not in STAMPED | {"seen_at"}]
-    told = [c for c in columns if any(_reading(c, row) != NOTHING for row in group)]
-    table = Table(title=group[0].table.name, title_justify="left", box=None, pad_edge=False)
-    for column in told:
-        table.add_column(column.name, overflow="fold")
-    for row in group:
-        table.add_row(*(escape(_reading(c, row)) for c in told))
+    return Table(title=title, title_justify="left", box=None, pad_edge=False, min_width=len(title))
+
+
+def _lines(title: str, names: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    """A plain table of text."""
+    from rich.markup import escape
+
+    table = _table(title)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for line in lines:
+        table.add_row(*map(escape, line))
     return table
 
 
@@ -211,10 +278,9 @@ def _silent(group: Sequence[TableRow]) -> list[str]:
 def _readings(abreast: Sequence[TableRow], group: Sequence[TableRow]) -> Table:
     """A line per quantity that one of the group tells, a column for each of those abreast."""
     from rich.markup import escape
-    from rich.table import Table
 
     keys, left_out = abreast[0].table.keys, {*STAMPED, *_silent(group)}
-    table = Table(title=abreast[0].table.name, title_justify="left", box=None, pad_edge=False)
+    table = _table(abreast[0].table.name)
     table.add_column("", no_wrap=True)
     for row in abreast:
         device = escape(" ".join(_reading(c, row) for c in keys if c.name not in STAMPED))
@@ -240,7 +306,14 @@ def _reading(column: Column[Any], row: TableRow) -> str:
         return decimal(int(value))
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
-    return f"{value:,.4g}" if isinstance(value, float) and abs(value) < 1e4 else f"{value}"
+    return _number(value) if isinstance(value, float) or column.kind in COUNTED else str(value)
+
+
+def _number(value: float) -> str:
+    """Four digits, or all before the point; never with an exponent."""
+    if 0 < abs(value) < SMALL:
+        return f"{value:.6f}".rstrip("0").rstrip(".")
+    return f"{value:,.4g}" if abs(value) < LARGE else f"{value:,.0f}"
 
 
 def checks_table(checks: Sequence[Check]) -> None:

@@ -63,6 +63,20 @@ def test_every_route_wants_our_token(method: str, path: str, headers: Any) -> No
     assert method == "HEAD" or is_problem(answer, 401)
 
 
+def test_a_sender_without_our_token_is_told_which_one_to_use() -> None:
+    sender = client(nobody(), Authorization="Bearer wrong")
+    said = sender.post("/v1/ingest/gpu_samples").json()["detail"]
+    assert "GPULEDGER_INGEST_TOKEN" in said
+    assert "GPULEDGER_TOKEN_FILE" in said
+    assert "login link" in sender.get("/v1/ledger").json()["detail"]
+
+
+def test_a_batch_without_rows_is_refused_in_words_that_doctor_knows(store: Store) -> None:
+    headers = {"Idempotency-Key": "doctor", **BEARER}
+    answer = client(make_service(store)).post("/v1/ingest/source_runs", headers=headers)
+    assert is_problem(answer, 400)
+
+
 def test_not_even_what_exists_is_told_without_a_token() -> None:
     assert is_problem(client(nobody()).get("/v1/nothing"), 401)
 

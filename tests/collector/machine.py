@@ -41,7 +41,9 @@ now, rows = [1000.0], []
 clock = Clock(lambda: 1_800_000_000.0 + now[0], lambda: now[0])
 log = logging.Logger("child")
 log.addHandler(Lines())
-here = Context("c", "n1", root=Path(sys.argv[1]), clock=clock, log=log)
+kept = Path(sys.argv[2])
+memory = json.loads(kept.read_text() or "{}") if kept.exists() else {}
+here = Context("c", "n1", root=Path(sys.argv[1]), clock=clock, log=log, memory=memory)
 stamp = Stamp(here, 0)
 nvml = source.make(source.settings(), here)
 for line in sys.stdin:
@@ -51,6 +53,7 @@ for line in sys.stdin:
         for row in nvml.read():
             stamp.apply(row, Tick(int(now[0] * 1000), float(line)))
             rows.append({"table": row.table.name, **row.__dict__})
+        kept.write_text(json.dumps(memory))
         print(json.dumps(rows, default=str), flush=True)
     except GpuledgerError as e:
         print(json.dumps({"error": type(e).__name__, "text": str(e)}), flush=True)
@@ -61,12 +64,15 @@ Row = dict[str, Any]
 
 
 class Machine:
-    """A process with the source in it; `read` lets it read once."""
+    """A process with the source in it; `read` lets it read once. `memory` is a file."""
 
-    def __init__(self, environment: dict[str, str], root: Path = Path("/")) -> None:
+    def __init__(
+        self, environment: dict[str, str], root: Path = Path("/"), memory: Path = Path("/dev/null")
+    ) -> None:
         self.passed_s = 0.0
+        self.environment, self.root, self.memory = environment, root, memory
         self.process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(root)],
+            [sys.executable, "-c", CHILD, str(root), str(memory)],
             env=environment,
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
@@ -107,8 +113,19 @@ class Bench:
     ) -> Machine:
         scenario.write(self._scenario)
         library = nvml.build(self._folder, old_driver=old_driver)
-        self._started.append(Machine(nvml.environment(library, self._scenario), root))
+        memory = self._scenario.with_name(f"memory{len(self._started)}")
+        environment = nvml.environment(library, self._scenario)
+        self._started.append(Machine(environment, root, memory))
         return self._started[-1]
+
+    def again(self, machine: Machine, rows: list[Row] | None = None) -> Machine:
+        """The same machine with a new process, which has read once, into `rows`."""
+        after = Machine(machine.environment, machine.root, machine.memory)
+        self._started.append(after)
+        told = after.read(machine.passed_s + 1.0)
+        if rows is not None:
+            rows += told
+        return after
 
     def change(self, scenario: nvml.Scenario, *, reset_counters: bool = False) -> None:
         scenario.write(

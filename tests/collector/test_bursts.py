@@ -141,3 +141,16 @@ def test_no_teller_is_ever_told_less_than_it_said(
     total += sum(values["count"] for _, values in bursts.take())
     each = [sum(c for _, t, c in said if t == teller) for teller in ("nvml", "kmsg")]
     assert max(each) <= total <= sum(each)
+
+
+def test_nvml_that_was_late_means_what_the_kernel_told_long_before() -> None:
+    (row,) = folded(event(0, "kmsg", detail="pid=7"), event(12.5))
+    assert (row["count"], row["ts"]) == (1, START)
+
+
+def test_late_word_of_nvml_means_the_nearest_of_the_kernels() -> None:
+    bursts = Bursts()
+    for row in (event(0, "kmsg"), event(20, "kmsg"), event(21), event(22.5)):
+        bursts.add(row)
+    assert [values["count"] for _, values in bursts.take()] == [2]
+    assert not any(bursts._told.values())

@@ -163,3 +163,46 @@ def test_a_log_that_may_not_be_read_says_what_is_missing(
 
 def test_the_source_says_what_right_it_needs() -> None:
     assert source.privilege == "kmsg"
+
+
+def at(sequence: int, seconds: float, code: int = 79) -> bytes:
+    said = f"NVRM: Xid (PCI:0000:3b:00): {code}, pid=7"
+    return f"4,{sequence},{int(seconds * 1e6)},-;{said}\n".encode()
+
+
+def test_the_kernels_drifting_clock_dates_no_record_before_it_was_there(tmp_path: Path) -> None:
+    clock, acts = FakeClock(monotonic=1000.0), list[Act]()
+    here = context(node(tmp_path), clock)
+    source = Faults(FaultsSettings(), here, Kmsg(here.root, lambda *_: take(acts)))
+    assert events(list(source.read())) == []
+    clock.pass_s(1.0)
+    acts.append(at(1, 1001.0 - 90.0))
+    (behind,) = events(list(source.read()))
+    assert behind.ts.timestamp() == clock.wall_s - 1.0
+    clock.pass_s(1.0)
+    acts.append(at(2, 1002.0 + 90.0))
+    (ahead,) = events(list(source.read()))
+    assert ahead.ts.timestamp() == clock.wall_s
+    source.close()
+
+
+def test_a_log_that_was_not_read_to_its_end_may_hold_older_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.kmsg.RECORDS_AT_ONCE", 1)
+    clock, acts = FakeClock(monotonic=1000.0), list[Act]([at(1, 100.0), at(2, 200.0)])
+    here = context(node(tmp_path), clock)
+    source = Faults(FaultsSettings(), here, Kmsg(here.root, lambda *_: take(acts)))
+    assert len(events(list(source.read()))) == 1
+    clock.pass_s(1.0)
+    (second,) = events(list(source.read()))
+    assert second.ts.timestamp() == clock.wall_s - 801.0
+    source.close()
+
+
+def take(acts: list[Act]) -> bytes:
+    if not acts:
+        raise BlockingIOError
+    act = acts.pop(0)
+    assert isinstance(act, bytes)
+    return act

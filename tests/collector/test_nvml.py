@@ -51,7 +51,7 @@ def test_activity_is_measured_between_two_readings(bench: Bench) -> None:
     machine = bench.start(nvml.healthy(1))
     (first,) = machine.table("gpu_samples")
     (second,) = machine.table("gpu_samples")
-    assert (first["sm_active_ratio"], first["active_seconds"]) == (None, 0.0)
+    assert (first["sm_active_ratio"], first["active_seconds"]) == (None, 1.0)
     assert second["sm_active_ratio"] == pytest.approx(0.85, abs=0.01)
     assert second["tensor_active_ratio"] == pytest.approx(0.55, abs=0.01)
     assert second["dram_active_ratio"] == pytest.approx(0.45, abs=0.01)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,7 +19,7 @@ from collector.sources.nvml import NvmlSettings, source
 from collector.stamp import Stamp
 from collector.supervised import Supervised
 from collector.window import Windows
-from gpuledger.catalogue.gpu import GpuEvent, GpuSample
+from gpuledger.catalogue.gpu import GpuEvent, GpuSample, ProcessSample
 from gpuledger.errors import ReadError
 from gpuledger.schema import Row
 from tests.collector.support import FakeClock, Lines, Script, context, host_row
@@ -185,6 +187,15 @@ def test_a_lost_card_does_not_silence_the_others_and_is_heard_when_it_is_back(st
     assert [(e.slot, e.code) for e in node.events() if e.kind == "xid"] == [(0, 31)]
 
 
+def test_the_xid_that_came_with_the_loss_of_its_card_is_told(start: Start) -> None:
+    world = nvml.healthy(2)
+    node = start(world)
+    world.gpus[1].state = "lost"
+    node.happen(world, 1, type=XID, data=79)
+    told = [(e.slot, e.kind, e.code) for _ in range(3) for e in node.events()]
+    assert told == [(1, "lost", 15), (1, "xid", 79)]
+
+
 def test_an_older_driver_tells_what_it_can(start: Start) -> None:
     world = nvml.healthy(1)
     node = start(world, old_driver=True)
@@ -248,6 +259,19 @@ def test_a_reader_that_was_killed_is_replaced(start: Start) -> None:
     with pytest.raises(ReadError, match="gpu reader ended by signal 9"):
         node.read()
     assert node.slots() == [0]
+
+
+def test_a_program_whose_name_is_no_text_stops_no_reading(start: Start, tmp_path: Path) -> None:
+    program = os.fsencode(tmp_path) + b"/ev\xffil"
+    shutil.copy(b"/bin/sleep", program)
+    with subprocess.Popen([program, b"60"]) as process:
+        try:
+            world = nvml.healthy(1)
+            world.gpus[0].processes = [nvml.Process(process.pid)]
+            rows = start(world).read()
+        finally:
+            process.kill()
+    assert [r.executable for r in rows if isinstance(r, ProcessSample)] == ["ev\ufffdil"]
 
 
 def test_the_source_is_isolated() -> None:

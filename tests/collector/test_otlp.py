@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics.export import MetricExportResult
 
-from collector.sinks.otlp import OtlpSettings, OtlpSink, Protocol
+from collector.sinks.otlp import Deliveries, OtlpSettings, OtlpSink, Protocol
 from collector.window import Folded
 from gpuledger.errors import ConfigError
 from tests.collector.otlp import Received, over_grpc, over_http
-from tests.collector.support import FakeClock
+from tests.collector.support import FakeClock, Lines, context
 from tests.collector.test_prometheus import row
+from tests.components.process import wait_until
 
+LOG = context().log
 GPU: dict[str, Any] = {"cluster": "c", "node": "n1", "slot": 3, "uuid": "GPU-3"}
 
 
 @contextmanager
 def sink(endpoint: str, **settings: Any) -> Iterator[OtlpSink]:
     sink = OtlpSink(
-        OtlpSettings(endpoint=endpoint, **settings), "c", "n1", FakeClock().clock.monotonic
+        OtlpSettings(endpoint=endpoint, **settings), "c", "n1", FakeClock().clock.monotonic, LOG
     )
     sink.start()
     try:
@@ -98,14 +101,18 @@ def test_headers_come_from_a_file(tmp_path: Path) -> None:
 def test_a_missing_file_of_headers_is_one_clear_error() -> None:
     with pytest.raises(ConfigError, match="headers_file /nowhere: No such file"):
         OtlpSink(
-            OtlpSettings(endpoint="http://127.0.0.1:9", headers_file="/nowhere"), "c", "n", float
+            OtlpSettings(endpoint="http://127.0.0.1:9", headers_file="/nowhere"),
+            "c",
+            "n",
+            float,
+            LOG,
         ).start()
 
 
 def test_without_the_sdk_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.metrics", None)
     with pytest.raises(ConfigError, match=r"pip install gpuledger\[otlp\]"):
-        OtlpSink(OtlpSettings(endpoint="http://127.0.0.1:9"), "c", "n", float).start()
+        OtlpSink(OtlpSettings(endpoint="http://127.0.0.1:9"), "c", "n", float, LOG).start()
 
 
 def test_metrics_are_pushed_each_period_without_being_asked() -> None:
@@ -125,7 +132,47 @@ def test_the_same_values_arrive_over_grpc() -> None:
 def test_a_receiver_that_is_not_there_does_not_keep_the_agent_from_stopping() -> None:
     clock = FakeClock().clock.monotonic
     settings = OtlpSettings(endpoint="http://127.0.0.1:9/v1/metrics", timeout_s=1.0)
-    one = OtlpSink(settings, "c", "n1", clock)
+    one = OtlpSink(settings, "c", "n1", clock, LOG)
     one.start()
     one.update([row("gpu_samples", **GPU, power_watts=1.0)])
     one.stop()
+
+
+def test_a_receiver_that_is_not_there_is_said_once_with_the_cause(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    lines = Lines()
+    settings = OtlpSettings(endpoint="http://127.0.0.1:9/v1/metrics", period_s=0.1, timeout_s=2.0)
+    one = OtlpSink(settings, "c", "n1", FakeClock().clock.monotonic, context(lines=lines).log)
+    one.start()
+    one.update([row("gpu_samples", **GPU, power_watts=1.0)])
+    wait_until(lambda: bool(lines.lines), 20, "a line")
+    one.stop()
+    (line,) = lines.lines
+    assert line.startswith("otlp: http://127.0.0.1:9/v1/metrics does not take metrics: ")
+    assert "refused" in line
+    assert capfd.readouterr().err == ""
+
+
+def test_a_receiver_that_is_heard_again_is_said_once() -> None:
+    lines = Lines()
+    deliveries = Deliveries("http://n:4318", context(lines=lines).log)
+    results = [*("FAILURE", "FAILURE", "SUCCESS", "SUCCESS")]
+
+    def export() -> Any:
+        return MetricExportResult[results.pop(0)]
+
+    told = deliveries.told(export)
+    assert [told().name for _ in range(4)] == ["FAILURE", "FAILURE", "SUCCESS", "SUCCESS"]
+    assert lines.lines == [
+        "otlp: http://n:4318 does not take metrics: it says nothing",
+        "otlp: http://n:4318 takes metrics again",
+    ]
+
+
+def test_mounts_of_people_are_not_sent() -> None:
+    received = pushed(
+        row("netfs_samples", node="n1", mount="/home/alice", operations=1.0),
+        row("gpu_samples", **GPU, power_watts=1.0),
+    )
+    assert received.names() == {"hw.power"}

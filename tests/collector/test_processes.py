@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -41,6 +42,16 @@ def test_session_start_and_short_name_are_read(root: Path) -> None:
 def test_the_executables_base_name_wins_over_the_short_name(root: Path) -> None:
     (root / "proc/42/exe").symlink_to("/opt/conda/bin/python3.11 (deleted)")
     assert Owners(root).of(42).executable == "python3.11"
+
+
+def test_names_that_are_no_text_fit_a_row_all_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "proc/42/exe").symlink_to(os.fsdecode(b"/opt/ev\xffil"))
+    entry = SimpleNamespace(pw_name=os.fsdecode(b"j\xffrg"))
+    monkeypatch.setattr("collector.processes.pwd.getpwuid", lambda _: entry)
+    owner = Owners(root).of(42)
+    assert (owner.executable, owner.user) == ("ev\ufffdil", "j\ufffdrg")
 
 
 def test_arguments_are_never_opened_and_the_environment_only_where_no_group_names_the_job(

@@ -13,6 +13,7 @@ from collector.latest import LEFT_OUT
 from collector.sinks.prometheus import Exposition, PrometheusServer
 from collector.window import Folded
 from gpuledger.catalogue import TABLES
+from gpuledger.catalogue.work import Gpu
 from gpuledger.errors import ConfigError
 from gpuledger.schema import Kind, Samples, Table
 from tests.collector.support import FakeClock
@@ -105,12 +106,26 @@ def test_what_the_agent_costs_and_loses_is_shown() -> None:
     assert 'gpuledger_spool_loss_dropped_rows_total{cluster="x",node="n1",of="jobs"} 7.0\n' in out
 
 
+def gpu_card(slot: int) -> Folded:
+    fact = Gpu(slot=slot, uuid="GPU-0", memory_bytes=None, cluster="c", node="n1", model="H100")
+    return Folded(Gpu.table, fact.values())
+
+
+def test_a_slot_is_joined_to_its_card() -> None:
+    out = text(row("gpu_samples", cluster="c", slot=3, power_watts=1.0), gpu_card(3))
+    assert (
+        'gpuledger_gpu_info{cluster="c",driver="",model="H100",node="n1",slot="3",uuid="GPU-0"} 1.0'
+        in out
+    )
+
+
 def all_rows() -> list[Folded]:
     def whole(table: Table) -> Folded:
         measured = {f.visible: 1.0 for f in table.fields if f.nullable}
         return row(table.name, **measured)
 
-    return [whole(t) for t in TABLES.values() if isinstance(t.layout, Samples)]
+    samples = [whole(t) for t in TABLES.values() if isinstance(t.layout, Samples)]
+    return [*samples, row("gpu_samples", cluster="c", slot=3, power_watts=1.0), gpu_card(3)]
 
 
 def test_every_sampled_table_is_exposed_and_no_name_comes_twice() -> None:
@@ -154,3 +169,10 @@ def test_a_taken_port_is_a_wrong_configuration(
     with pytest.raises(ConfigError, match=f"127.0.0.1:{first.port}"):
         serve(Exposition(FakeClock().clock.monotonic), first.port).start()
     first.stop()
+
+
+def test_a_port_that_there_is_not_is_a_wrong_configuration(
+    serve: Callable[[Exposition, int], PrometheusServer],
+) -> None:
+    with pytest.raises(ConfigError, match="70000"):
+        serve(Exposition(FakeClock().clock.monotonic), 70000).start()

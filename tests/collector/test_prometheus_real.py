@@ -108,3 +108,9 @@ def test_series_that_prometheus_sees_are_those_of_the_catalogue(watched: Watched
     with urllib.request.urlopen(address, timeout=10) as answer:
         names = [n for n in json.load(answer)["data"] if n.startswith("gpuledger_")]
     assert {"gpuledger_host_cpu_busy_ratio", "gpuledger_gpu_energy_joules_total"} <= {*names}
+
+
+def test_every_gpu_is_joined_to_its_card(watched: Watched) -> None:
+    told = [line for line in watched.exposition.splitlines() if "gpuledger_gpu_info{" in line]
+    assert len(told) == 8
+    assert all(f'uuid="{nvml.h100(i).uuid}"' in line for i, line in enumerate(told))

@@ -18,7 +18,7 @@ from gpuledger.config import Config
 from gpuledger.errors import ConfigError, Unavailable
 from gpuledger.plugins import discover
 from gpuledger.spool import Spool
-from tests.collector.support import context
+from tests.collector.support import Lines, context
 
 KINDS = discover(SOURCES, SourceKind)
 
@@ -33,7 +33,41 @@ def test_the_sources_of_a_node_and_of_a_cluster() -> None:
 
 def test_sources_are_named_or_left_out_by_configuration() -> None:
     named = Config({"agent": {"sources": ["host", "slurm"], "without": ["host"]}})
-    assert set(chosen(named, [Role.NODE])) == {"slurm"}
+    assert set(chosen(named, [Role.NODE, Role.CLUSTER])) == {"slurm"}
+
+
+@pytest.mark.parametrize("key", ["sources", "also"])
+def test_what_is_read_once_per_cluster_is_not_read_by_every_node(key: str) -> None:
+    config = Config({"agent": {key: ["slurm"]}})
+    with pytest.raises(ConfigError, match=rf"\[agent\] {key}: 'slurm' .* use --role cluster"):
+        chosen(config, [Role.NODE])
+    assert "slurm" in chosen(config, [Role.CLUSTER])
+    assert "slurm" not in chosen(Config({"agent": {"without": ["slurm"]}}), [Role.NODE])
+
+
+def test_a_section_that_nobody_reads_is_said_once() -> None:
+    lines = Lines()
+    config = Config({"scrape": {"period_s": 5.0}, "simulated": {"seed": 2}, "host": {}})
+    Wiring(context(lines=lines), Spool(Path("nowhere"))).parts(config)
+    assert lines.lines == ["[scrape] is set but not read: add it to [agent] also"]
+
+
+@pytest.mark.parametrize("key", ["also", "without"])
+def test_a_section_that_is_read_or_left_out_on_purpose_is_not_said(key: str) -> None:
+    lines = Lines()
+    config = Config({"agent": {key: ["scrape"]}, "scrape": {"period_s": 5.0}})
+    Wiring(context(lines=lines), Spool(Path("nowhere"))).parts(config)
+    assert lines.lines == []
+
+
+def test_a_section_that_nobody_reads_is_checked_all_the_same() -> None:
+    with pytest.raises(ConfigError, match="unknown key 'target'"):
+        parts(Config({"scrape": {"target": []}}))
+
+
+def test_an_ingest_address_without_a_scheme_is_one_clear_error() -> None:
+    with pytest.raises(ConfigError, match=r"--ingest 'n:8080': write http\(s\)://host:port"):
+        parts(Config(), ingest_url="n:8080")
 
 
 def test_a_source_that_must_be_asked_for_comes_beside_the_others() -> None:
@@ -180,6 +214,17 @@ def test_parts_of_the_same_settings_are_shared_and_others_are_not() -> None:
     assert not one.share("services", other)
     assert not one.share("shipper", other)
     assert not one.share("never heard of", other)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_a_port_that_there_is_not_is_a_wrong_configuration(port: int) -> None:
+    with pytest.raises(ConfigError, match=r"\[prometheus\] port"):
+        parts(Config({"prometheus": {"port": port}}))
+
+
+def test_an_endpoint_without_a_scheme_is_one_clear_error() -> None:
+    with pytest.raises(ConfigError, match=r"\[otlp\] endpoint 'n:4318': write http\(s\)://"):
+        parts(Config({"otlp": {"endpoint": "n:4318"}}))
 
 
 def test_rows_are_pushed_where_an_endpoint_is_named() -> None:

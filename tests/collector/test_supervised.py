@@ -137,12 +137,22 @@ def test_a_bug_in_a_source_is_a_failed_reading(probed: Probed) -> None:
 
 
 def test_a_device_that_is_not_here_leaves_no_process_behind(probed: Probed) -> None:
-    pid = probed.pid()
     probed.act("absent")
     with pytest.raises(Unavailable, match="it is not here"):
         probed.read()
+    assert probed.source._child is None
+    probed.stop("absent")
+    assert probed.pid()
+
+
+def test_a_device_that_was_here_once_is_asked_again_soon(probed: Probed) -> None:
+    pid = probed.pid()
+    probed.act("absent")
+    with pytest.raises(ReadError, match="it is not here"):
+        probed.read()
     assert ends(pid)
     probed.stop("absent")
+    probed.clock.pass_s(1.0)
     assert probed.pid() != pid
 
 
@@ -342,13 +352,15 @@ class Stranger(SilentChild):
     """Speaks of a table as another version of this program has it."""
 
     def answer(self, timeout_s: float) -> Answer:  # noqa: ARG002 - as its parent has it
-        return Answer([], {"host_samples": ["load99"]}, {}, [], None)
+        return Answer([], {"host_samples": ["load99"]}, {"count": "9"}, [], None)
 
 
 def test_a_child_of_another_version_says_to_restart_the_agent(tmp_path: Path) -> None:
-    source = Probed(tmp_path).supervised(start=lambda _: Stranger())
+    probed = Probed(tmp_path)
+    source = probed.supervised(start=lambda _: Stranger())
     with pytest.raises(ReadError, match="of another version: restart the agent"):
         list(source.read())
+    assert probed.context.memory == {}
 
 
 def test_an_isolated_source_reads_in_process_where_that_is_set() -> None:

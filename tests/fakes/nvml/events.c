@@ -87,8 +87,10 @@ API nvmlEventSetWait_v2(void *set, event_data_t *out, unsigned timeout_ms) {
         struct view view;
         if (!events->types[i]) continue;
         status = world_enter(world_handle(i), __func__, &view);
-        if (status != OK) return status;
+        /* What a card told before it was lost is still waiting. */
+        if (status != OK && status != GPU_IS_LOST) return status;
         if (world.at > events->since[i] && tell(events, &view, out)) return OK;
+        if (status != OK) return status;
     }
     return TIMEOUT;
 }
