@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Protocol
 
 from collector.counters import Counters
+from collector.files import boot_id
 from collector.outbox import COUNTERS, Encode, Listener, Outbox
 from collector.pace import ClockWatch
 from collector.runner import Runner
@@ -22,7 +22,8 @@ from collector.window import Profile, Windows
 from collector.worker import Worker, end, together
 from gpuledger.config import Settings
 from gpuledger.errors import ConfigError, StoreError
-from gpuledger.spool import AGE_S, CAPACITY_BYTES, Memory, Spool
+from gpuledger.memory import Memory
+from gpuledger.spool import AGE_S, CAPACITY_BYTES, Spool
 
 FINISH_AFTER_S = 0.5  # readings of a window's last second may still be on their way
 # A stop takes 5 s at most, whatever hangs; what is left is for the interpreter's own end.
@@ -94,6 +95,11 @@ class Agent:
         """Open the spool and set every source going. ConfigError where a path or port is taken."""
         self._bound_spool()
         self.spool.open()
+        if damaged := self.spool.damaged:
+            self.context.log.error(
+                "the spool was damaged: kept as %s, a new one is begun; what waited is not sent",
+                damaged,
+            )
         for service in self._parts.services:
             service.start()
         outbox = self._outbox = self._new_outbox()
@@ -181,7 +187,8 @@ class Agent:
         self.spool.capacity_bytes, self.spool.age_s = settings.spool_bytes, settings.spool_age_s
 
     def _new_outbox(self) -> Outbox:
-        counters = Counters(self.spool.recall(COUNTERS), boot_id(self.context.root))
+        boot, clock = boot_id(self.context.root), self.context.clock
+        counters = Counters(self.spool.recall(COUNTERS), boot, clock, self.context.node)
         return Outbox(
             self.spool,
             Windows(self._parts.settings.profile),
@@ -196,35 +203,40 @@ class Agent:
         watch = ClockWatch(self.context.clock)
         watch.step_s()
         while not stopped.wait(self._until_flush_s()):
-            self._tell_step(watch.step_s())
-            for runner, _ in tuple(self._readings.values()):
-                runner.check()
-            outbox.flush(round(self.context.clock.wall() * 1000))
+            self._do("the clock could not be watched", partial(self._follow_clock, watch))
+            self._do("the sources could not be watched", self._check_sources)
+            now_ms = round(self.context.clock.wall() * 1000)
+            self._do("rows could not be put into the spool", partial(outbox.flush, now_ms))
+
+    def _do(self, failure: str, task: Callable[[], object]) -> None:
+        """Nothing that goes wrong here may keep the next rows from the spool."""
+        try:
+            task()
+        except Exception:
+            self.context.log.exception(failure)
+
+    def _check_sources(self) -> None:
+        for runner, _ in tuple(self._readings.values()):
+            runner.check()
 
     def _until_flush_s(self) -> float:
         period_s = self._parts.settings.flush_s
         return period_s - (self.context.clock.wall() - FINISH_AFTER_S) % period_s
 
-    def _tell_step(self, step_s: float) -> None:
-        if step_s:
+    def _follow_clock(self, watch: ClockWatch) -> None:
+        """Say that the wall clock was moved; what waits in the spool is no older for that."""
+        if step_s := watch.step_s():
             self.context.log.warning(
                 "the wall clock was moved by %+.1f s; intervals are measured on the monotonic "
                 "clock, rows go on with the new time",
                 step_s,
             )
+            self.spool.move_clock(step_s)
 
 
 def memory_of(source: str, spool: Spool) -> Memory:
     """The part of the spool's memory that belongs to the source of that name."""
     return spool.memory(f"source/{source}/")
-
-
-def boot_id(root: Path) -> str:
-    """The kernel's name for this boot; empty where it gives none."""
-    try:
-        return (root / "proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
 
 
 def _exchange(before: Iterable[Service], after: Iterable[Service]) -> None:

@@ -7,7 +7,9 @@ counters.rst, and the statistics tables of the drivers bnxt_en, ice and i40e.
 from __future__ import annotations
 
 import array
+import errno
 import fcntl
+import os
 import re
 import socket
 import struct
@@ -71,7 +73,7 @@ class Ethtool:
 
     def address(self, interface: str) -> str:
         """Its hardware address, e.g. 02:fc:00:00:00:01. OSError outside our namespace."""
-        request = bytearray(struct.pack("16s24x", interface.encode()))
+        request = bytearray(struct.pack("16s24x", _name(interface)))
         _ioctl(SIOCGIFHWADDR, request)
         return bytes(request[ADDRESS]).hex(":")
 
@@ -108,7 +110,7 @@ class Ethtool:
     def _call(self, interface: str, head: bytes, room: int) -> bytes:
         """The answer to one command: the request's own head, then what the driver wrote."""
         buffer = array.array("B", head + bytes(room + SLACK * NAME_BYTES))
-        request = struct.pack("16sP16x", interface.encode(), buffer.buffer_info()[0])
+        request = struct.pack("16sP16x", _name(interface), buffer.buffer_info()[0])
         _ioctl(SIOCETHTOOL, bytearray(request))
         return buffer.tobytes()
 
@@ -125,6 +127,14 @@ def columns(names: list[str]) -> dict[str, tuple[int, ...]]:
         if found:
             out[column] = found
     return out
+
+
+def _name(interface: str) -> bytes:
+    """The name as the kernel takes it. OSError for one that it would cut to another's."""
+    name = os.fsencode(interface)
+    if len(name) >= INTERFACE_BYTES:
+        raise OSError(errno.ENODEV, "no interface has so long a name")
+    return name
 
 
 def _ioctl(command: int, request: bytearray) -> None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from enum import Enum
+from io import BytesIO
+from itertools import islice
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from gpuledger.errors import ReadError
 from gpuledger.mapping import Reading
 
-MAX_SAMPLES = 200_000
+MAX_SAMPLES = 50_000
+# The parser has a price per call, and memory one per line.
+AT_ONCE = 256
 # The parser's time grows with the square of a line's length.
 MAX_LINE = 8_192
 OPENMETRICS = "application/openmetrics-text"
@@ -37,53 +40,63 @@ class Interest(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass
 class Page:
-    """What was read, how many samples there were, and names that nobody knows."""
+    """One page, read as it is asked for: `samples` and `unknown` are whole at the readings' end."""
 
-    readings: list[Reading] = field(default_factory=list)
-    samples: int = 0
-    unknown: set[str] = field(default_factory=set)
+    def __init__(
+        self,
+        body: bytes,
+        interest: Callable[[str], Interest],
+        *,
+        openmetrics: bool = False,
+        most_samples: int = MAX_SAMPLES,
+    ) -> None:
+        self.samples = 0
+        self.unknown: set[str] = set()
+        self._body = body
+        self._interest = interest
+        self._per_unit = 1000.0 if openmetrics else 1.0
+        self._most_samples = most_samples
 
+    @property
+    def readings(self) -> Iterator[Reading]:
+        """The samples that are asked for. ReadError where any line cannot be understood.
 
-def parse(body: bytes, interest: Callable[[str], Interest], *, openmetrics: bool = False) -> Page:
-    """The samples of a page. ReadError where any line of it cannot be understood.
+        A page counts as a whole or not at all: half of it would be taken for all there is. So what
+        was read before an error is to be thrown away. OpenMetrics tells times in seconds, the older
+        format in milliseconds.
+        """
+        lines = self._wanted()
+        while some := list(islice(lines, AT_ONCE)):
+            yield from _readings([line for line, _ in some], [at for _, at in some])
 
-    A page counts as a whole or not at all: half of it would be taken for all there is. OpenMetrics
-    tells times in seconds, the older format in milliseconds.
-    """
-    page = Page()
-    per_unit = 1000.0 if openmetrics else 1.0
-    cache: dict[str, Interest] = {}
-    lines: list[str] = []
-    times: list[int | None] = []
-    for number, line in enumerate(_lines(body), 1):
-        found = _match(line, number)
-        page.samples += 1
-        if page.samples > MAX_SAMPLES:
-            raise ReadError(f"more than {MAX_SAMPLES} samples")
-        # A name with other characters stands among the labels: the parser finds it.
-        name = found["name"] or ""
-        wanted = cache.get(name) or cache.setdefault(
-            name, interest(name) if name else Interest.READ
-        )
-        if wanted is Interest.UNKNOWN:
-            page.unknown.add(name)
-        elif wanted is Interest.READ:
-            lines.append(f"{name}{found['labels'] or ''} {found['value']}\n")
-            times.append(_milliseconds(found["at"], per_unit))
-    page.readings = list(_readings(lines, times))
-    return page
+    def _wanted(self) -> Iterator[tuple[str, int | None]]:
+        """Lines to be read, without their times, and these in milliseconds."""
+        cache: dict[str, Interest] = {}
+        for line in _lines(self._body):
+            self.samples += 1
+            if self.samples > self._most_samples:
+                raise ReadError(f"more than {self._most_samples} samples")
+            found = _match(line, self.samples)
+            # A name with other characters stands among the labels: the parser finds it.
+            name = found["name"] or ""
+            wanted = cache.get(name) or cache.setdefault(
+                name, self._interest(name) if name else Interest.READ
+            )
+            if wanted is Interest.UNKNOWN:
+                self.unknown.add(name)
+            elif wanted is Interest.READ:
+                at_ms = _milliseconds(found["at"], self._per_unit)
+                yield f"{name}{found['labels'] or ''} {found['value']}\n", at_ms
 
 
 def _lines(body: bytes) -> Iterator[str]:
     """Lines with samples; comments tell nothing that a mapping does not."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as e:
-        raise ReadError(f"no UTF-8: {e.reason} at byte {e.start}") from None
-    for line in text.split("\n"):
-        stripped = line.strip()
+    for number, raw in enumerate(BytesIO(body), 1):
+        try:
+            stripped = raw.decode().strip()
+        except UnicodeDecodeError as e:
+            raise ReadError(f"no UTF-8: {e.reason} in line {number}") from None
         if stripped and not stripped.startswith("#"):
             yield stripped
 

@@ -13,6 +13,8 @@ from collector.missing import Reason
 CHUNK_BYTES = 1 << 16
 ALL_ONES = (1 << 64) - 1
 DIGITS = len(str(ALL_ONES))
+# No counter comes that far, but one that went below 0 is printed without its sign.
+TOO_LARGE = 1 << 63
 # A restricted InfiniBand port writes to the kernel log at every read of its counters
 # (prometheus/node_exporter#3434): ask a file that keeps failing once an hour.
 FAILURES_UNTIL_REST = 3
@@ -92,7 +94,7 @@ class Files:
     def names(self, path: str) -> list[str]:
         """Names in a folder, sorted; none where there is no such folder."""
         try:
-            return sorted(entry.name for entry in (self.root / path).iterdir())
+            return sorted(unicode(entry.name) for entry in (self.root / path).iterdir())
         except OSError:
             return []
 
@@ -100,7 +102,7 @@ class Files:
         """Names of the folders in a folder, sorted; none where there is no such folder."""
         try:
             with os.scandir(self.root / path) as entries:
-                return sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
+                return sorted(unicode(e.name) for e in entries if e.is_dir(follow_symlinks=False))
         except OSError:
             return []
 
@@ -155,21 +157,35 @@ def _all(descriptor: int, path: str) -> bytes:
     return data
 
 
+def unicode(name: str) -> str:
+    """A name as the system gave it, fit for a row: bytes that are no UTF-8 are replaced."""
+    return os.fsencode(name).decode(errors="replace")
+
+
+def boot_id(root: Path) -> str:
+    """The kernel's name for this boot; empty where it gives none."""
+    try:
+        return (root / "proc/sys/kernel/random/boot_id").read_text().strip()
+    except (OSError, ValueError):
+        return ""
+
+
 def reason_of(error: OSError) -> Reason:
     """What a failed system call says of the device."""
     return REASONS.get(error.errno or 0, Reason.UNREADABLE)
 
 
 def whole(text: str | None) -> int | None:
-    """A whole number from 0 to 2^64 - 2, or None for anything else (`N/A (no PMA)`, -1).
+    """A whole number from 0 to 2^63 - 1, or None for anything else (`N/A (no PMA)`, -1).
 
-    All ones is what a bus answers when its device has left, and would stay in a counter for ever.
+    All ones is what a bus answers when its device has left, and a little less is a count below 0
+    without its sign: either would stay in a counter for ever.
     """
     stripped = text.strip() if text else ""
     if not stripped.isascii() or not stripped.isdigit() or len(stripped) > DIGITS:
         return None
     number = int(stripped)
-    return number if number < ALL_ONES else None
+    return number if number < TOO_LARGE else None
 
 
 def real(text: str | None) -> float | None:

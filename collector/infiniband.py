@@ -6,10 +6,11 @@ Sources: linux Documentation/ABI/stable/sysfs-class-infiniband, drivers/infiniba
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 
-from collector.files import ALL_ONES, Files, real, scaled, whole
+from collector.files import TOO_LARGE, Files, boot_id, real, scaled, whole
 from collector.missing import Missing, Reason
 from gpuledger.catalogue.network import NetworkSample
 
@@ -159,11 +160,16 @@ class Port:
 
 
 class Ports:
-    """Reads ports; what one of them cannot tell is missing there, and nowhere else."""
+    """Reads ports; what one of them cannot tell is missing there, and nowhere else.
 
-    def __init__(self, files: Files, missing: Missing) -> None:
+    Which files tell a column is kept in `memory` until the next boot: other files count from
+    another origin.
+    """
+
+    def __init__(self, files: Files, missing: Missing, memory: MutableMapping[str, str]) -> None:
         self._files = files
         self._missing = missing
+        self._memory = memory
         self._ports: dict[str, Port] = {}
 
     def look(self) -> None:
@@ -214,18 +220,31 @@ class Ports:
             for part in ("counters/", "hw_counters/", "")
             for name in self._files.names(f"{port.folder}/{part}")
         }
+        key, boot = f"port {port.folder}", boot_id(self._files.root)
+        before, chosen = json.loads(self._memory.get(key, '["", {}]'))
+        chosen = chosen if before == boot else {}
         for column, alternatives in wanted.items():
             there = [group for group in alternatives if group and listed.issuperset(group)]
-            telling = (group for group in there if self._tells(port, group))
-            group = next(telling, there[0] if there else None)
-            if group is None:
+            if not there:
                 port.absent.append(column)
-            else:
-                into.append(Reading(column, group))
+                continue
+            known = tuple(chosen.get(column, ()))
+            group = known if known in there else self._first(port, there)
+            chosen[column] = group
+            into.append(Reading(column, group))
+        self._memory[key] = json.dumps([boot, chosen])
 
-    def _tells(self, port: Port, group: tuple[str, ...]) -> bool:
-        texts = (self._files.text(f"{port.folder}/{path}", keep=False) for path in group)
-        return all(_count(text) is not None for text in texts)
+    def _first(self, port: Port, there: list[tuple[str, ...]]) -> tuple[str, ...]:
+        """The first group that this kind of port tells, if not at this moment."""
+        return next((group for group in there if self._offers(port, group)), there[0])
+
+    def _offers(self, port: Port, group: tuple[str, ...]) -> bool:
+        paths = [f"{port.folder}/{path}" for path in group]
+        return all(
+            _count(self._files.text(path, keep=False)) is not None
+            or self._files.why(path) is not Reason.UNSUPPORTED
+            for path in paths
+        )
 
     def _histograms(self, folder: str) -> dict[str, Alternatives]:
         """Packets by size, whose sum is every packet."""
@@ -287,7 +306,7 @@ class Ports:
                 self._missing.note(port.device, reading.column, Reason.SATURATED, name)
                 return None
             sum_ += count * (LANES if name.endswith("_data") else 1)
-        if sum_ >= ALL_ONES:
+        if sum_ >= TOO_LARGE:
             self._missing.note(port.device, reading.column, Reason.MALFORMED, str(sum_))
             return None
         self._missing.found(port.device, reading.column)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from collector.ethtool import NAMES, Ethtool
-from collector.files import ALL_ONES, Files, reason_of, scaled, total
+from collector.files import TOO_LARGE, Files, reason_of, scaled, total
 from collector.missing import Missing, Reason
 from gpuledger.catalogue.network import NetworkSample
 
@@ -31,6 +31,8 @@ KERNEL = {
     "crc_errors": "statistics/rx_crc_errors",
 }
 DETAILS = (*NAMES, "carrier_changes")
+# What a driver without statistics, another namespace and a lack of rights answer every time.
+FINAL = {Reason.UNSUPPORTED, Reason.LOST, Reason.DENIED}
 
 
 @dataclass
@@ -101,8 +103,12 @@ class Interfaces:
                 why = self._files.why(f"{interface.folder}/{name}")
                 self._missing.note(interface.name, column, why, name)
                 return None
+        sum_ = total(*counts) or 0
+        if sum_ >= TOO_LARGE:
+            self._missing.note(interface.name, column, Reason.MALFORMED, str(sum_))
+            return None
         self._missing.found(interface.name, column)
-        return total(*counts)
+        return sum_
 
     def _detail(self, interface: Interface) -> None:
         megabits = self._sum(interface, "speed_bytes_per_second", "speed")
@@ -112,9 +118,11 @@ class Interfaces:
         else:
             self._missing.found(interface.name, "up_ratio")
         told, because = self._driver(interface)
+        # Until the driver has answered, what it may tell is not taken from elsewhere.
+        drivers = NAMES if interface.driver is None else interface.driver
         interface.kept = {
             column: self._of_driver(interface, column, told)
-            if column in (interface.driver or ())
+            if column in drivers
             else self._of_kernel(interface, column, because)
             for column in DETAILS
         }
@@ -122,8 +130,9 @@ class Interfaces:
     def _of_driver(self, interface: Interface, column: str, told: dict[str, int]) -> float | None:
         """From the driver, also where it says nothing now: another count would be a jump."""
         value = told.get(column)
-        if value is None or value >= ALL_ONES:
-            self._missing.note(interface.name, column, Reason.UNREADABLE, "ethtool")
+        if value is None or value >= TOO_LARGE:
+            reason = Reason.UNREADABLE if value is None else Reason.MALFORMED
+            self._missing.note(interface.name, column, reason, "ethtool")
             return None
         self._missing.found(interface.name, column)
         return value * MICRO if column == "pause_seconds" else value
@@ -136,7 +145,10 @@ class Interfaces:
         return None
 
     def _driver(self, interface: Interface) -> tuple[dict[str, int], str]:
-        """What the driver tells, or why it does not. Its columns are settled the first time."""
+        """What the driver tells, or why it does not. Its first answer settles its columns.
+
+        One that is only busy settles nothing: the kernel counts from another origin.
+        """
         ours = (self._files.text(f"{interface.folder}/address") or "").strip()
         told: dict[str, int] = {}
         because = "the driver has no such counter"
@@ -148,6 +160,8 @@ class Interfaces:
                 because = "not in this network namespace"
         except OSError as error:
             because = f"ethtool: {reason_of(error)}"
+            if reason_of(error) not in FINAL:
+                return told, because
         if interface.driver is None:
             interface.driver = frozenset(told)
         return told, because

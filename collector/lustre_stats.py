@@ -1,14 +1,14 @@
-"""Lustre's parameters on a client: where they are, what their texts say, and sums of them."""
+"""Lustre's parameters on a client: where they are, and what their texts say."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.files import whole
+from collector.files import unicode, whole
 from collector.mountstats import plain
 
 # /proc up to 2.9; then /sys for single values and debugfs, which only root reads, for statistics.
@@ -88,7 +88,7 @@ class Parameters:
 def names(folder: Path) -> list[str]:
     """What is in the folder; nothing where there is none or it is closed."""
     try:
-        return [entry.name for entry in folder.iterdir()]
+        return [unicode(entry.name) for entry in folder.iterdir()]
     except OSError:
         return []
 
@@ -145,46 +145,3 @@ def mounts(text: str) -> dict[str, tuple[str, str]]:
             name = device.rpartition(":/")[2].partition("/")[0]
             found.setdefault(name, (device, plain(words[1])))
     return found
-
-
-class Tally:
-    """Sums of counters over targets that never go back, whatever becomes of one target.
-
-    What targets had counted before they began again or went away is kept in `memory`: without
-    that, a sum that falls looks like a counter that began again at 0.
-    """
-
-    def __init__(self, memory: MutableMapping[str, str]) -> None:
-        self._memory = memory
-        self._last: defaultdict[str, dict[str, int]] = defaultdict(dict)
-
-    def add(self, key: str, target: str, value: int) -> None:
-        """What the target's counter says now."""
-        last = self._last[key]
-        if value < last.get(target, 0):
-            self._keep(key, last[target])
-        last[target] = value
-
-    def sum(self, key: str, targets: Iterable[str]) -> int | None:
-        """The sum over these targets and all before them; None until each was read once."""
-        last, present = self._last[key], set(targets)
-        for gone in last.keys() - present:
-            self._keep(key, last.pop(gone))
-        if not present or present - last.keys():
-            return None
-        return sum(last.values()) + self._kept(key)
-
-    def forget(self, present: Callable[[str], bool]) -> None:
-        """Forget sums whose key is not `present` any more."""
-        for key in [k for k in self._keys() if not present(k)]:
-            self._last.pop(key, None)
-            self._memory.pop(key, None)
-
-    def _keys(self) -> Iterator[str]:
-        yield from {*self._last, *self._memory}
-
-    def _kept(self, key: str) -> int:
-        return whole(self._memory.get(key)) or 0
-
-    def _keep(self, key: str, value: int) -> None:
-        self._memory[key] = str(self._kept(key) + value)

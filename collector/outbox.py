@@ -18,6 +18,8 @@ BLOCK_ROWS = 1_000  # a body that the store finds too large is split between blo
 KEPT_BYTES = 8 << 20  # in memory while the spool's disk is full: hours of one node
 COUNTERS = "counter/"
 NOTHING: Mapping[str, None] = MappingProxyType({})
+# What an odd value makes of encoding it, here or in the encoder.
+ODD = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 
 Encode = Callable[[Batch], bytes]
 Listener = Callable[[Sequence[Folded]], None]
@@ -71,9 +73,9 @@ class Outbox:
                 folded = self._windows.take(now_ms)
                 changed = self._counters.changed()
                 heard, self._heard = self._heard, {}
-            self._parcels += self._pack(folded)
             self._memory |= heard
             self._memory |= {COUNTERS + key: value for key, value in changed.items()}
+            self._parcels += self._pack(folded)
             if self._parcels or self._memory or self._lost:
                 self._put()
             for listen in self._listeners:
@@ -97,25 +99,37 @@ class Outbox:
         self._parcels, self._memory, self._lost, self._trouble = [], {}, {}, False
 
     def _pack(self, folded: Sequence[Folded]) -> list[tuple[str, Sequence[Block]]]:
-        """Blocks of each table; a table that cannot be encoded is said and left out."""
+        """Blocks of each table; rows that cannot be encoded are said and left out."""
         groups: dict[Table, list[Folded]] = {}
         for row in folded:
             groups.setdefault(row.table, []).append(row)
         out: list[tuple[str, Sequence[Block]]] = []
         for table, rows in groups.items():
-            try:
-                out.append((table.name, self._blocks(table, rows)))
-            except (ValueError, TypeError, KeyError) as e:
-                self._logger.error("%d rows of %s cannot be encoded: %s", len(rows), table.name, e)
-                self._lose(table.name, len(rows))
+            parts = [rows[i : i + BLOCK_ROWS] for i in range(0, len(rows), BLOCK_ROWS)]
+            if blocks := [block for part in parts for block in self._blocks(table, part)]:
+                out.append((table.name, blocks))
         return out
 
     def _blocks(self, table: Table, rows: Sequence[Folded]) -> list[Block]:
-        parts = [rows[i : i + BLOCK_ROWS] for i in range(0, len(rows), BLOCK_ROWS)]
-        return [
-            Block(len(p), self._encode(Batch.of_values(table, [r.values for r in p])))
-            for p in parts
-        ]
+        """The rows as one block; without those, where there are any, that cannot be encoded."""
+        block, why = self._block(table, rows)
+        if block:
+            return [block]
+        good = [row for row in rows if self._block(table, [row])[0]]
+        if len(good) == len(rows):
+            good = []
+        odd = len(rows) - len(good)
+        self._logger.error("%d rows of %s cannot be encoded: %s", odd, table.name, why)
+        self._lose(table.name, odd)
+        return self._blocks(table, good) if good else []
+
+    def _block(self, table: Table, rows: Sequence[Folded]) -> tuple[Block | None, str]:
+        """The rows as a block, or why they are none."""
+        try:
+            body = self._encode(Batch.of_values(table, [row.values for row in rows]))
+        except ODD as e:
+            return None, str(e)
+        return Block(len(rows), body), ""
 
     def _shed(self) -> None:
         """Let the oldest go where there is no room for them at all."""

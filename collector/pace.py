@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from collector.source import Clock
 
 ON_TIME_S = 0.05  # a reading this late still counts as on time: the p99 that we promise
+# The same of a long period: a minute's reading that is a little late is still that minute's.
+ON_TIME_SHARE = 0.05
 COVER_PERIODS = 2.5  # a row never speaks for more than this; the rest of a gap is unknown
 STEP_S = 1.0  # below that, a moved wall clock is time synchronisation at work
 
@@ -46,7 +48,7 @@ class Pace:
         """Stamp the reading that begins now. The first covers nothing: nobody looked before."""
         now, wall = self._clock.monotonic(), self._clock.wall()
         late = now - (now if self._deadline is None else self._deadline)
-        if abs(late) < min(ON_TIME_S, self.period_s / 2):
+        if abs(late) < min(max(ON_TIME_S, ON_TIME_SHARE * self.period_s), self.period_s / 2):
             now, wall = now - late, wall - late
         elapsed = 0.0 if self._previous is None else now - self._previous
         self._previous = now

@@ -50,14 +50,19 @@ class Runner:
         self._began: float | None = None
         self._hangs = False
         self._abandoned = False
+        self._delivering = threading.Lock()
 
     def follow(self, before: Runner) -> None:
         """Begin where another runner of the same source left off: no time is lost between them."""
         self._pace.follow(before._pace)
 
     def abandon(self) -> None:
-        """Deliver no more, not even what a reading brings that hangs now."""
-        self._abandoned = True
+        """Deliver no more, not even what a reading brings that hangs now.
+
+        What that changes in the source's memory is not taken either: it is its thread's own.
+        """
+        with self._delivering:
+            self._abandoned = True
 
     def run(self, stopped: threading.Event) -> None:
         """Read until `stopped`, then close the source."""
@@ -77,17 +82,21 @@ class Runner:
         tick, clock = self._pace.tick(), self._context.clock
         self._began = began = clock.monotonic()
         rows, reason = self._read(tick)
-        if self._abandoned:
-            return rows
-        self._began, self._hangs = None, False
-        self._tell(reason)
-        took_s = clock.monotonic() - began
-        rows.append(self._account(tick, reason, runs=1, rows=len(rows), took_s=took_s))
+        with self._delivering:
+            if self._abandoned:
+                return rows
+            self._began, self._hangs = None, False
+            self._tell(reason)
+            took_s = clock.monotonic() - began
+            rows.append(self._account(tick, reason, runs=1, rows=len(rows), took_s=took_s))
+            self._hand_over(rows)
+        return rows
+
+    def _hand_over(self, rows: list[Row]) -> None:
         try:
             self._deliver(rows, self._changes())
         except Exception:
             self._context.log.exception("source %s: its rows could not be taken", self.name)
-        return rows
 
     def check(self) -> None:
         """Say so, once in the log and in each account, while a reading hangs in its device."""

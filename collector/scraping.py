@@ -1,250 +1,106 @@
-"""Getting and reading pages of metrics, over HTTP and from files, within time and size."""
+"""Reading pages of metrics by their mappings: when, on how many threads, and what became of it."""
 
 from __future__ import annotations
 
 import threading
-import zlib
-from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from logging import Logger
 from math import inf
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-import urllib3
-
-import gpuledger
-from collector.exposition import OPENMETRICS, Interest, parse
+from collector.exposition import MAX_SAMPLES, Interest, Page
 from collector.missing import Reason
 from collector.source import Clock
+from collector.springs import Failure, Spring, short
 from gpuledger.errors import ReadError
-from gpuledger.identity import hash64
 from gpuledger.mapping import Exporter, Mapped, Place, Reading
 
-MAX_BYTES = 16 << 20
-CHUNK_BYTES = 1 << 16
-ACCEPT = "text/plain;version=0.0.4, */*;q=0.1"
-DENIED = {401, 403, 407}
-OLD_S = 600.0
+# Most targets answer within milliseconds: a few threads serve many.
+MOST_THREADS = 8
 # A scraped row covers the time since the one before, but never a long silence (contracts, Rows).
 LONGEST_PERIODS = 2.5
 # A sample that its exporter says is older is none of this moment, unless the target says otherwise.
 STALE_S = 300.0
 
-
-@dataclass(eq=False)
-class Failure(Exception):
-    """Why there is no page, as `missing_values` tells it."""
-
-    reason: Reason
-    said: str
+Task = Callable[[], object]
 
 
-@dataclass(frozen=True)
-class Body:
-    """A page as it came."""
-
-    data: bytes
-    openmetrics: bool = False
+def begin_thread(task: Task) -> None:
+    """Do it on a thread of its own. RuntimeError where the system gives none."""
+    threading.Thread(target=task, name="scrape", daemon=True).start()
 
 
-class Spring(ABC):
-    """Where pages come from; its name says so to people, without secrets."""
+class Desk:
+    """What attempts share: a bounded number of threads, and the limits of a page.
 
-    name: str
-    timeout_s = 10.0
-    instance = ""  # as Prometheus calls whom it asks; an exporter's own word outweighs it
-
-    @abstractmethod
-    def get(self) -> Body:
-        """The page of this moment. Failure says why there is none."""
-
-    def close(self) -> None:
-        """Let go of connections."""
-        return
-
-
-class HttpSpring(Spring):
-    """One URL. No redirect is followed: a page belongs to whom was asked, with its token."""
+    Threads come when there is work and end without it. One page is parsed at a time: rows take more
+    memory than the page that they come of.
+    """
 
     def __init__(
         self,
-        url: str,
-        timeout_s: float,
-        monotonic: Callable[[], float],
-        *,
-        ca: str = "",
-        token_file: str = "",
-        pool: urllib3.PoolManager | None = None,
+        most_threads: int = MOST_THREADS,
+        most_samples: int = MAX_SAMPLES,
+        begin: Callable[[Task], None] = begin_thread,
     ) -> None:
-        self.name = without_secrets(url)
-        self.instance = urlsplit(url).netloc.rpartition("@")[2]
-        self._url = url
-        self.timeout_s = timeout_s
-        self._monotonic = monotonic
-        self._ca = ca
-        self._token_file = token_file
-        self._pool = pool
+        self._begin = begin
+        self.most_samples = most_samples
+        self.parsing = threading.Lock()
+        self._most_threads = most_threads
+        self._lock = threading.Lock()
+        self._tasks: deque[Task] = deque()
+        self._threads = self._lost = 0
 
-    def get(self) -> Body:
-        """One GET with its whole answer within the timeout, and no more than 16 MB of it."""
-        until = self._monotonic() + self.timeout_s
-        headers = self._headers()
+    def run(self, task: Task) -> None:
+        """Do it on some thread, soon. RuntimeError where there is none and none can be had."""
+        with self._lock:
+            self._tasks.append(task)
         try:
-            answer = self._opened().request(
-                "GET",
-                self._url,
-                headers=headers,
-                timeout=urllib3.Timeout(total=self.timeout_s),
-                redirect=False,
-                retries=False,
-                preload_content=False,
-            )
-            return self._read(answer, until)
-        except urllib3.exceptions.NewConnectionError as e:  # a TimeoutError too, for urllib3
-            raise Failure(Reason.UNREADABLE, short(str(e).rpartition(": ")[2])) from None
-        except urllib3.exceptions.TimeoutError:
-            raise Failure(Reason.TIMEOUT, f"no answer in {self.timeout_s:g} s") from None
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as e:
-            raise Failure(Reason.UNREADABLE, short(str(e))) from None
-
-    def close(self) -> None:
-        """Close connections."""
-        if self._pool:
-            self._pool.clear()
-
-    def _opened(self) -> urllib3.PoolManager:
-        if self._pool is None:
-            self._pool = urllib3.PoolManager(maxsize=1, ca_certs=self._ca or None)
-        return self._pool
-
-    def _headers(self) -> dict[str, str]:
-        headers = {
-            "Accept": ACCEPT,
-            "Accept-Encoding": "gzip",
-            "User-Agent": f"gpuledger/{gpuledger.__version__}",
-        }
-        if self._token_file:
-            headers["Authorization"] = f"Bearer {_token(self._token_file)}"
-        return headers
-
-    def _read(self, answer: Any, until: float) -> Body:
-        try:
-            if answer.status != 200:
-                reason = Reason.DENIED if answer.status in DENIED else Reason.UNREADABLE
-                raise Failure(reason, f"answered {answer.status}")
-            data = b"".join(self._pieces(answer, until))
-        except BaseException:
-            # What was not read to its end cannot be used again.
-            answer.close()
+            self._grow()
+        except RuntimeError:
+            with self._lock:
+                # Another thread may serve it, or be at it already.
+                if self._threads > self._lost or task not in self._tasks:
+                    return
+                self._tasks.remove(task)
             raise
-        answer.release_conn()
-        told = {"Content-Length", "Transfer-Encoding"} & {h.title() for h in answer.headers}
-        if not told and data and not data.endswith(b"\n"):
-            # Only its end says that such an answer is whole, and a last figure may lack digits.
-            raise Failure(Reason.MALFORMED, "ends within a line")
-        return Body(data, answer.headers.get("Content-Type", "").startswith(OPENMETRICS))
 
-    def _pieces(self, answer: Any, until: float) -> Iterator[bytes]:
-        """The answer as it comes, unpacked. Failure where it is late, too large or cut short."""
-        packing = unpacker(answer.headers.get("Content-Encoding", ""))
-        size = 0
-        while piece := answer.read1(CHUNK_BYTES, decode_content=False):
-            plain = packing.unpack(piece, MAX_BYTES + 1 - size)
-            size += len(plain)
-            if size > MAX_BYTES:
-                raise Failure(Reason.MALFORMED, f"more than {MAX_BYTES >> 20} MB")
-            if self._monotonic() > until:
-                raise Failure(Reason.TIMEOUT, f"not finished in {self.timeout_s:g} s")
-            yield plain
-        if not packing.whole:
-            raise Failure(Reason.MALFORMED, "its gzip has no end")
+    def lose(self) -> None:
+        """One thread hangs: another may take its place until `regain`."""
+        with self._lock:
+            self._lost += 1
+        with suppress(RuntimeError):
+            self._grow()
 
+    def regain(self) -> None:
+        """The thread that hung came back."""
+        with self._lock:
+            self._lost -= 1
 
-class FileSpring(Spring):
-    """One text file, as programs leave it for node_exporter's textfile collector."""
-
-    def __init__(self, path: Path, wall: Callable[[], float]) -> None:
-        self.name = str(path)
-        self._path = path
-        self._wall = wall
-
-    def get(self) -> Body:
-        """The file's text, if it is not older than ten minutes."""
+    def _grow(self) -> None:
+        """Begin a thread where there is work for one and room. RuntimeError: none can be had."""
+        with self._lock:
+            if not self._tasks or self._threads - self._lost >= self._most_threads:
+                return
+            self._threads += 1
         try:
-            age_s = self._wall() - self._path.stat().st_mtime
-            with self._path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as e:
-            reason = Reason.DENIED if isinstance(e, PermissionError) else Reason.UNREADABLE
-            raise Failure(reason, e.strerror or str(e)) from None
-        if age_s > OLD_S:
-            raise Failure(Reason.LOST, f"written {age_s:.0f} s ago")
-        if len(data) > MAX_BYTES:
-            raise Failure(Reason.MALFORMED, f"more than {MAX_BYTES >> 20} MB")
-        return Body(data)
+            self._begin(self._work)
+        except RuntimeError:
+            with self._lock:
+                self._threads -= 1
+            raise
 
-
-class Packing:
-    """An answer that is not packed."""
-
-    whole = True
-
-    def unpack(self, piece: bytes, _: int) -> bytes:
-        """The piece as it is."""
-        return piece
-
-
-class Gzip(Packing):
-    """An answer packed with gzip; no more of it is unpacked than is wanted."""
-
-    def __init__(self) -> None:
-        self._gzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        self.whole = False
-
-    def unpack(self, piece: bytes, most: int) -> bytes:
-        """At most so many bytes of it. Failure where it is no gzip."""
-        try:
-            plain = self._gzip.decompress(piece, max(most, 1))
-        except zlib.error as e:
-            raise Failure(Reason.MALFORMED, f"no gzip: {e}") from None
-        self.whole = self._gzip.eof
-        return plain
-
-
-def unpacker(encoding: str) -> Packing:
-    """How to unpack an answer of that Content-Encoding. Failure where we did not ask for it."""
-    match encoding.strip().lower():
-        case "" | "identity":
-            return Packing()
-        case "gzip" | "x-gzip":
-            return Gzip()
-    raise Failure(Reason.MALFORMED, f"packed with {short(encoding)}")
-
-
-def without_secrets(url: str) -> str:
-    """The URL without user, password and query; of a query only that it is another one."""
-    parsed = urlsplit(url)
-    shown = f"{parsed.scheme}://{parsed.netloc.rpartition('@')[2]}{parsed.path}"
-    return f"{shown}?{hash64(parsed.query) % 10_000:04}" if parsed.query else shown
-
-
-def short(text: str) -> str:
-    """One line of at most 200 characters."""
-    return " ".join(text.split())[:200]
-
-
-def _token(path: str) -> str:
-    try:
-        token = Path(path).read_text().strip()
-    except (OSError, ValueError) as e:
-        raise Failure(Reason.DENIED, f"token file {path}: {short(str(e))}") from None
-    if not token.isascii() or not token.isprintable() or not token:
-        raise Failure(Reason.DENIED, f"token file {path} holds no token")
-    return token
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._tasks:
+                    self._threads -= 1
+                    return
+                task = self._tasks.popleft()
+            task()
 
 
 @dataclass
@@ -260,10 +116,10 @@ class Outcome:
 
 
 class Feed:
-    """One page and its mapping. Each attempt runs on a thread of its own and harms no other.
+    """One page and its mapping. Each attempt runs on a thread of the desk and harms no other.
 
     A thread that hangs is not awaited: the feed stays busy until it comes back, and is told to be
-    late once per attempt.
+    late once per attempt. `running_since` is when the attempt got its thread.
     """
 
     def __init__(
@@ -273,18 +129,21 @@ class Feed:
         labels: Mapping[str, str],
         period_s: float,
         stale_s: float = STALE_S,
+        desk: Desk | None = None,
     ) -> None:
         self.name = spring.name
         self.timeout_s = spring.timeout_s
         self.period_s = period_s
         self.busy = self.late = False
         self.began = -inf
+        self.running_since: float | None = None
         self.doubts: set[tuple[str, str]] = set()
         self._spring = spring
         self._exporter = exporter
         self._labels = labels
         self._instance = {"instance": spring.instance} if spring.instance else {}
         self._stale_ms = stale_s * 1000
+        self._desk = desk or Desk()
         self._succeeded = -inf
 
     def is_due(self, now: float, reading_s: float) -> bool:
@@ -299,18 +158,37 @@ class Feed:
     def start(
         self, place: Place, clock: Clock, log: Logger, done: Callable[[Outcome], None]
     ) -> None:
-        """Begin an attempt; `done` takes its outcome, on the attempt's thread."""
-        self.busy, self.late = True, False
+        """Begin an attempt; `done` takes its outcome, on the attempt's thread, or here without one.
+
+        An attempt that cannot begin has failed.
+        """
         place = replace(place, interval_s=self._covers(clock.monotonic()))
         self.began = clock.monotonic()
-        attempt = partial(self._attempt, place, clock, log, done)
-        threading.Thread(target=attempt, name=f"scrape {self.name}", daemon=True).start()
+        self.running_since = None
+        try:
+            self._desk.run(partial(self._attempt, place, clock, log, done))
+        except RuntimeError as e:
+            done(self.failed(Reason.UNREADABLE, short(str(e)), 0.0))
+        self.busy, self.late = True, False
 
     def finish(self, outcome: Outcome) -> None:
         """Take note of an outcome, on the source's thread."""
         self.busy = False
+        if self.late:
+            self._desk.regain()
         if outcome.reason is None:
             self._succeeded = self.began
+
+    def give_up(self, now: float, grace_s: float) -> Outcome | None:
+        """Say once that an attempt should have ended by itself (a resolver hangs)."""
+        if not self.busy or self.late or self.running_since is None:
+            return None
+        waited_s = now - self.running_since
+        if waited_s <= self.timeout_s + grace_s:
+            return None
+        self.late = True
+        self._desk.lose()
+        return self.failed(Reason.TIMEOUT, f"no end after {waited_s:.0f} s", waited_s)
 
     def failed(self, reason: Reason, said: str, took_s: float) -> Outcome:
         """The outcome of an attempt that did not end."""
@@ -331,7 +209,7 @@ class Feed:
         self, place: Place, clock: Clock, log: Logger, done: Callable[[Outcome], None]
     ) -> None:
         outcome = Outcome(self, 0, 0.0, Mapped())
-        began = clock.monotonic()
+        began = self.running_since = clock.monotonic()
         try:
             outcome.mapped = self._read(place, clock)
         except Failure as e:
@@ -347,9 +225,15 @@ class Feed:
 
     def _read(self, place: Place, clock: Clock) -> Mapped:
         body = self._spring.get()
-        page = parse(body.data, self._interest, openmetrics=body.openmetrics)
         now_ms = round(clock.wall() * 1000)
-        mapped = self._exporter.rows(self._fresh(page.readings, now_ms), place)
+        page = Page(
+            body.data,
+            self._interest,
+            openmetrics=body.openmetrics,
+            most_samples=self._desk.most_samples,
+        )
+        with self._desk.parsing:
+            mapped = self._exporter.rows(self._fresh(page.readings, now_ms), place)
         mapped.unknown |= page.unknown
         return mapped
 

@@ -20,6 +20,7 @@ from gpuledger.errors import StoreError
 from gpuledger.spool import Entry, Spool
 
 LONGEST_WAIT_S = 60.0
+LONGEST_HOLD_S = 600.0  # whatever the other side asks for: it is looked after again
 POLL_S = 1.0
 
 
@@ -43,7 +44,7 @@ class Shipper:
     def run(self, stopped: threading.Event) -> None:
         """Drain until `stopped`."""
         attempt = Retrying(
-            retry=retry_if_exception_type(StoreError),
+            retry=retry_if_exception_type(Exception),
             wait=wait_random_exponential(multiplier=1, max=self._longest_wait_s),
             sleep=sleep_using_event(stopped),
             stop=stop_when_event_set(stopped),
@@ -80,19 +81,29 @@ class Shipper:
             if entry is None:
                 continue
             try:
-                reply = self._sink.send(entry)
+                reply = self._send(entry)
             except StoreError as e:
                 failure = e
                 continue
             if reply.verdict is Verdict.HOLD:
                 self._tell(reply.reason)
-                return max(reply.after_s, POLL_S)
+                return min(max(reply.after_s, POLL_S), LONGEST_HOLD_S)
             self._settle(entry, reply)
             sent += 1
         if failure and not sent:
             raise failure
         self._tell(str(failure) if failure else "")
         return 0.0 if sent and not failure else POLL_S
+
+    def _send(self, entry: Entry) -> Reply:
+        """Send one entry; what a sink did not foresee is a StoreError like any other."""
+        try:
+            return self._sink.send(entry)
+        except StoreError:
+            raise
+        except Exception as e:
+            self._log.debug("sending %s", entry.token, exc_info=True)
+            raise StoreError(f"{type(e).__name__}: {e}") from e
 
     def _settle(self, entry: Entry, reply: Reply) -> None:
         """Do with the entry what the other side said."""
@@ -108,7 +119,10 @@ class Shipper:
             )
 
     def _tell_retry(self, state: RetryCallState) -> None:
-        self._tell(str(state.outcome.exception()) if state.outcome else "")
+        error = state.outcome.exception() if state.outcome else None
+        if not isinstance(error, StoreError) and not self._trouble:
+            self._log.error("sending failed", exc_info=error)
+        self._tell(str(error) or type(error).__name__)
 
     def _tell(self, trouble: str) -> None:
         """One line when sending stops or goes on, none while it lasts."""

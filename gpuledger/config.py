@@ -10,10 +10,11 @@ A section is a module's name; a module declares its settings as a `Settings` sub
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,6 +41,12 @@ RESERVED = {
     "ingest_token",
     "ingest_token_file",
 }
+# Settings that mean nothing at 0, unless 0 is their default.
+POSITIVE = {
+    *("period_s", "detail_period_s", "health_s", "flush_s", "timeout_s"),
+    *("spool_bytes", "spool_age_s", "longest_bytes"),
+}
+SHORTEST_S, LONGEST_S = 0.001, 1e9  # a clock cannot wait for less, nor a thread for more
 
 
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -71,12 +78,15 @@ class Config:
                     f"{nearest(key, known)}"
                 )
         try:
-            return msgspec.convert(raw, settings, strict=False)
+            made = msgspec.convert(raw, settings, strict=False)
         except msgspec.ValidationError as e:
             told = _plain(e)
             where = self._where(name, told.partition(":")[0])
             hint = "" if where == self.origin else ' (write a TOML value, e.g. 5 or \'["a", "b"]\')'
             raise ConfigError(f"{where}: [{name}] {told}{hint}") from None
+        for key, problem in _impossible(made):
+            raise ConfigError(f"{self._where(name, key)}: [{name}] {key}: {problem}")
+        return made
 
     def check(self, known: Iterable[str]) -> None:
         """Refuse a section that no module owns."""
@@ -106,10 +116,12 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
     env = os.environ if environ is None else environ
     path = path or (Path(env["GPULEDGER_CONFIG"]) if "GPULEDGER_CONFIG" in env else None)
     sections = _read(path) if path else {}
-    for section, key, value in _overrides(env, sections):
+    overrides = list(_overrides(env, sections))
+    for section, key, value in overrides:
         if isinstance(sections.setdefault(section, {}), dict):
             sections[section][key] = value
-    return Config(sections, str(path) if path else "defaults")
+    named = frozenset((section, key) for section, key, _ in overrides)
+    return Config(sections, str(path) if path else "defaults", named)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -145,6 +157,29 @@ def _scalar(text: str) -> Any:
         return text
     # Numbers stay text until the setting's type is known: a name may look like one.
     return value if isinstance(value, list | dict | str) else text
+
+
+def _impossible(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Key and complaint of each number that no setting of its kind can be."""
+    for setting in msgspec.structs.fields(settings):
+        value = getattr(settings, setting.name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if not math.isfinite(value):
+            yield setting.name, f"{value} is no number to count with"
+        elif setting.name.endswith(("_s", "_bytes")):
+            zero = setting.name not in POSITIVE or setting.default == 0
+            yield from _out_of_bounds(setting.name, value, zero=zero)
+
+
+def _out_of_bounds(key: str, value: float, *, zero: bool) -> Iterator[tuple[str, str]]:
+    if value == 0 and zero:
+        return
+    if key.endswith("_bytes"):
+        if value <= 0:
+            yield key, f"{value} is below 1"
+    elif not SHORTEST_S <= value <= LONGEST_S:
+        yield key, f"{value} is not within {SHORTEST_S:g} and {LONGEST_S:g} seconds"
 
 
 def _plain(error: msgspec.ValidationError) -> str:

@@ -15,6 +15,8 @@ from functools import cached_property
 from typing import Any
 
 from gpuledger.batch import from_milliseconds
+from gpuledger.errors import ReadError
+from gpuledger.identity import hash64
 from gpuledger.mapping_format import UNITS, Cell, Feed, MappingFile, Source
 from gpuledger.schema import REQUIRED, Column, Kind, Row
 
@@ -57,6 +59,7 @@ class Place:
     slots: Mapping[str, int] = field(default_factory=dict)
     interval_s: float = 0.0
     supplement: bool = False
+    most_rows: int = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,24 @@ class Doubt:
     said: str
 
 
+@dataclass(frozen=True)
+class Sum:
+    """Counters that were added up to one value of a row: what each said, by a name of its series.
+
+    The sum falls when one of them begins again or is missing once: who reads on corrects that.
+    """
+
+    row: Row
+    column: str
+    parts: Mapping[str, float]
+
+
 @dataclass
 class Mapped:
     """What readings became."""
 
     rows: list[Row] = field(default_factory=list)
+    sums: list[Sum] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
 
@@ -142,6 +158,7 @@ class Draft:
     names: dict[str, str | int]
     at_ms: int | None
     values: dict[str, dict[FeedPlan, list[float]]] = field(default_factory=dict)
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
     wanted: bool = False
 
     @property
@@ -161,21 +178,26 @@ class Exporter:
 
     def feeds_of(self, name: str) -> tuple[FeedPlan, ...] | None:
         """What the metric feeds; `_total` comes and goes with clients and protocols."""
-        for spelled in (name, name.removesuffix("_total"), f"{name}_total"):
+        for spelled in self._spelled(name):
             if spelled in self.feeds:
                 return self.feeds[spelled]
         return None
 
     def why_ignored(self, name: str) -> str:
         """The reason for which the metric becomes nothing; empty: nobody thought of it."""
-        spelled = (name, name.removesuffix("_total"), f"{name}_total")
+        spelled = self._spelled(name)
         for group in self.file.ignored:
             if any(fnmatchcase(s, pattern) for pattern in group.names for s in spelled):
                 return group.why
         return OWN_WHY if any(fnmatchcase(name, pattern) for pattern in OWN) else ""
 
+    def _spelled(self, name: str) -> list[str]:
+        """How the file may spell it; exporters may be told to put a prefix before every name."""
+        names = dict.fromkeys((name, name.removeprefix(self.file.prefix)))
+        return [s for n in names for s in (n, n.removesuffix("_total"), f"{n}_total")]
+
     def rows(self, readings: Iterable[Reading], place: Place) -> Mapped:
-        """Rows in base units of readings of one or several moments; never an error."""
+        """Rows in base units of readings of one or several moments. ReadError: too many rows."""
         desk = _Desk(self, place)
         for reading in readings:
             desk.take(reading)
@@ -191,6 +213,7 @@ class _Desk:
         self._drafts: dict[tuple[Any, ...], Draft] = {}
         self._doubts: dict[tuple[str, str], Doubt] = {}
         self._unknown: set[str] = set()
+        self._sums: list[Sum] = []
 
     def take(self, reading: Reading) -> None:
         """Put one reading into the drafts of its rows."""
@@ -206,9 +229,8 @@ class _Desk:
     def done(self) -> Mapped:
         """Every row that has a value or says something by itself."""
         rows = [self._row(draft) for draft in self._drafts.values() if draft.wanted]
-        return Mapped(
-            [row for row in rows if row is not None], list(self._doubts.values()), self._unknown
-        )
+        made = [row for row in rows if row is not None]
+        return Mapped(made, self._sums, list(self._doubts.values()), self._unknown)
 
     def _feed(self, feed: FeedPlan, reading: Reading) -> None:
         supplement = self._place.supplement
@@ -224,6 +246,10 @@ class _Desk:
             self._doubt(draft.subject, feed.column.name, f"{reading.name}: {e}")
             return
         draft.values.setdefault(feed.column.name, {}).setdefault(feed, []).append(value)
+        if feed.feed.fold == "sum" and feed.column.kind is Kind.COUNTER:
+            parts = draft.parts.setdefault(feed.column.name, {})
+            name = series(reading)
+            parts[name] = parts.get(name, 0) + value
         draft.wanted = True
         for plan in () if supplement else feed.plan.beside:
             if beside := self._draft(plan, {}, reading):
@@ -243,6 +269,8 @@ class _Desk:
         identity = (*plan.row.table.layout.key, "cluster", "slot")
         key = (plan.name, at_ms, *(names.get(n) for n in identity))
         draft = self._drafts.setdefault(key, Draft(plan, names, at_ms))
+        if len(self._drafts) > self._place.most_rows:
+            raise ReadError(f"more than {self._place.most_rows} rows")
         for name, told_now in names.items():
             if draft.names.get(name) in {None, ""}:
                 draft.names[name] = told_now
@@ -268,7 +296,10 @@ class _Desk:
             values["source"] = "" if place.supplement else self._exporter.name
         if "active_seconds" in plan.columns and not place.supplement:
             values["active_seconds"] = active_seconds(values, place.interval_s)
-        return plan.row.known(**values)
+        row = plan.row.known(**values)
+        told = {n: parts for n, parts in draft.parts.items() if values[n] is not None}
+        self._sums.extend(Sum(row, name, parts) for name, parts in told.items())
+        return row
 
     def _fold(self, draft: Draft, column: str) -> float | None:
         """One value of those that came; None, with a doubt, where they do not make one."""
@@ -309,6 +340,12 @@ class _Desk:
 
     def _doubt(self, subject: str, reading: str, said: str) -> None:
         self._doubts.setdefault((subject, reading), Doubt(subject, reading, said[:300]))
+
+
+def series(reading: Reading) -> str:
+    """A short name of the reading's series."""
+    name = reading.name.removesuffix("_total")
+    return f"{hash64(repr((name, sorted(reading.labels.items())))):x}"
 
 
 def tell(source: Source, column: Column[Any], labels: Labels, place: Place) -> str | int | None:

@@ -144,4 +144,5 @@ class MappingFile(Strict):
     supplement: Annotated[
         str, "metrics (`*` = any text) that fill gaps of NVML's rows; empty = none"
     ] = ""
+    prefix: Annotated[str, "what the exporter's settings may put before every name"] = ""
     notes: Annotated[str, "what people should know before they use it"] = ""

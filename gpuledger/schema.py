@@ -84,6 +84,7 @@ class Column(Generic[T]):
     codec: Codec | None = None
     default: Any = REQUIRED
     wraps_bits: int = 0
+    lasting: bool = False
     name: str = field(default="", init=False)
     table: str = field(default="", init=False)
 
@@ -201,13 +202,25 @@ def gauge(
     return Column[float | None](Kind.GAUGE, help, unit, step, bits, keep, codec)
 
 
-def counter(unit: Unit, help: str, *, step: Step = ONE, bits: int = 64, wraps_bits: int = 0) -> Any:
+def counter(
+    unit: Unit,
+    help: str,
+    *,
+    step: Step = ONE,
+    bits: int = 64,
+    wraps_bits: int = 0,
+    lasting: bool = False,
+) -> Any:
     """A quantity that only grows, corrected by the agent; the value at the row's end.
 
     `wraps_bits`: width of the device's own counter, in steps, where it is narrow enough to wrap.
+    `lasting`: the device keeps it without power, so that a reboot does not begin it again.
     """
     return Column[float | None](
-        Kind.COUNTER, help, unit, step, bits, codec=Codec.COUNTER, wraps_bits=wraps_bits
+        *(Kind.COUNTER, help, unit, step, bits),
+        codec=Codec.COUNTER,
+        wraps_bits=wraps_bits,
+        lasting=lasting,
     )
 
 

@@ -14,14 +14,14 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
 from gpuledger.errors import ConfigError, StoreError
+from gpuledger.memory import Memory
 
 Changes = Mapping[str, str | None]  # what to remember by key; None: to forget
 
@@ -30,6 +30,9 @@ CAPACITY_BYTES = 1 << 30
 AGE_S = 7 * 86_400.0
 NONE_LOST: Mapping[str, int] = MappingProxyType({})
 REJECTED_SHARE = 0.1  # of the capacity: enough to see what is wrong, never enough to fill a disk
+# Where SQLite's header holds the mark of the application (sqlite.org/fileformat2), and ours.
+HEADER_BYTES, APPLICATION, OURS = 100, slice(68, 72), b"gpld"
+IN_USE = "another agent uses it, give this one a --spool of its own"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
@@ -90,25 +93,30 @@ class Spool:
         self.capacity_bytes = capacity_bytes
         self.age_s = age_s
         self.identity = ""
+        self.damaged: Path | None = None
         self.epoch = 0
         self._clock = clock
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._bytes = 0
+        self._moved_s = 0.0
         self._memories: dict[str, Memory] = {}
 
     def open(self) -> Spool:
         """Open or create the file (mode 0600). ConfigError where the path cannot be used.
 
-        A damaged file is moved aside, `<path>.damaged`, and a new one begun.
+        A damaged spool is moved aside, `<path>.damaged`, said in `damaged`, and a new one begun;
+        a file that is somebody else's is refused.
         """
         with self._lock:
+            self._refuse_foreign()
             try:
                 self._connect()
             except sqlite3.DatabaseError as e:
                 self.close()
                 if isinstance(e, sqlite3.OperationalError):
-                    raise ConfigError(f"cannot use spool {self.path}: {e}") from None
+                    told = IN_USE if "locked" in str(e) else str(e)
+                    raise ConfigError(f"cannot use spool {self.path}: {told}") from None
                 self._move_aside()
                 self._connect()
             return self
@@ -134,7 +142,7 @@ class Spool:
         """
         with self._transaction() as db:
             for table, blocks in parcels:
-                self._insert(db, table, blocks, self._clock())
+                self._insert(db, table, blocks, self._now())
             self._remember(db, memory or {})
             for table, rows in lost.items():
                 self._count_lost(db, "dropped", table, rows)
@@ -186,11 +194,19 @@ class Spool:
         middle = len(entry.blocks) // 2
         if not middle:
             return False
+        parts = entry.blocks[:middle], entry.blocks[middle:]
         with self._transaction() as db:
-            for part in (entry.blocks[:middle], entry.blocks[middle:]):
+            # One that was dropped meanwhile is counted already, and stays away.
+            for part in parts if self._delete(db, entry.sequence) else ():
                 self._insert(db, entry.table, part, entry.created)
-            self._delete(db, entry.sequence)
         return True
+
+    def move_clock(self, step_s: float) -> None:
+        """The wall clock was moved: what waits stays as old as it was."""
+        with self._transaction() as db:
+            # In this life it holds even where a full disk does not take it.
+            self._moved_s += step_s
+            self._note_moves(db)
 
     def lost_rows(self, why: str) -> dict[str, int]:
         """Rows by table that were `dropped` (no room, too old) or `rejected`, of all time."""
@@ -206,20 +222,21 @@ class Spool:
         """Age of the oldest entry that waits; 0 where none does."""
         with self._transaction() as db:
             (created,) = db.execute("SELECT min(created) FROM entries").fetchone()
-        return 0.0 if created is None else max(0.0, self._clock() - float(created))
+        return 0.0 if created is None else max(0.0, self._now() - float(created))
 
     def memory(self, prefix: str) -> Memory:
         """What is remembered under that prefix; the same object each time."""
-        return self._memories.setdefault(prefix, Memory(self, prefix))
+        return self._memories.setdefault(prefix, Memory(prefix, self.recall))
 
     def recall(self, prefix: str) -> dict[str, str]:
         """Everything remembered under keys that begin with `prefix`, which is cut off."""
         with self._transaction() as db:
             found = db.execute(
-                "SELECT substr(key, ?), value FROM memory WHERE substr(key, 1, ?) = ?",
+                "SELECT CAST(substr(key, ?) AS BLOB), CAST(value AS BLOB) FROM memory "
+                "WHERE substr(key, 1, ?) = ?",
                 (len(prefix) + 1, len(prefix), prefix),
             )
-            return dict(found.fetchall())
+            return {_text(key): _text(value) for key, value in found}
 
     def _connect(self) -> None:
         try:
@@ -231,6 +248,7 @@ class Spool:
         # Exclusive: two agents on one spool would correct counters against each other.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA application_id = {int.from_bytes(OURS)}")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -512")  # KiB: entries are read once
         db.execute("PRAGMA journal_size_limit = 4194304")
@@ -245,14 +263,37 @@ class Spool:
         db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (str(int(self._clock())),))
         meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
         self.identity, self.epoch = meta["uuid"], int(meta["epoch"])
-        self._bytes = int(
-            db.execute("SELECT ifnull(sum(length(body)), 0) FROM entries").fetchone()[0]
-        )
+        size, newest = db.execute(
+            "SELECT ifnull(sum(length(body)), 0), max(created) FROM entries"
+        ).fetchone()
+        self._bytes, moved_s = int(size), float(meta.get("moved_s", 0))
+        # Nothing is younger than now: a clock that fell back between two lives was moved, too.
+        self._moved_s = 0.0 if newest is None else min(moved_s, self._clock() - newest)
+        self._note_moves(db)
+
+    def _note_moves(self, db: sqlite3.Connection) -> None:
+        db.execute("REPLACE INTO meta VALUES ('moved_s', ?)", (str(self._moved_s),))
+
+    def _now(self) -> float:
+        """The time that entries are dated with: the wall clock's, without its steps."""
+        return self._clock() - self._moved_s
+
+    def _refuse_foreign(self) -> None:
+        """A wrong `--spool` must not cost anybody a file: ours says so in name or header."""
+        try:
+            with self.path.open("rb") as file:
+                head = file.read(HEADER_BYTES)
+        except OSError:
+            return  # not there yet, or `_connect` says why it cannot be used
+        ours = head[APPLICATION] == OURS or "spool" in self.path.name
+        if head and not ours:
+            raise ConfigError(f"{self.path} is no spool of gpuledger: name another file")
 
     def _move_aside(self) -> None:
+        self.damaged = self.path.with_name(f"{self.path.name}.damaged")
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
+        self.path.replace(self.damaged)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -261,16 +302,26 @@ class Spool:
             db, before = self._db, self._bytes
             if db is None:
                 raise StoreError(f"spool {self.path} is closed")
+            done = False
             try:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
                 db.execute("COMMIT")
+                done = True
             except sqlite3.Error as e:
                 raise StoreError(f"spool {self.path}: {e}") from None
             finally:
-                if db.in_transaction:
+                if not done:
                     self._bytes = before
-                    db.execute("ROLLBACK")
+                    self._roll_back(db)
+
+    def _roll_back(self, db: sqlite3.Connection) -> None:
+        """End a transaction that failed; on a full or broken disk SQLite has done so itself."""
+        try:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+        except sqlite3.Error as e:
+            raise StoreError(f"spool {self.path}: {e}") from None
 
     def _insert(
         self, db: sqlite3.Connection, table: str, blocks: Sequence[Block], created: float
@@ -284,10 +335,10 @@ class Spool:
         self._bytes += len(body)
 
     def _remember(self, db: sqlite3.Connection, changes: Changes) -> None:
-        gone = [(key,) for key, value in changes.items() if value is None]
-        kept = [pair for pair in changes.items() if pair[1] is not None]
-        db.executemany("DELETE FROM memory WHERE key = ?", gone)
-        db.executemany("REPLACE INTO memory VALUES (?, ?)", kept)
+        gone = [(_octets(key),) for key, value in changes.items() if value is None]
+        kept = [(_octets(k), _octets(v)) for k, v in changes.items() if v is not None]
+        db.executemany("DELETE FROM memory WHERE key = CAST(? AS TEXT)", gone)
+        db.executemany("REPLACE INTO memory VALUES (CAST(? AS TEXT), CAST(? AS TEXT))", kept)
 
     def _delete(self, db: sqlite3.Connection, sequence: int) -> list[tuple[str, int]]:
         """Delete an entry; its table and rows, or nothing where it is gone already."""
@@ -300,10 +351,13 @@ class Spool:
     def _trim(self, db: sqlite3.Connection) -> None:
         """Drop what is too old, and the oldest of what is too much."""
         too_old = "SELECT sequence FROM entries WHERE created < ?"
-        for (sequence,) in db.execute(too_old, (self._clock() - self.age_s,)).fetchall():
+        for (sequence,) in db.execute(too_old, (self._now() - self.age_s,)).fetchall():
             self._lose(db, "dropped", sequence)
         while self._bytes > self.capacity_bytes:
             (sequence,) = db.execute("SELECT min(sequence) FROM entries").fetchone()
+            if sequence is None:
+                self._bytes = 0
+                return
             self._lose(db, "dropped", sequence)
 
     def _lose(self, db: sqlite3.Connection, why: str, sequence: int) -> None:
@@ -328,47 +382,19 @@ class Spool:
         )
 
 
-class Memory(MutableMapping[str, str]):
-    """A part of the spool's memory as a mapping that outlives the process. For one thread.
-
-    What changes shows here at once, but is safe only when `take` has handed it over and `put` has
-    written it with the rows that it rests on: after a crash, memory is never ahead of the rows.
-    """
-
-    def __init__(self, spool: Spool, prefix: str) -> None:
-        self._spool = spool
-        self._prefix = prefix
-        self._changes: dict[str, str | None] = {}
-
-    def take(self) -> Changes:
-        """What changed since the last call, as `Spool.put` wants it."""
-        changes, self._changes = self._changes, {}
-        return changes
-
-    @cached_property
-    def _known(self) -> dict[str, str]:
-        return self._spool.recall(self._prefix)
-
-    def __getitem__(self, key: str) -> str:
-        return self._known[key]
-
-    def __setitem__(self, key: str, value: str) -> None:
-        self._known[key] = self._changes[self._prefix + key] = value
-
-    def __delitem__(self, key: str) -> None:
-        del self._known[key]
-        self._changes[self._prefix + key] = None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-
 def _cut(body: bytes, sizes: Iterable[tuple[int, int]]) -> tuple[Block, ...]:
     blocks, start = [], 0
     for rows, size in sizes:
         blocks.append(Block(rows, body[start : start + size]))
         start += size
     return tuple(blocks)
+
+
+def _octets(text: str) -> bytes:
+    """The text as SQLite keeps it, though it be made of a file's name that is not UTF-8."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(octets: bytes) -> str:
+    """The inverse of `_octets`."""
+    return octets.decode("utf-8", "surrogatepass")

@@ -271,5 +271,12 @@ def test_a_token_file_that_is_empty_opens_no_door(tmp_path: Path) -> None:
     assert "is empty" in said
 
 
+def test_a_token_file_that_is_no_text_names_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    words = ("collect", "--ingest", "http://127.0.0.1:9", "--spool", tmp_path / "spool")
+    said = complaint(2, *words, GPULEDGER_TOKEN_FILE=str(tmp_path / "token"))
+    assert said == f"GPULEDGER_TOKEN_FILE {tmp_path / 'token'}: it is not UTF-8 text"
+
+
 def test_no_bad_input_prints_a_traceback_on_standard_output() -> None:
     assert run("ledger", "--store", NO_STORE).stdout == ""

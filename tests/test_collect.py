@@ -191,6 +191,33 @@ def test_a_wrong_configuration_is_one_line_and_the_old_one_goes_on(
     assert uncovered_ms(taken.rows["host_samples"]) <= 5
 
 
+ODD = """
+import collector.run
+change = collector.run.Wiring.parts
+def parts(self, configuration):
+    if configuration.sections.get("host", {}).get("period_s") == 7:
+        raise ImportError("No module named 'opentelemetry'")
+    return change(self, configuration)
+collector.run.Wiring.parts = parts
+"""
+
+
+def test_whatever_keeps_a_configuration_from_being_made_is_one_line(
+    tmp_path: Path, service: tuple[Service, str]
+) -> None:
+    taken, url = service
+    with Collecting(tmp_path, url, FAST.format(period=0.1), ODD) as agent:
+        wait_until(taken.has("host_samples"), LATE_S, "rows")
+        agent.reload(FAST.format(period=7))
+        agent.wait_said("stays as it was: ImportError: No module named 'opentelemetry'")
+        agent.reload(FAST.format(period=0))
+        agent.wait_said("[host] period_s: 0.0 is not within")
+        known = len(taken.rows["host_samples"])
+        wait_until(taken.has("host_samples", known + 5), LATE_S, "more rows")
+        agent.end()
+    assert "Traceback" not in agent.said
+
+
 def test_a_port_in_use_leaves_the_old_endpoint_where_it_was(
     tmp_path: Path, service: tuple[Service, str]
 ) -> None:

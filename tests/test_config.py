@@ -24,6 +24,10 @@ class Pump(Settings):
     name: Annotated[str, "what people call it"] = "pump"
     enabled: Annotated[bool, "whether it runs"] = True
     valves: Annotated[tuple[str, ...], "valves to open"] = ()
+    flush_s: Annotated[float, "seconds between flushes; 0 = never"] = 0.0
+    rest_s: Annotated[float, "seconds without strokes"] = 1.0
+    longest_bytes: Annotated[int, "room for its log"] = 100
+    power: Annotated[float, "watts"] = 3.0
 
 
 def written(path: Path, text: str) -> Path:
@@ -45,7 +49,7 @@ def complaint(config: Config) -> str:
 values = st.fixed_dictionaries(
     {},
     optional={
-        "period_s": st.floats(allow_nan=False, allow_infinity=False),
+        "period_s": st.floats(0.001, 1e9),
         "strokes": st.integers(-(2**63), 2**63 - 1),
         "name": st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=12),
         "enabled": st.booleans(),
@@ -184,3 +188,29 @@ def test_defaults_of_a_command_give_way_to_what_was_said() -> None:
     assert merged.sections["store"] == {"a": 1}
     assert merged.origin == "here.toml"
     assert config.sections == {"pump": {"strokes": 7}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("period_s", v) for v in (0, -1.0, 1e-9, 1e10, float("nan"), float("inf"))),
+        *(("flush_s", v) for v in (-1.0, 1e-300, float("inf"))),
+        *(("rest_s", v) for v in (-1.0, 1e12)),
+        *(("longest_bytes", v) for v in (0, -1)),
+        *(("power", v) for v in (float("nan"), float("-inf"))),
+    ],
+)
+def test_a_number_that_nothing_can_work_with_is_refused(key: str, value: float) -> None:
+    text = complaint(Config({"pump": {key: value}}, "here.toml"))
+    assert text.startswith(f"here.toml: [pump] {key}: ")
+
+
+@pytest.mark.parametrize(("key", "value"), [("flush_s", 0), ("rest_s", 0), ("power", -2.5)])
+def test_zero_and_less_are_taken_where_they_mean_something(key: str, value: float) -> None:
+    assert getattr(pump(Config({"pump": {key: value}})), key) == value
+
+
+def test_what_the_environment_said_wrong_is_named_by_its_variable(tmp_path: Path) -> None:
+    path = written(tmp_path, "[pump]\nstrokes = 7\n")
+    text = complaint(load(path, {"GPULEDGER_PUMP_PERIOD_S": "0"}))
+    assert text.startswith("GPULEDGER_PUMP_PERIOD_S: [pump] period_s: ")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.exposition import Interest, parse
+from collector.exposition import Interest, Page
 from collector.window import Windows
 from gpuledger.batch import by_table, from_milliseconds
 from gpuledger.catalogue import Gpu, GpuHealth, GpuSample, SliceSample
@@ -39,7 +39,7 @@ MIB = 1 << 20
 
 def page(name: str, place: Place | None = None) -> Mapped:
     """What the exporter's whole list becomes."""
-    read = parse((PAGES / f"{name}.prom").read_bytes(), lambda _: Interest.READ)
+    read = Page((PAGES / f"{name}.prom").read_bytes(), lambda _: Interest.READ)
     return load(name).rows(read.readings, place or Place(interval_s=15.0))
 
 

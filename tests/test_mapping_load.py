@@ -12,7 +12,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.exposition import Interest, Page
 from gpuledger.errors import ConfigError
+from gpuledger.mapping import Place
 from gpuledger.mapping_format import UNITS
 from gpuledger.mapping_load import load
 from gpuledger.mapping_load import parse as parse_mapping
@@ -115,3 +117,16 @@ def test_any_value_in_any_place_is_taken_or_a_configuration_error(key: str, told
 def test_any_metric_is_taken_or_a_configuration_error(told: dict[str, Any]) -> None:
     with suppress(ConfigError):
         small({"m": {**TEMPERATURE, **told}})
+
+
+def test_a_prefix_that_an_exporter_was_told_to_use_changes_nothing() -> None:
+    plain = (Path(__file__).parent / "mappings" / "amd-device-metrics-exporter.prom").read_bytes()
+    prefixed = re.sub(rb"^(?=[a-z])", b"amd_", plain, flags=re.MULTILINE)
+    exporter = load("amd-device-metrics-exporter")
+    told = []
+    for body in (plain, prefixed):
+        page = Page(body, lambda _: Interest.READ)
+        told.append(exporter.rows(page.readings, Place(interval_s=15.0)))
+    assert prefixed.count(b"amd_gpu_") > 50
+    assert told[1].unknown == set()
+    assert told[1].rows == told[0].rows

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.exposition import Interest, parse
+from collector.exposition import Interest, Page
 from gpuledger.catalogue import (
     BlockSample,
     FilesystemSample,
@@ -30,7 +30,7 @@ KIB = 1 << 10
 
 def page(name: str, only: Iterable[str] = ()) -> Mapped:
     """What an exporter's list becomes; of the metrics that begin with one of `only`, if any."""
-    read = parse((PAGES / f"{name}.prom").read_bytes(), lambda _: Interest.READ)
+    read = Page((PAGES / f"{name}.prom").read_bytes(), lambda _: Interest.READ)
     begins = tuple(only) or ("",)
     return load(name).rows(
         [r for r in read.readings if r.name.startswith(begins)], Place(interval_s=15.0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_a_loss_is_counted_once_however_often_it_is_told(spool: Spool) -> None:
 def test_rows_and_memory_are_stored_together_or_not_at_all(spool: Spool) -> None:
     spool.put([("jobs", [Block(1, b"x")])], {"counter/a": "1"})
     with pytest.raises(StoreError):
-        spool.put([("jobs", [Block(1, b"x")])], {"counter/a": object()})  # type: ignore[dict-item]
+        spool.put([("jobs", [Block(1, b"x")])], {"counter/a": "2"}, {"jobs": None})  # type: ignore[dict-item]
     assert spool.recall("counter/") == {"a": "1"}
     assert spool.waiting() == (1, 1)
 
@@ -175,7 +176,7 @@ def test_an_entry_of_one_block_is_not_split(spool: Spool) -> None:
 
 def test_a_second_process_may_not_use_the_same_spool(path: Path, spool: Spool) -> None:
     put(spool, "jobs")
-    with pytest.raises(ConfigError, match="locked"):
+    with pytest.raises(ConfigError, match="another agent uses it, give this one a --spool"):
         Spool(path).open()
 
 
@@ -221,40 +222,133 @@ def test_threads_share_it(spool: Spool) -> None:
     assert spool.waiting() == (8, 80)
 
 
-def test_memory_is_a_mapping_with_a_prefix(spool: Spool) -> None:
-    memory = spool.memory("source/slurm/")
-    memory["seen"] = "1"
-    memory["seen"] = "2"
-    spool.memory("source/nvml/")["seen"] = "3"
-    assert dict(memory) == {"seen": "2"}
-    del memory["seen"]
-    assert memory.pop("seen", None) is None
-    assert len(memory) == 0
-
-
-def test_memory_changes_on_disk_only_with_the_rows_it_is_put_with(spool: Spool) -> None:
-    memory = spool.memory("source/slurm/")
-    memory["seen"] = "1"
-    assert spool.recall("source/") == {}
-    spool.put([("jobs", [Block(1, b"x")])], memory.take())
-    assert spool.recall("source/") == {"slurm/seen": "1"}
-    assert memory.take() == {}
-
-
-def test_what_memory_forgets_is_gone_from_the_disk_too(spool: Spool) -> None:
-    memory = spool.memory("source/slurm/")
-    memory.update({"a": "1", "b": "2"})
-    spool.put([], memory.take())
-    del memory["a"]
-    spool.put([], memory.take())
-    assert spool.recall("source/slurm/") == {"b": "2"}
-
-
-def test_a_parts_memory_is_the_same_for_all_who_ask(spool: Spool) -> None:
-    spool.memory("source/slurm/")["seen"] = "1"
-    assert spool.memory("source/slurm/").take() == {"source/slurm/seen": "1"}
-
-
 def test_a_closed_spool_says_so(path: Path) -> None:
     with pytest.raises(StoreError, match="is closed"):
         Spool(path).heads()
+
+
+def grow_up_to(size: int) -> None:
+    """No file of this process may be longer: SQLite meets an I/O error and rolls back by itself."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+@pytest.fixture
+def small_files() -> Iterator[Callable[[int], None]]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    yield grow_up_to
+    grow_up_to(before)
+
+
+def test_what_a_broken_disk_refused_is_not_counted_and_drops_nothing(
+    path: Path, small_files: Callable[[int], None]
+) -> None:
+    spool = Spool(path, capacity_bytes=1_000_000, clock=lambda: NOW).open()
+    put(spool, "jobs", size=50_000)
+    small_files(300_000)
+    for _ in range(4):
+        with pytest.raises(StoreError):
+            put(spool, "jobs", size=400_000)
+    small_files(resource.RLIM_INFINITY)
+    assert spool.waiting() == (1, 50_000)
+    put(spool, "jobs", size=400_000)
+    assert spool.waiting() == (2, 450_000)
+    assert spool.lost_rows("dropped") == {}
+    spool.close()
+
+
+def test_an_entry_that_could_not_be_forgotten_still_counts(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(spool, "jobs")
+
+    def full(db: sqlite3.Connection, sequence: int) -> None:
+        Spool._delete(spool, db, sequence)
+        db.execute("ROLLBACK")  # as SQLite does on a full disk
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(spool, "_delete", full)
+        with pytest.raises(StoreError, match="full"):
+            spool.done(1)
+    assert spool.waiting() == (1, 10)
+
+
+def test_with_nothing_left_to_drop_it_drops_no_more(spool: Spool) -> None:
+    spool._bytes = 5_000
+    put(spool, "jobs")
+    assert spool.waiting() == (0, 0)
+    put(spool, "jobs")
+    assert spool.waiting() == (1, 10)
+
+
+def test_an_entry_that_was_dropped_meanwhile_is_not_brought_back_in_halves(spool: Spool) -> None:
+    spool.put([("jobs", [Block(1, b"a"), Block(2, b"b")])])
+    whole = spool.entry(1)
+    assert whole is not None
+    put(spool, "new", size=1_000)
+    assert spool.split(whole)
+    assert sent(spool) == [("new", 2)]
+    assert spool.lost_rows("dropped") == {"jobs": 3}
+
+
+@pytest.mark.parametrize("step_s", [30 * DAY_S, -30 * DAY_S])
+def test_a_step_of_the_clock_makes_nothing_older_or_younger(path: Path, step_s: float) -> None:
+    now = [NOW]
+    spool = Spool(path, clock=lambda: now[0]).open()
+    put(spool, "before")
+    now[0] += DAY_S + step_s
+    spool.move_clock(step_s)
+    put(spool, "after")
+    assert spool.oldest_s() == DAY_S
+    spool.close()
+    later = Spool(path, clock=lambda: now[0]).open()
+    assert later.oldest_s() == DAY_S
+    assert later.waiting()[0] == 2
+    now[0] += 6.5 * DAY_S
+    put(later, "new")
+    assert later.lost_rows("dropped") == {"before": 1}
+    later.close()
+
+
+def test_a_step_is_forgotten_with_the_last_entry_that_was_before_it(path: Path) -> None:
+    now = [NOW]
+    spool = Spool(path, clock=lambda: now[0]).open()
+    spool.move_clock(30 * DAY_S)
+    spool.close()
+    later = Spool(path, clock=lambda: now[0]).open()
+    put(later, "new")
+    later.close()
+    now[0] += DAY_S
+    last = Spool(path, clock=lambda: now[0]).open()
+    assert last.oldest_s() == DAY_S
+    last.close()
+
+
+def test_after_a_clock_that_fell_back_between_two_lives_entries_still_grow_old(path: Path) -> None:
+    now = [NOW]
+    spool = Spool(path, clock=lambda: now[0]).open()
+    put(spool, "old")
+    spool.close()
+    now[0] = 1_000.0
+    later = Spool(path, clock=lambda: now[0]).open()
+    now[0] += 8 * DAY_S
+    put(later, "new")
+    assert sent(later) == [("new", 2)]
+    later.close()
+
+
+@pytest.mark.parametrize("text", ["root:x:0:0::/root:/bin/sh\n", "SQLite format 3\0" + "x" * 200])
+def test_a_file_of_somebody_else_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    """Regression: `--spool /etc/passwd` renamed it and put a database in its place."""
+    path = tmp_path / "passwd"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="is no spool of gpuledger: name another file"):
+        Spool(path).open()
+    assert path.read_text() == text
+    assert [p.name for p in tmp_path.iterdir()] == ["passwd"]
+
+
+def test_our_own_mark_makes_any_name_a_spool(tmp_path: Path) -> None:
+    path = tmp_path / "queue.db"
+    Spool(path).open().close()
+    Spool(path).open().close()

@@ -16,6 +16,7 @@ from gpuledger.errors import StoreError
 from gpuledger.spool import Entry
 
 HOLD_S = 60.0
+LONGEST_HOLD_S = 600.0
 TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 # What an answer means for the entry (contracts, Doors); any other says nothing about it.
 VERDICTS = {
@@ -84,12 +85,12 @@ class IngestSink(Sink):
         return Reply(verdict, reason, self._after_s(answer.headers.get("Retry-After")))
 
     def _after_s(self, text: str | None) -> float:
-        """Seconds of a Retry-After header: a number, or a date (RFC 9110, 10.2.3)."""
+        """Seconds of a Retry-After header: a number, or a date (RFC 9110, 10.2.3); bounded."""
         if text is None:
             return HOLD_S
         try:
-            return float(text) if text.isdigit() else self._until(text)
-        except ValueError:
+            return min(float(text) if text.isdigit() else self._until(text), LONGEST_HOLD_S)
+        except (ValueError, OverflowError):
             return HOLD_S
 
     def _until(self, date: str) -> float:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from collector.cgroups import V1, V2, Member, groups, is_unified
-from collector.files import Files, scaled, total, whole
+from collector.files import Files, boot_id, scaled, whole
 from collector.missing import Missing, Reason
 from collector.pressure import stalled_s
 from collector.source import Context, Source, SourceKind
+from collector.tally import Tally
 from gpuledger.catalogue.host import CgroupSample
 from gpuledger.config import Settings
 from gpuledger.errors import Unavailable
@@ -37,6 +38,7 @@ ALWAYS = {
 }
 
 Values = dict[str, float | None]
+Devices = Mapping[str, float]
 
 
 class CgroupsSettings(Settings):
@@ -56,6 +58,7 @@ class Cgroups(Source):
         self._files = Files(context.root, context.clock.monotonic)
         self._missing = Missing("cgroups")
         self._known: set[str] = set()
+        self._tally = Tally(context.memory, boot_id(context.root))
 
     def read(self) -> Iterable[Row]:
         """Every group there is now. Unavailable without control groups."""
@@ -68,6 +71,7 @@ class Cgroups(Source):
         told: dict[str, set[str]] = {}
         for who, path in found:
             values = unified_values(self._files, path) if unified else v1_values(self._files, path)
+            values |= self._moved(path, unified=unified)
             told.setdefault(who.runtime, set()).update(
                 n for n, v in values.items() if v is not None
             )
@@ -85,6 +89,16 @@ class Cgroups(Source):
             for top in (V2, *(f"{V2}/{name}" for name in CONTROLLERS)):
                 self._files.forget(f"{top}/{path}")
         self._known = paths
+        self._tally.forget(lambda key: key.partition(" ")[2] in paths)
+
+    def _moved(self, path: str, *, unified: bool) -> Values:
+        """Bytes over all devices, those that are listed no more included (a volume detached)."""
+        read = unified_devices if unified else v1_devices
+        told = read(self._files, path)
+        return {
+            column: None if devices is None else self._tally.total(f"{column} {path}", devices)
+            for column, devices in told.items()
+        }
 
     def _row(self, who: Member, values: Values) -> CgroupSample:
         return CgroupSample.known(runtime=who.runtime, name=who.name, **values)
@@ -103,7 +117,6 @@ def unified_values(files: Files, path: str) -> Values:
     """A group of version 2 (linux Documentation/admin-guide/cgroup-v2.rst)."""
     folder = f"{V2}/{path}"
     cpu = pairs(files.text(f"{folder}/cpu.stat", keep=False))
-    io = files.text(f"{folder}/io.stat", keep=False)
     return {
         "cpu_seconds": scaled(cpu.get("usage_usec"), MICRO),
         "cpu_throttled_seconds": scaled(cpu.get("throttled_usec"), MICRO),
@@ -112,17 +125,14 @@ def unified_values(files: Files, path: str) -> Values:
         "out_of_memory_kills": pairs(files.text(f"{folder}/memory.events", keep=False)).get(
             "oom_kill"
         ),
-        "read_bytes": transferred(io, "rbytes="),
-        "write_bytes": transferred(io, "wbytes="),
         **{column: some(files, f"{folder}/{name}") for column, name in PRESSURE.items()},
     }
 
 
 def v1_values(files: Files, path: str) -> Values:
     """A group of version 1, whose controllers stand in a folder each."""
-    memory, cpu, accounts, io = (f"{V2}/{name}/{path}" for name in CONTROLLERS)
+    memory, cpu, accounts, _ = (f"{V2}/{name}/{path}" for name in CONTROLLERS)
     limit = files.number(f"{memory}/memory.limit_in_bytes", keep=False)
-    served = files.text(f"{io}/blkio.throttle.io_service_bytes_recursive", keep=False)
     throttled_ns = pairs(files.text(f"{cpu}/cpu.stat", keep=False)).get("throttled_time")
     return {
         "cpu_seconds": scaled(files.number(f"{accounts}/cpuacct.usage", keep=False), NANO),
@@ -132,6 +142,20 @@ def v1_values(files: Files, path: str) -> Values:
         "out_of_memory_kills": pairs(files.text(f"{memory}/memory.oom_control", keep=False)).get(
             "oom_kill"
         ),
+    }
+
+
+def unified_devices(files: Files, path: str) -> dict[str, Devices | None]:
+    """Bytes by column and device of a group of version 2."""
+    io = files.text(f"{V2}/{path}/io.stat", keep=False)
+    return {"read_bytes": transferred(io, "rbytes="), "write_bytes": transferred(io, "wbytes=")}
+
+
+def v1_devices(files: Files, path: str) -> dict[str, Devices | None]:
+    """Bytes by column and device of a group of version 1."""
+    file = f"{V2}/blkio/{path}/blkio.throttle.io_service_bytes_recursive"
+    served = files.text(file, keep=False)
+    return {
         "read_bytes": served_bytes(served, "Read"),
         "write_bytes": served_bytes(served, "Write"),
     }
@@ -144,20 +168,28 @@ def pairs(text: str | None) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def transferred(text: str | None, key: str) -> int | None:
-    """Bytes over all devices, of lines such as `259:0 rbytes=1 wbytes=2`. Empty: none yet."""
+def transferred(text: str | None, key: str) -> Devices | None:
+    """Bytes by device, of lines such as `259:0 rbytes=1 wbytes=2`. Empty: none yet."""
     if text is None:
         return None
-    words = (word for line in text.splitlines() for word in line.split()[1:])
-    return total(*(whole(w.removeprefix(key)) for w in words if w.startswith(key)))
+    lines = [line.split() for line in text.splitlines()]
+    return _all(
+        {w[0]: whole(v.removeprefix(key)) for w in lines for v in w[1:] if v.startswith(key)}
+    )
 
 
-def served_bytes(text: str | None, what: str) -> int | None:
-    """Bytes over all devices, of lines such as `259:0 Read 1`."""
+def served_bytes(text: str | None, what: str) -> Devices | None:
+    """Bytes by device, of lines such as `259:0 Read 1`."""
     if text is None:
         return None
     words = [line.split() for line in text.splitlines()]
-    return total(*(whole(w[2]) for w in words if len(w) == 3 and w[1] == what))
+    return _all({w[0]: whole(w[2]) for w in words if len(w) == 3 and w[1] == what})
+
+
+def _all(devices: Mapping[str, int | None]) -> Devices | None:
+    """The counts, if every device tells one."""
+    known = {device: count for device, count in devices.items() if count is not None}
+    return known if len(known) == len(devices) else None
 
 
 def some(files: Files, path: str) -> float | None:

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-from collector.files import reason_of, scaled, total, whole
+from collector.files import boot_id, reason_of, scaled, total, whole
 from collector.lustre_stats import (
     MICRO,
     Columns,
     Parameters,
     Read,
     Stat,
-    Tally,
     in_flight,
     instance,
     mounts,
@@ -23,6 +22,7 @@ from collector.lustre_stats import (
 from collector.missing import Missing, Reason
 from collector.patience import Patience
 from collector.source import Context, Source, SourceKind
+from collector.tally import Tally
 from gpuledger.catalogue.host import MissingValue
 from gpuledger.catalogue.storage import FilesystemSample, NetfsSample
 from gpuledger.config import Settings
@@ -63,7 +63,7 @@ class Lustre(Source):
         self._parameters = Parameters(context.root, read)
         # The client may ask its servers for it, and they may be gone.
         self._room = Patience(self._ask_room, settings.timeout_s)
-        self._tally = Tally(context.memory)
+        self._tally = Tally(context.memory, boot_id(context.root))
         self._missing = Missing("lustre")
 
     def read(self) -> Rows:

@@ -48,7 +48,7 @@ class Network(Source):
         self._interfaces = Interfaces(
             self._files, self._missing, ethtool or Ethtool(), virtual=settings.virtual
         )
-        self._ports = Ports(self._files, self._missing)
+        self._ports = Ports(self._files, self._missing, context.memory)
         self._looked: float | None = None
         self._detailed: float | None = None
 

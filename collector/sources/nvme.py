@@ -51,7 +51,9 @@ class Nvme(Source):
         self._files = Files(context.root, context.clock.monotonic)
         self._missing = Missing("nvme")
         self._identities: dict[str, dict[str, str]] = {}
-        self._denied = False
+        self._denied: dict[str, str] = {}
+        self._was_told = False
+        self._gave_up = False
 
     def read(self) -> Iterator[NvmeSample | MissingValue]:
         """Every controller, dead ones too. Unavailable where there is none."""
@@ -62,6 +64,7 @@ class Nvme(Source):
             raise Unavailable(f"no NVMe controller in /{NVME}")
         for name in names:
             yield self._controller(name)
+        self._tell_denied(names)
         yield from self._missing.rows()
 
     def close(self) -> None:
@@ -99,6 +102,7 @@ class Nvme(Source):
 
     def _forget(self, name: str) -> None:
         self._identities.pop(name, None)
+        self._denied.pop(name, None)
         self._files.forget(f"{NVME}/{name}")
 
     def _temperature(self, name: str) -> float | None:
@@ -113,7 +117,7 @@ class Nvme(Source):
 
     def _log(self, name: str, state: str) -> SmartLog | None:
         """The controller's own account, or None and a reason."""
-        if not self._smart or self._denied:
+        if not self._smart or self._gave_up or name in self._denied:
             return None
         if state not in WELL:  # a controller that is resetting or dead lets its askers wait
             self._missing.note(name, READING, Reason.LOST, state)
@@ -121,20 +125,28 @@ class Nvme(Source):
         try:
             log = parse(self._ask(self._context.root / "dev" / name))
         except PermissionError as e:
-            self._deny(e)
+            self._denied[name] = e.strerror or ""
         except OSError as e:
             self._missing.note(name, READING, reason_of(e), e.strerror or "")
         except ValueError as e:
             self._missing.note(name, READING, Reason.MALFORMED, str(e))
         else:
             self._missing.found(name, READING)
+            self._was_told = True
             return log
         return None
 
-    def _deny(self, error: OSError) -> None:
-        """Say once that the log is not for this agent, and ask no more."""
-        self._denied = True
-        self._missing.note("", READING, Reason.DENIED, f"{error.strerror}: needs CAP_SYS_ADMIN")
+    def _tell_denied(self, names: list[str]) -> None:
+        """Whose log is not for this agent; if nobody's ever was, say it once and ask no more."""
+        if self._gave_up or not self._denied:
+            return
+        if self._was_told or self._denied.keys() != set(names):
+            for name, said in self._denied.items():
+                self._missing.note(name, READING, Reason.DENIED, said)
+            return
+        self._gave_up = True
+        said = f"{self._denied[names[0]]}: needs CAP_SYS_ADMIN"
+        self._missing.note("", READING, Reason.DENIED, said)
         self._context.log.info(
             "source nvme: no SMART logs without CAP_SYS_ADMIN and /dev/nvme*; state and "
             "temperature only"

@@ -48,11 +48,11 @@ class NvmeSample(Sample, table="nvme_samples", layout=Samples(key=("node", "devi
     used_ratio: Gauge = gauge(RATIO, "life used as the maker counts", step=CENTI, bits=8)
     spare_ratio: Gauge = gauge(RATIO, "spare blocks left", step=CENTI, bits=8)
     spare_threshold_ratio: Gauge = gauge(RATIO, "spare under which it warns", step=CENTI, bits=8)
-    media_errors: Counter = counter(COUNT, "unrecovered data errors")
-    error_log_entries: Counter = counter(COUNT, "entries of the error log")
-    unsafe_shutdowns: Counter = counter(COUNT, "power losses without warning")
-    read_bytes: Counter = counter(BYTE, "bytes read in its life")
-    write_bytes: Counter = counter(BYTE, "bytes written in its life")
+    media_errors: Counter = counter(COUNT, "unrecovered data errors", lasting=True)
+    error_log_entries: Counter = counter(COUNT, "entries of the error log", lasting=True)
+    unsafe_shutdowns: Counter = counter(COUNT, "power losses without warning", lasting=True)
+    read_bytes: Counter = counter(BYTE, "bytes read in its life", lasting=True)
+    write_bytes: Counter = counter(BYTE, "bytes written in its life", lasting=True)
 
 
 class FilesystemSample(Sample, table="filesystem_samples", layout=Samples(key=("node", "mount"))):

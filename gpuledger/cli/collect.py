@@ -20,7 +20,7 @@ from gpuledger.schema import Row
 from gpuledger.spool import Spool
 
 if TYPE_CHECKING:
-    from collector.agent import Agent
+    from collector.agent import Agent, Parts
     from collector.run import Wiring
 
 
@@ -121,14 +121,26 @@ def _reload(agent: Agent, wiring: Wiring, config_path: Path | None, *, plain: bo
     """Change over to the file's configuration; a wrong one is said, and changes nothing."""
     log = wiring.context.log
     try:
-        configuration = options.load_config(config_path)
-        if plain and not wiring.is_plain(configuration):
-            raise ConfigError("an edge agent over plain HTTP began without TLS: start it anew")
-        agent.change(replace(wiring, token=options.token()).parts(configuration))
+        agent.change(_parts(wiring, config_path, plain=plain))
     except ConfigError as e:
         log.error("the configuration stays as it was: %s", e)
     else:
         log.info("the configuration was read again")
+
+
+def _parts(wiring: Wiring, config_path: Path | None, *, plain: bool) -> Parts:
+    """What the file makes of an agent now. ConfigError for whatever keeps it from that."""
+    try:
+        configuration = options.load_config(config_path)
+        if plain and not wiring.is_plain(configuration):
+            raise ConfigError("an edge agent over plain HTTP began without TLS: start it anew")
+        return replace(wiring, token=options.token()).parts(configuration)
+    except ConfigError:
+        raise
+    except Exception as e:
+        # E.g. a library that a new setting needs and nobody installed.
+        wiring.context.log.debug("the configuration", exc_info=True)
+        raise ConfigError(f"{type(e).__name__}: {e}") from e
 
 
 def _print(rows: Sequence[Row], fmt: str) -> None:

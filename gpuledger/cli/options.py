@@ -115,3 +115,5 @@ def token() -> str:
         return Path(path).read_text().strip()
     except OSError as e:
         raise ConfigError(f"GPULEDGER_TOKEN_FILE {path}: {e.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"GPULEDGER_TOKEN_FILE {path}: it is not UTF-8 text") from None

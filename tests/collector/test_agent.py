@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from collector.agent import Agent, AgentSettings, Parts, boot_id
+from collector.agent import Agent, AgentSettings, Parts, boot_id, memory_of
+from collector.pace import ClockWatch
 from collector.source import Source
 from collector.window import Folded, Profile
 from gpuledger.batch import Batch
 from gpuledger.errors import ConfigError, ReadError
 from gpuledger.schema import Row
-from gpuledger.spool import Spool
-from tests.collector.support import Context, Lines, Script, host_row, tree
+from gpuledger.spool import Block, Spool
+from tests.collector.support import Context, FakeClock, Lines, Script, host_row, tree
 from tests.collector.support import context as fake_context
+from tests.components.process import wait_until
 
 FAST = AgentSettings(profile=Profile.FINE, flush_s=0.02)
 
@@ -89,18 +92,114 @@ def test_stopping_hands_every_row_to_the_spool_and_closes_the_sources(tmp_path: 
 
 def test_a_spool_in_use_is_said_before_anything_runs(tmp_path: Path) -> None:
     other = Spool(tmp_path / "spool").open()
-    with pytest.raises(ConfigError, match="locked"):
+    with pytest.raises(ConfigError, match="another agent uses it"):
         agent(tmp_path / "spool", {}, Seen(1)).start()
     other.close()
 
 
-def test_a_moved_wall_clock_is_said_in_one_line() -> None:
-    lines = Lines()
-    collecting = Agent(Parts(FAST, {}), fake_context(lines=lines), Spool(Path("x")), lambda _: b"")
-    collecting._tell_step(0.0)
-    collecting._tell_step(-3600.0)
+def test_a_moved_wall_clock_is_said_in_one_line_and_makes_nothing_older(tmp_path: Path) -> None:
+    lines, clock = Lines(), FakeClock()
+    here = fake_context(lines=lines, clock=clock)
+    spool = Spool(tmp_path / "spool", clock=here.clock.wall).open()
+    spool.put([("jobs", [Block(1, b"x")])])
+    collecting, watch = Agent(Parts(FAST, {}), here, spool, lambda _: b""), ClockWatch(here.clock)
+    collecting._follow_clock(watch)
+    clock.wall_s += 864_000.0
+    collecting._follow_clock(watch)
+    collecting._follow_clock(watch)
+    spool.put([])
+    assert (spool.oldest_s(), spool.waiting()) == (0.0, (1, 1))
     assert len(lines.lines) == 1
-    assert "moved by -3600.0 s" in lines.lines[0]
+    assert "moved by +864000.0 s" in lines.lines[0]
+    spool.close()
+
+
+def test_what_breaks_once_beside_the_flush_costs_no_later_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, lines, broken = Seen(3), Lines(), []
+
+    def bug(_: object) -> float:
+        broken.append(1)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("collector.agent.ClockWatch.step_s", lambda w: bug(w) if seen.rows else 0.0)
+    monkeypatch.setattr("collector.runner.Runner.check", bug)
+    collecting = agent(
+        tmp_path / "spool", {"good": Script([host_row()], period_s=0.02)}, seen, lines
+    )
+    collecting.start()
+    assert seen.enough.wait(20)
+    collecting.stop()
+    assert broken
+    assert set(lines.lines) <= {
+        "the clock could not be watched",
+        "the sources could not be watched",
+    }
+
+
+def test_a_flush_that_breaks_is_said_and_the_next_one_has_its_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, lines, tries = Seen(1), Lines(), []
+
+    class Odd(Spool):
+        def put(self, *arguments: Any, **named: Any) -> None:
+            tries.append(1)
+            if len(tries) == 1:
+                raise UnicodeEncodeError("utf-8", "x", 0, 1, "odd")
+            super().put(*arguments, **named)
+
+    source = Script([host_row()], [], period_s=0.02)
+    parts = Parts(FAST, {"good": source}, listeners=(seen,))
+    collecting = Agent(parts, real_clock(lines), Odd(tmp_path / "spool"), lambda b: b"x" * len(b))
+    collecting.start()
+    wait_until(lambda: len(tries) > 1, 20, "a second flush")
+    collecting.stop()
+    assert lines.lines == ["rows could not be put into the spool"]
+    spool = Spool(tmp_path / "spool").open()
+    tables = [e.table for s in spool.heads() if (e := spool.entry(s))]
+    spool.close()
+    assert "host_samples" in tables
+
+
+def test_what_a_reading_remembers_that_hung_through_a_change_is_dropped_with_its_rows(
+    tmp_path: Path,
+) -> None:
+    inside, out, ended, read = (threading.Event() for _ in range(4))
+    spool = Spool(tmp_path / "spool")
+
+    class Once(Script):
+        def read(self) -> Iterator[Row]:
+            memory = memory_of("one", spool)
+            if not inside.is_set():
+                inside.set()
+                out.wait()
+                memory["told"] = "by the old one"
+                ended.set()
+                return
+            assert ended.wait(20)
+            if "told" not in memory:
+                yield host_row(load1=2.0)
+                memory["told"] = "by the new one"
+            read.set()
+
+    seen = Seen(1)
+    old, new = ({"one": Once([], period_s=0.02)} for _ in range(2))
+    collecting = Agent(
+        Parts(FAST, old, listeners=(seen,), made_of={"one": 1}), real_clock(), spool, lambda _: b"x"
+    )
+    collecting.start()
+    assert inside.wait(20)
+    collecting.change(Parts(FAST, new, listeners=(seen,), made_of={"one": 2}))
+    out.set()
+    assert read.wait(20)
+    collecting.stop()
+    told = [r.values["load1"] for r in seen.rows if r.table.name == "host_samples"]
+    assert told == [2.0]
+    later = Spool(tmp_path / "spool").open()
+    assert later.recall("source/") == {"one/told": "by the new one"}
+    later.close()
 
 
 def test_the_boots_name_is_read_below_the_root(tmp_path: Path) -> None:

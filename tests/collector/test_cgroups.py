@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -104,8 +105,8 @@ def test_no_text_upsets_the_parsers(text: str) -> None:
     member(text)
     member_of(text)
     assert all(number >= 0 for number in pairs(text).values())
-    assert (transferred(text, "rbytes=") or 0) >= 0
-    assert (served_bytes(text, "Read") or 0) >= 0
+    assert all(v >= 0 for v in (transferred(text, "rbytes=") or {}).values())
+    assert all(v >= 0 for v in (served_bytes(text, "Read") or {}).values())
 
 
 def test_a_job_is_read_in_base_units(tmp_path: Path) -> None:
@@ -117,6 +118,30 @@ def test_a_job_is_read_in_base_units(tmp_path: Path) -> None:
     assert row.cpu_pressure_seconds == 1.0
     assert row.io_pressure_seconds == 2.0
     assert row.memory_pressure_seconds == 3.0
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_disk_that_leaves_and_comes_back_is_counted_once(
+    tmp_path: Path, *, restarts: bool
+) -> None:
+    both = "259:0 rbytes=101 wbytes=1\n8:0 rbytes=900 wbytes=1\n"
+    place = context(machine(tmp_path, f"{SLURM}/job_7"))
+    source, told = Cgroups(CgroupsSettings(), place), []
+    for text in (both, "259:0 rbytes=102 wbytes=1\n", both.replace("101", "103")):
+        tree(tmp_path, group(f"{SLURM}/job_7", {"io.stat": text}))
+        source = Cgroups(CgroupsSettings(), place) if restarts else source
+        told.append(read(source)[0]["slurm/7"].read_bytes)
+    assert told == [1001, 1002, 1003]
+
+
+def test_a_group_that_ended_leaves_no_memory(tmp_path: Path) -> None:
+    place = context(machine(tmp_path, f"{SLURM}/job_7", f"{SLURM}/job_8"))
+    source = Cgroups(CgroupsSettings(), place)
+    read(source)
+    shutil.rmtree(tmp_path / f"sys/fs/cgroup/{SLURM}/job_7")
+    read(source)
+    assert len(place.memory) == 2
+    assert all("job_8" in key for key in place.memory)
 
 
 def test_jobs_pods_and_containers_are_found_and_services_are_not(tmp_path: Path) -> None:

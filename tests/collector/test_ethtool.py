@@ -93,6 +93,14 @@ def test_an_interface_that_is_not_there_is_an_error_of_the_system() -> None:
         Ethtool().address("none0")
 
 
+@pytest.mark.parametrize("name", ["et\udcffh", "e" * 16, "\u00e9" * 8])
+def test_a_name_that_the_kernel_cannot_have_is_an_error_of_the_system(name: str) -> None:
+    with pytest.raises(OSError, match=r"device|name"):
+        Ethtool().address(name)
+    with pytest.raises(OSError, match=r"device|name"):
+        Ethtool().statistics(name)
+
+
 def test_an_ordinary_user_may_ask() -> None:
     names = [p.name for p in Path("/sys/class/net").iterdir() if (p / "device").exists()]
     if not names:

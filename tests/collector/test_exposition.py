@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector import exposition
-from collector.exposition import Interest, Page, parse
+from collector.exposition import Interest, Page
 from gpuledger.errors import ReadError
+from gpuledger.mapping import Reading
 
 PAGE = b"""# HELP temp Temperature.
 # TYPE temp counter
@@ -21,12 +22,12 @@ plain 3e2
 """
 
 
-def read(body: bytes, *, openmetrics: bool = False) -> Page:
-    return parse(body, lambda _: Interest.READ, openmetrics=openmetrics)
+def read(body: bytes, *, openmetrics: bool = False) -> list[Reading]:
+    return list(Page(body, lambda _: Interest.READ, openmetrics=openmetrics).readings)
 
 
 def test_samples_keep_their_names_labels_values_and_times() -> None:
-    first, second, third = read(PAGE).readings
+    first, second, third = read(PAGE)
     assert (first.name, first.value, first.at_ms) == ("temp", 47.5, 1_800_000_000_123)
     assert first.labels == {"gpu": "0", "name": 'a "b" {c}, \\ d'}
     assert second.value != second.value
@@ -35,18 +36,18 @@ def test_samples_keep_their_names_labels_values_and_times() -> None:
 
 def test_openmetrics_tells_seconds_exemplars_and_its_end() -> None:
     body = b'a_total{x="1"} 5 1800000000.5 # {trace="t"} 1 2\n# EOF\n'
-    [reading] = read(body, openmetrics=True).readings
+    [reading] = read(body, openmetrics=True)
     assert (reading.name, reading.value, reading.at_ms) == ("a_total", 5, 1_800_000_000_500)
 
 
 def test_a_name_with_other_characters_is_read() -> None:
-    [reading] = read(b'{"gpu.use",gpu="0"} 1\n').readings
+    [reading] = read(b'{"gpu.use",gpu="0"} 1\n')
     assert (reading.name, reading.labels) == ("gpu.use", {"gpu": "0"})
 
 
 def test_only_what_is_asked_for_is_read_and_the_unknown_is_named() -> None:
     wanted = {"temp": Interest.READ, "plain": Interest.SKIP}
-    page = parse(PAGE + b"new 1\n", lambda name: wanted.get(name, Interest.UNKNOWN))
+    page = Page(PAGE + b"new 1\n", lambda name: wanted.get(name, Interest.UNKNOWN))
     assert [r.name for r in page.readings] == ["temp", "temp"]
     assert (page.samples, page.unknown) == (4, {"new"})
 
@@ -75,16 +76,27 @@ def test_a_page_with_one_bad_line_counts_for_nothing(body: bytes) -> None:
         read(b"good 1\n" + body)
 
 
-def test_a_page_has_no_more_samples_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exposition, "MAX_SAMPLES", 2)
+def test_a_page_has_no_more_samples_than_the_limit() -> None:
     with pytest.raises(ReadError, match="more than 2 samples"):
-        read(PAGE)
+        list(Page(PAGE, lambda _: Interest.READ, most_samples=2).readings)
+
+
+def test_readings_are_handed_on_one_by_one() -> None:
+    body = b"".join(b'temp{gpu="%d",name="%s"} 1\n' % (n, b"x" * 60) for n in range(20_000))
+    page = Page(body, lambda _: Interest.READ)
+    tracemalloc.start()
+    count = sum(1 for _ in page.readings)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (count, page.samples) == (20_000, 20_000)
+    assert peak < len(body) / 2
 
 
 def test_an_empty_page_has_no_samples() -> None:
-    assert read(b"").samples == read(b"# nothing\n\n").samples == 0
+    assert read(b"") == read(b"# nothing\n\n") == []
 
 
+ENDS = '"\\\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029'
 lines = st.text('aZ_:{}=",\\# \t0123456789.eE+-InfNa\n', max_size=60)
 
 
@@ -99,7 +111,7 @@ def test_any_bytes_are_a_page_or_a_failed_reading(body: bytes, openmetrics: bool
     st.from_regex(r"[a-z][a-z_]{0,8}", fullmatch=True),
     st.dictionaries(
         st.from_regex(r"[a-z]{1,4}", fullmatch=True),
-        st.text(st.characters(exclude_characters='"\\\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029')),
+        st.text(st.characters(codec="utf-8", exclude_characters=ENDS)),
         max_size=4,
     ),
     st.floats(allow_nan=False),
@@ -107,5 +119,5 @@ def test_any_bytes_are_a_page_or_a_failed_reading(body: bytes, openmetrics: bool
 @settings(max_examples=200, deadline=None)
 def test_what_is_written_is_what_is_read(name: str, labels: dict[str, str], value: float) -> None:
     body = ",".join(f'{k}="{v}"' for k, v in labels.items())
-    [reading] = read(f"{name}{{{body}}} {value}\n".encode()).readings
+    [reading] = read(f"{name}{{{body}}} {value}\n".encode())
     assert (reading.name, reading.labels, reading.value) == (name, labels, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.files import Files, real, reason_of, scaled, total, whole
+from collector.files import Files, boot_id, real, reason_of, scaled, total, unicode, whole
 from collector.missing import Reason
 from tests.collector.support import FakeClock, tree
+
+# What counts below 0 print, and what a bus without a device answers.
+TOO_LARGE = (str(1 << 63), "18446744073709551612", "18446744073709551615")
 
 
 @pytest.fixture
@@ -110,10 +114,28 @@ def test_folders_are_told_from_files(files: Files) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "N/A (no PMA)", "-1", "1.5", "0x10", "²", "9" * 5000, "18446744073709551615"],
+    [None, "", "N/A (no PMA)", "-1", "1.5", "0x10", "²", "9" * 5000, *TOO_LARGE],
 )
 def test_what_is_no_count_is_missing(text: str | None) -> None:
     assert whole(text) is None
+
+
+def test_a_count_below_0_without_its_sign_is_malformed(files: Files) -> None:
+    tree(files.root, {"sys/rx": "18446744073709551612\n", "sys/most": f"{(1 << 63) - 1}\n"})
+    assert files.number("sys/rx") is None
+    assert files.why("sys/rx") is Reason.MALFORMED
+    assert files.number("sys/most") == (1 << 63) - 1
+
+
+def test_names_that_are_no_unicode_are_told_so_that_a_row_can_carry_them(files: Files) -> None:
+    (files.root / "sys/b" / os.fsdecode(b"x\xff")).mkdir(parents=True)
+    assert files.names("sys/b") == files.folders("sys/b") == ["x\ufffd"]
+    assert unicode("eth0-\u00e9") == "eth0-\u00e9"
+
+
+def test_the_boot_has_a_name(tmp_path: Path) -> None:
+    assert boot_id(tmp_path) == ""
+    assert boot_id(tree(tmp_path, {"proc/sys/kernel/random/boot_id": "b-1\n"})) == "b-1"
 
 
 def test_a_sum_with_a_missing_part_is_missing() -> None:

@@ -48,11 +48,11 @@ def hardware(device: str, *names: str) -> dict[str, str]:
 class World:
     """Ports of a tree, with what is missing in them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, memory: dict[str, str] | None = None) -> None:
         self.clock = FakeClock()
         self.files = Files(root, self.clock.clock.monotonic)
         self.missing = Missing("network")
-        self.ports = Ports(self.files, self.missing)
+        self.ports = Ports(self.files, self.missing, {} if memory is None else memory)
         self.ports.look()
 
     def read(self, *, detailed: bool = True) -> dict[str, NetworkSample]:
@@ -135,6 +135,30 @@ def test_without_performance_management_the_vendors_counters_are_used(tmp_path: 
     tree(tmp_path, {**port("x0", "Ethernet"), **hardware("x0", "rx_bytes")})
     tree(tmp_path, {f"{CLASS}/x0/ports/1/counters/port_rcv_data": "N/A (no PMA)\n"})
     assert read(tmp_path)["x0/1"].receive_bytes == 100
+
+
+def test_files_that_were_chosen_stay_so_until_the_next_boot(tmp_path: Path) -> None:
+    data = f"{CLASS}/x0/ports/1/counters/port_rcv_data"
+    boot = "proc/sys/kernel/random/boot_id"
+    tree(tmp_path, {**port("x0", "Ethernet"), **hardware("x0", "rx_bytes"), boot: "one"})
+    tree(tmp_path, {data: "N/A (no PMA)\n"})
+    memory: dict[str, str] = {}
+    told = [World(tmp_path, memory).read()["x0/1"].receive_bytes]
+    tree(tmp_path, {data: "100\n"})
+    told.append(World(tmp_path, memory).read()["x0/1"].receive_bytes)
+    tree(tmp_path, {boot: "two"})
+    told.append(World(tmp_path, memory).read()["x0/1"].receive_bytes)
+    assert told == [100, 100, 400]
+
+
+@pytest.mark.parametrize("said", ["", "18446744073709551615\n"])
+def test_files_that_cannot_be_read_at_first_are_not_given_up(tmp_path: Path, said: str) -> None:
+    data = f"{CLASS}/x0/ports/1/counters/port_rcv_data"
+    tree(tmp_path, {**port("x0", "Ethernet"), **hardware("x0", "rx_bytes"), data: said})
+    world = World(tmp_path)
+    assert world.read()["x0/1"].receive_bytes is None
+    tree(tmp_path, {data: "100\n"})
+    assert world.read()["x0/1"].receive_bytes == 400
 
 
 def test_an_odd_port_has_missing_values_and_the_other_port_is_whole(tmp_path: Path) -> None:

@@ -102,6 +102,9 @@ def test_each_answer_has_its_verdict(service: Service, status: int, verdict: Ver
         ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
         ("Fri, 15 Jan 2000 08:00:30 GMT", 0.0),
         ("soon", 60.0),
+        ("999999999999", 600.0),
+        ("9" * 400, 600.0),
+        ("Fri, 15 Jan 2100 08:00:30 GMT", 600.0),
     ],
 )
 def test_retry_after_is_honoured(service: Service, retry_after: str, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from collector.ethtool import Ethtool
 from collector.sources.network import Network, NetworkSettings
+from gpuledger.batch import by_table
 from gpuledger.catalogue.host import MissingValue
 from gpuledger.catalogue.network import NetworkSample
 from gpuledger.errors import Unavailable
@@ -159,6 +161,46 @@ def test_a_driver_that_falls_silent_is_missing_and_not_another_count(tmp_path: P
     driver.told = {"link_downs": 901}
     clock.pass_s(10)
     assert samples(source)["eth0"].link_downs == 901
+
+
+def test_a_driver_that_is_busy_at_first_is_not_replaced_by_another_count(tmp_path: Path) -> None:
+    clock, driver = FakeClock(), FakeEthtool()
+    driver.told = OSError(16, "busy")
+    source = network(tree(tmp_path, ethernet("eth0")), driver, clock)
+    row = samples(source)["eth0"]
+    assert (row.link_downs, row.carrier_changes) == (None, 6)
+    driver.told = {"link_downs": 500}
+    clock.pass_s(10)
+    row = samples(source)["eth0"]
+    assert (row.link_downs, row.crc_errors) == (500, 6)
+
+
+def test_a_driver_without_statistics_leaves_the_kernels(tmp_path: Path) -> None:
+    driver = FakeEthtool()
+    driver.told = OSError(95, "operation not supported")
+    source = network(tree(tmp_path, ethernet("eth0")), driver)
+    assert samples(source)["eth0"].link_downs == 3
+
+
+@pytest.mark.parametrize("told", ["18446744073709551613", str((1 << 63) - 1)])
+def test_a_sum_that_no_device_reaches_is_malformed(tmp_path: Path, told: str) -> None:
+    tree(tmp_path, {**ethernet("eth0"), "sys/class/net/eth0/statistics/rx_dropped": told})
+    source = network(tmp_path, FakeEthtool({"link_downs": 1 << 63}))
+    rows = list(source.read())
+    [row] = [r for r in rows if isinstance(r, NetworkSample)]
+    lacks = {r.reading: r.reason for r in rows if isinstance(r, MissingValue)}
+    assert (row.receive_errors, row.link_downs) == (None, None)
+    assert (lacks["receive_errors"], lacks["link_downs"]) == ("malformed", "malformed")
+
+
+def test_an_interface_with_an_odd_name_costs_no_other(tmp_path: Path) -> None:
+    tree(tmp_path, {**ethernet("eth0"), **ethernet("odd")})
+    base = tmp_path / "sys/class/net"
+    (base / "odd").rename(base / os.fsdecode(b"et\xffh"))
+    rows = list(Network(NetworkSettings(), context(tmp_path)).read())
+    assert "eth0" in {r.device for r in rows if isinstance(r, NetworkSample)}
+    assert repr(rows).isprintable()
+    by_table(rows)
 
 
 def test_an_interface_of_that_name_in_another_namespace_is_not_asked(tmp_path: Path) -> None:

@@ -225,3 +225,20 @@ def test_every_full_page_has_values_that_fit_their_columns(told: bytes) -> None:
     log = nvme_log.parse(told)
     assert 0 <= log.used_ratio <= 2.55
     assert log.spare_ratio is None or 0 <= log.spare_ratio <= 1
+
+
+def test_a_log_that_is_denied_for_one_controller_is_told_by_the_others(tmp_path: Path) -> None:
+    asked = []
+
+    def ask(device: Path) -> bytes:
+        asked.append(device.name)
+        return denied(device) if device.name == "nvme1" else page()
+
+    lines = Lines()
+    files = {**controller("nvme0"), **controller("nvme1"), **controller("nvme2")}
+    source = nvme(tree(tmp_path, files), ask, lines)
+    told = [reading(source) for _ in range(2)]
+    assert [[r.media_errors for r in rows.values()] for rows, _ in told] == [[4, None, 4]] * 2
+    assert [("nvme1", "SMART log", "denied") in lacks for _, lacks in told] == [True, False]
+    assert asked == ["nvme0", "nvme1", "nvme2", "nvme0", "nvme2"]
+    assert lines.lines == []

@@ -132,3 +132,37 @@ def test_a_listener_that_fails_costs_no_row_and_no_other_listener(spool: FullDis
     box.flush()
     assert bodies(spool) == [b"[200]"]
     assert len(seen) == 1
+
+
+def test_an_odd_value_costs_its_row_and_no_other(spool: FullDisk) -> None:
+    lines = Lines()
+
+    def encode(batch: Batch) -> bytes:
+        loads = batch.columns["load1"]
+        if 700 in loads:
+            raise ValueError("does not fit")
+        return repr(loads).encode()
+
+    box = outbox(spool, lines, encode=encode)
+    box.accept([host_row(node="n1", ts=AT, load1=load) for load in (1.0, 7.0, 2.0, 7.0)])
+    box.flush()
+    assert bodies(spool) == [b"[100, 200]"]
+    assert lines.lines == ["2 rows of host_samples cannot be encoded: does not fit"]
+    assert spool.lost_rows("dropped") == {"host_samples": 2}
+
+
+def test_what_a_source_remembers_is_kept_though_a_flush_breaks(
+    spool: FullDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = outbox(spool)
+    box.accept([], {"source/a": "1"})
+
+    def bug(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(spool, "put", bug)
+        with pytest.raises(ZeroDivisionError):
+            box.flush()
+    box.flush()
+    assert spool.recall("source/") == {"a": "1"}

@@ -87,3 +87,18 @@ def test_a_step_of_the_wall_clock_is_noticed_once() -> None:
     clock.wall_s -= 3600
     steps += [watch.step_s(), watch.step_s()]
     assert steps == [0.0, 0.0, pytest.approx(-3600), 0.0]
+
+
+def test_a_minutes_reading_that_is_a_little_late_is_still_that_minutes() -> None:
+    clock = FakeClock()
+    pace = Pace(60.0, clock.clock)
+    ticks = [follow(clock, pace, late_s) for late_s in (0.0, 0.06, 2.9, 0.001)]
+    assert [t.wall_ms % 60_000 for t in ticks] == [0, 0, 0, 0]
+    assert [t.elapsed_s for t in ticks] == [0.0, 60.0, 60.0, 60.0]
+
+
+def test_a_reading_that_is_late_by_more_says_when_it_was() -> None:
+    clock = FakeClock()
+    pace = Pace(60.0, clock.clock)
+    ticks = [follow(clock, pace, late_s) for late_s in (0.0, 7.0)]
+    assert [t.elapsed_s for t in ticks] == [0.0, 67.0]

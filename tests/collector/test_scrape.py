@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from collector import scraping
 from collector.missing import Reason
 from collector.source import Clock
-from collector.sources.scrape import Scrape, ScrapeSettings, Target
+from collector.sources.scrape import PAGE_BYTES, Scrape, ScrapeSettings, Target
 from collector.sources.scrape import source as kind
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import Gpu, GpuSample, MissingValue, SourceRun
@@ -71,7 +70,7 @@ class Exporter(ThreadingHTTPServer):
             "/html": lambda h: h.send(b"<html><body>Exporter</body></html>\n"),
             "/latin1": lambda h: h.send(b'DCGM_FI_DEV_GPU_TEMP{gpu="\xe9"} 1\n'),
             "/empty": lambda h: h.send(b""),
-            "/large": lambda h: h.send(b"# " + b"x" * (scraping.MAX_BYTES + 1) + b"\n"),
+            "/large": lambda h: h.send(b"# " + b"x" * (PAGE_BYTES + 1) + b"\n"),
             "/bomb": lambda h: h.send(gzip.compress(bytes(50 << 20)), Content_Encoding="gzip"),
             "/notgzip": lambda h: h.send(PAGE, Content_Encoding="gzip"),
             "/brotli": lambda h: h.send(PAGE, Content_Encoding="br"),

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from collector.sources.scrape import ScrapeSettings
 from gpuledger.catalogue import ServingSample
+from gpuledger.errors import ConfigError
 from tests.collector.support import MIDNIGHT
-from tests.collector.test_scrape import Exporter, exporter, read, scrape, target
+from tests.collector.test_scrape import (
+    Exporter,
+    exporter,
+    missing,
+    read,
+    runs,
+    samples,
+    scrape,
+    target,
+)
 
 __all__ = ["exporter"]  # the fixture
 
@@ -33,3 +46,26 @@ def test_a_sample_that_its_exporter_calls_old_is_left_out_unless_that_is_expecte
     yesterday = str(int((MIDNIGHT - 86_400) * 1000))
     assert served(exporter, yesterday) == []
     assert len(served(exporter, yesterday, stale_s=90_000.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ({"max_page_bytes": 1000}, "more than 1000 bytes, [scrape] max_page_bytes"),
+        ({"max_samples": 3}, "more than 3 samples"),
+        ({"max_rows": 2}, "more than 2 rows"),
+    ],
+)
+def test_a_page_beyond_a_limit_of_the_settings_is_malformed(
+    exporter: Exporter, limit: dict[str, int], said: str
+) -> None:
+    rows = read(scrape(target(exporter, "/good"), **limit))
+    assert samples(rows) == {}
+    assert [run.reason for run in runs(rows).values()] == [said]
+    assert list(missing(rows).values()) == ["malformed"]
+
+
+@pytest.mark.parametrize("limit", ["max_page_bytes", "max_samples", "max_rows", "threads"])
+def test_a_limit_of_nothing_is_a_configuration_error(limit: str) -> None:
+    with pytest.raises(ConfigError, match=limit):
+        ScrapeSettings(**{limit: 0})

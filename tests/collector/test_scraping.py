@@ -1,109 +1,138 @@
-"""How pages are got: certificates, packing, names without secrets."""
+"""Attempts at pages: on a bounded number of threads, and within the limits of a page."""
 
 from __future__ import annotations
 
-import gzip
-import ssl
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from collector.missing import Reason
-from collector.scraping import Failure, FileSpring, HttpSpring, unpacker, without_secrets
-from tests.components.fixtures import skipping
-from tests.components.process import program
+from collector.scraping import Desk, Feed, Outcome
+from collector.source import Clock
+from collector.springs import Body, Spring
+from gpuledger.mapping import Place
+from gpuledger.mapping_load import load
+from tests.collector.support import context
+
+PAGE = b"".join(b'DCGM_FI_DEV_GPU_TEMP{gpu="%d",UUID="G%d"} 40\n' % (n, n) for n in range(20))
 
 
-class Page(BaseHTTPRequestHandler):
-    """Answers everybody alike."""
+class Fixed(Spring):
+    """A page that waits for the test, if told to."""
 
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"a 1\n")
+    name = "fixed"
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+    def __init__(self, waits: threading.Event | None = None) -> None:
+        self.waits = waits
 
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    order = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tests"
-    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    with skipping():
-        command = [program("openssl"), *order.split(), *names, *files]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
-    return folder
+    def get(self) -> Body:
+        if self.waits:
+            assert self.waits.wait(20)
+        return Body(PAGE)
 
 
-@pytest.fixture
-def secured(certificate: Path) -> Iterator[str]:
-    """The address of a page over TLS."""
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_address[1]}/metrics"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+class Attempts:
+    """Feeds of one desk, and what became of them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.outcomes: list[Outcome] = []
+        self.told = threading.Semaphore(0)
+
+    def start(self, spring: Spring, place: Place | None = None) -> Feed:
+        feed = Feed(spring, load("dcgm-exporter"), {}, 15.0, desk=self.desk)
+        feed.start(place or Place(), Clock(), context().log, self.take)
+        return feed
+
+    def take(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self.told.release()
+
+    def wait(self, count: int) -> None:
+        for _ in range(count):
+            assert self.told.acquire(timeout=20)
 
 
-def test_a_page_over_tls_is_read_when_its_authority_is_trusted(
-    secured: str, certificate: Path
-) -> None:
-    spring = HttpSpring(secured, 5.0, time.monotonic, ca=str(certificate / "cert.pem"))
-    assert spring.get().data == b"a 1\n"
-    spring.close()
+def scraping_threads() -> int:
+    return sum(thread.name == "scrape" for thread in threading.enumerate())
 
 
-def test_a_page_of_whom_nobody_vouches_for_is_not_read(secured: str) -> None:
-    spring = HttpSpring(secured, 5.0, time.monotonic)
-    with pytest.raises(Failure) as failed:
-        spring.get()
-    spring.close()
-    assert failed.value.reason is Reason.UNREADABLE
-    assert "certificate" in failed.value.said
+def test_attempts_share_a_bounded_number_of_threads_which_end() -> None:
+    before, held = scraping_threads(), threading.Event()
+    attempts = Attempts(Desk(most_threads=2))
+    feeds = [attempts.start(Fixed(held)) for _ in range(10)]
+    assert scraping_threads() - before == 2
+    assert all(feed.busy for feed in feeds)
+    held.set()
+    attempts.wait(10)
+    until = time.monotonic() + 20
+    while scraping_threads() > before and time.monotonic() < until:
+        threading.Event().wait(0.01)
+    assert scraping_threads() == before
+
+
+def test_an_attempt_without_a_thread_has_failed_and_may_be_made_again() -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    attempts = Attempts(Desk(begin=refuse))
+    feed = attempts.start(Fixed())
+    [outcome] = attempts.outcomes
+    assert (outcome.reason, outcome.said) == (Reason.UNREADABLE, "can't start new thread")
+    feed.finish(outcome)
+    assert feed.is_due(feed.began + 15, 15.0)
+
+
+def test_a_thread_that_hangs_makes_room_for_another() -> None:
+    held = threading.Event()
+    attempts = Attempts(Desk(most_threads=1))
+    hangs = attempts.start(Fixed(held))
+    while hangs.running_since is None:
+        threading.Event().wait(0.001)
+    attempts.start(Fixed())
+    assert attempts.outcomes == []
+    late = hangs.give_up(hangs.running_since + 100, 1.0)
+    assert late
+    assert late.reason is Reason.TIMEOUT
+    assert hangs.give_up(hangs.running_since + 200, 1.0) is None
+    attempts.wait(1)
+    assert [outcome.feed is hangs for outcome in attempts.outcomes] == [False]
+    held.set()
+    attempts.wait(1)
+    hangs.finish(attempts.outcomes[1])
+    assert not hangs.busy
+
+
+def test_an_attempt_that_waits_for_a_thread_is_not_late() -> None:
+    held = threading.Event()
+    attempts = Attempts(Desk(most_threads=1))
+    attempts.start(Fixed(held))
+    waits = attempts.start(Fixed())
+    assert waits.give_up(waits.began + 1000, 1.0) is None
+    held.set()
+    attempts.wait(2)
+
+
+def test_one_page_is_parsed_at_a_time() -> None:
+    attempts = Attempts(Desk())
+    with attempts.desk.parsing:
+        attempts.start(Fixed())
+        assert not attempts.told.acquire(timeout=0.1)
+    attempts.wait(1)
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("desk", "place", "said"),
     [
-        ("http://user:pass@host:9400/metrics?key=1#x", "http://host:9400/metrics?1389"),
-        ("https://[::1]:9400", "https://[::1]:9400"),
-        ("http://host/a/b", "http://host/a/b"),
+        (Desk(), Place(most_rows=30), "more than 30 rows"),
+        (Desk(most_samples=10), Place(), "more than 10 samples"),
     ],
 )
-def test_a_name_tells_no_secret(url: str, shown: str) -> None:
-    assert without_secrets(url) == shown
-
-
-def test_no_more_is_unpacked_than_is_wanted() -> None:
-    packing = unpacker("gzip")
-    assert len(packing.unpack(gzip.compress(bytes(1_000_000)), 100)) == 100
-    assert not packing.whole
-
-
-@given(st.binary(max_size=200), st.integers(-5, 100))
-@settings(max_examples=200, deadline=None)
-def test_any_bytes_unpack_or_fail(piece: bytes, most: int) -> None:
-    with suppress(Failure):
-        assert len(unpacker("gzip").unpack(piece, most)) <= max(most, 1)
-
-
-def test_a_text_file_that_is_a_folder_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(Failure) as failed:
-        FileSpring(tmp_path, time.time).get()
-    assert failed.value.reason is Reason.UNREADABLE
+def test_a_page_beyond_a_limit_counts_for_nothing(desk: Desk, place: Place, said: str) -> None:
+    attempts = Attempts(desk)
+    attempts.start(Fixed(), place)
+    attempts.wait(1)
+    [outcome] = attempts.outcomes
+    assert (outcome.reason, outcome.said) == (Reason.MALFORMED, said)
+    assert outcome.mapped.rows == []

@@ -159,3 +159,45 @@ def test_at_the_end_with_nobody_there_the_rows_stay(spool: Spool) -> None:
     shipper(spool, door, lines).finish()
     assert lines.lines == ["1 batches stay in the spool: nobody there"]
     assert door.closed
+
+
+def test_a_door_may_hold_for_ten_minutes_at_most(spool: Spool) -> None:
+    put(spool, "a")
+    assert shipper(spool, Door(lambda _: Reply(Verdict.HOLD, "503", 1e12))).round() == 600.0
+
+
+def test_a_bug_of_the_door_holds_up_no_other_table(spool: Spool) -> None:
+    put(spool, "bad", "good")
+    lines = Lines()
+
+    def answer(entry: Entry) -> Reply:
+        return Reply(Verdict.TAKEN) if entry.table == "good" else bug(entry)
+
+    shipper(spool, Door(answer), lines).round()
+    assert spool.heads() == [1]
+    assert lines.lines == ["rows wait in the spool: ZeroDivisionError: a bug"]
+
+
+def bug(_: Entry) -> Reply:
+    raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_of_its_own_is_said_and_it_goes_on(spool: Spool) -> None:
+    put(spool, "a")
+    lines, stopped, rounds = Lines(), threading.Event(), []
+
+    class Odd(Shipper):
+        def round(self) -> float:
+            rounds.append(1)
+            if len(rounds) < 3:
+                raise ZeroDivisionError("a bug")
+            stopped.set()
+            return super().round()
+
+    Odd(spool, Door(), context(lines=lines).log, longest_wait_s=0.01).run(stopped)
+    assert spool.heads() == []
+    assert lines.lines == [
+        "sending failed",
+        "rows wait in the spool: a bug",
+        "rows are sent again",
+    ]

@@ -456,9 +456,9 @@ CREATE TABLE IF NOT EXISTS source_runs (
   `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
   `epoch` UInt32 COMMENT 'rises when the offsets of counters were lost' CODEC(ZSTD(1)),
   `source` LowCardinality(String) COMMENT 'name of the source' CODEC(ZSTD(1)),
-  `runs` Nullable(UInt32) COMMENT 'readings made in the interval' CODEC(ZSTD(1)),
-  `failures` Nullable(UInt32) COMMENT 'readings that failed in the interval' CODEC(ZSTD(1)),
-  `rows` Nullable(UInt32) COMMENT 'rows read in the interval' CODEC(ZSTD(1)),
+  `runs` Nullable(UInt32) COMMENT 'readings made' CODEC(ZSTD(1)),
+  `failures` Nullable(UInt32) COMMENT 'readings that failed' CODEC(ZSTD(1)),
+  `rows` Nullable(UInt32) COMMENT 'rows read' CODEC(ZSTD(1)),
   `duration_ms` Nullable(UInt32) COMMENT 'time one reading took' CODEC(T64, ZSTD(1)),
   `duration_ms_max` Nullable(UInt32) COMMENT 'time one reading took' CODEC(T64, ZSTD(1)),
   `reason` String COMMENT 'why the last failure failed; empty when all is well' CODEC(ZSTD(3))
