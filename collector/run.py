@@ -209,7 +209,8 @@ def chosen(config: Config, roles: Collection[Role]) -> dict[str, SourceKind]:
     settings, known = config.section("agent", AgentSettings), names(SOURCES)
     for name in (*settings.sources, *settings.also, *settings.without):
         if name not in known:
-            raise ConfigError(f"[agent]: unknown source '{name}'{nearest(name, known)}")
+            told = f"[agent] unknown source '{name}'{nearest(name, known)}"
+            raise ConfigError(f"{config.origin}: {told}")
     # Named ones alone are imported.
     asked = {*settings.sources, *settings.also} - {*settings.without}
     kinds = {n: load(SOURCES, n, SourceKind) for n in (asked if settings.sources else known)}

@@ -10,10 +10,12 @@ A section is a module's name; a module declares its settings as a `Settings` sub
 
 from __future__ import annotations
 
+import enum
 import math
 import os
 import re
 import tomllib
+import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +82,7 @@ class Config:
         try:
             made = msgspec.convert(raw, settings, strict=False)
         except msgspec.ValidationError as e:
-            told = _plain(e)
+            told = _plain(e, settings)
             where = self._where(name, told.partition(":")[0])
             hint = "" if where == self.origin else ' (write a TOML value, e.g. 5 or \'["a", "b"]\')'
             raise ConfigError(f"{where}: [{name}] {told}{hint}") from None
@@ -182,7 +184,16 @@ def _out_of_bounds(key: str, value: float, *, zero: bool) -> Iterator[tuple[str,
         yield key, f"{value} is not within {SHORTEST_S:g} and {LONGEST_S:g} seconds"
 
 
-def _plain(error: msgspec.ValidationError) -> str:
+def _plain(error: msgspec.ValidationError, settings: type[Settings]) -> str:
     """msgspec says `Expected `float`, got `str` - at `$.period_s``; people read `period_s: …`."""
     found = re.search(r"^(.*?) - at `\$\.(.*)`$", str(error))
-    return f"{found[2]}: {found[1]}" if found else str(error)
+    if not found:
+        return str(error)
+    told, key = found[1], found[2]
+    if wrong := re.fullmatch(r"Invalid enum value ('.*')", told):
+        words = typing.get_type_hints(settings).get(key)
+        if isinstance(words, type) and issubclass(words, enum.Enum):
+            told = f"{wrong[1]} is none of {', '.join(str(word.value) for word in words)}"
+    elif told.startswith("Expected `array`"):
+        told = 'write a list, e.g. ["one", "two"]'
+    return f"{key}: {told}"

@@ -38,7 +38,8 @@ def load(name: str) -> Exporter:
     """A shipped mapping by name, or any by the path of its file. ConfigError says what is wrong."""
     path = Path(name) if name.endswith(SUFFIX) else FOLDER / f"{name}{SUFFIX}"
     if path.parent == FOLDER and path.stem not in shipped():
-        raise ConfigError(f"unknown mapping '{name}'{nearest(name, shipped())}")
+        near = nearest(name, shipped()) or f"; shipped are {', '.join(shipped())}"
+        raise ConfigError(f"unknown mapping '{name}'{near}")
     try:
         text = path.read_text()
     except OSError as e:

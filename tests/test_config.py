@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.agent import AgentSettings
 from gpuledger.config import RESERVED, Config, Settings, load
 from gpuledger.errors import ConfigError
 
@@ -214,3 +215,13 @@ def test_what_the_environment_said_wrong_is_named_by_its_variable(tmp_path: Path
     path = written(tmp_path, "[pump]\nstrokes = 7\n")
     text = complaint(load(path, {"GPULEDGER_PUMP_PERIOD_S": "0"}))
     assert text.startswith("GPULEDGER_PUMP_PERIOD_S: [pump] period_s: ")
+
+
+def test_a_word_that_is_none_of_several_names_them() -> None:
+    with pytest.raises(ConfigError, match=r"\[agent\] profile: 'edgy' is none of standard, fine"):
+        Config({"agent": {"profile": "edgy"}}).section("agent", AgentSettings)
+
+
+def test_a_text_where_a_list_is_wanted_shows_how_a_list_is_written() -> None:
+    with pytest.raises(ConfigError, match=r'sources: write a list, e.g. \["one", "two"\]'):
+        Config({"agent": {"sources": "nvml"}}).section("agent", AgentSettings)

@@ -26,23 +26,11 @@ if TYPE_CHECKING:
 
 @click.command("collect")
 @options.config_option
-@click.option(
-    "--store",
-    "store_url",
-    envvar="GPULEDGER_STORE",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="Insert straight into this ClickHouse.",
-)
-@click.option(
-    "--ingest",
-    "ingest_url",
-    envvar="GPULEDGER_INGEST",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="Send to this service; token from GPULEDGER_TOKEN or GPULEDGER_TOKEN_FILE.",
+@options.address_option("store", "STORE", "Insert straight into this ClickHouse.")
+@options.address_option(
+    "ingest",
+    "INGEST",
+    "Send to this service; token from GPULEDGER_TOKEN or GPULEDGER_TOKEN_FILE.",
 )
 @click.option(
     "--cluster",

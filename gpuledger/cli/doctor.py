@@ -43,24 +43,8 @@ def default_spool(environ: Mapping[str, str], installed: Path = SERVICE_SPOOL) -
 
 @click.command("doctor")
 @options.config_option
-@click.option(
-    "--store",
-    "store_url",
-    envvar="GPULEDGER_STORE",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="Also ask this ClickHouse.",
-)
-@click.option(
-    "--ingest",
-    "ingest_url",
-    envvar="GPULEDGER_INGEST",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="Also ask this service.",
-)
+@options.address_option("store", "STORE", "Also ask this ClickHouse.")
+@options.address_option("ingest", "INGEST", "Also ask this service.")
 @click.option(
     "--role",
     type=click.Choice(["node", "cluster"]),

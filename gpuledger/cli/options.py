@@ -52,6 +52,19 @@ def store_option(function: Command) -> Command:
     )(function)
 
 
+def address_option(name: str, variable: str, help: str) -> Callable[[Command], Command]:
+    """`--<name> URL`, or GPULEDGER_<variable>; empty where nobody gives one."""
+    return click.option(
+        f"--{name}",
+        f"{name}_url",
+        envvar=f"GPULEDGER_{variable}",
+        show_envvar=True,
+        default="",
+        metavar="URL",
+        help=help,
+    )
+
+
 def _given(_ctx: click.Context, _option: click.Parameter, url: str | None) -> str:
     if not url:
         raise ConfigError(

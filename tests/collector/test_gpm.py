@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from collector.gpm import CYCLES, RATES, RATIOS, SLICE_RATIOS
@@ -12,17 +9,6 @@ from gpuledger.catalogue.gpu import GpuSample, SliceSample
 from tests.collector.machine import Bench, of_table, reasons
 from tests.fakes import nvml
 from tests.fakes.nvml import models
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("nvml")
-
-
-@pytest.fixture
-def bench(folder: Path, tmp_path: Path) -> Iterator[Bench]:
-    with Bench(folder, tmp_path) as bench:
-        yield bench
 
 
 def test_every_metric_fills_a_column() -> None:

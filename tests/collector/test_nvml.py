@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,17 +18,6 @@ from tests.collector.machine import (
 )
 from tests.fakes import nvml
 from tests.fakes.nvml import models
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("nvml")
-
-
-@pytest.fixture
-def bench(folder: Path, tmp_path: Path) -> Iterator[Bench]:
-    with Bench(folder, tmp_path) as bench:
-        yield bench
 
 
 def test_a_healthy_node_tells_everything_of_every_gpu(bench: Bench) -> None:

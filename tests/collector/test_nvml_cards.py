@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,6 @@ from tests.fakes import nvml
 
 TIMEOUT = 10
 COUNTERS = ("field:138", "field:139", "field:202", "field:204")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("nvml")
-
-
-@pytest.fixture
-def bench(folder: Path, tmp_path: Path) -> Iterator[Bench]:
-    with Bench(folder, tmp_path) as bench:
-        yield bench
 
 
 def permuted() -> nvml.Scenario:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,6 @@ from tests.collector import support
 from tests.collector.machine import Bench, of_slot, of_table, reasons
 from tests.fakes import nvml
 from tests.fakes.nvml import models
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("nvml")
-
-
-@pytest.fixture
-def bench(folder: Path, tmp_path: Path) -> Iterator[Bench]:
-    with Bench(folder, tmp_path) as bench:
-        yield bench
-
 
 # ---- MIG ----
 

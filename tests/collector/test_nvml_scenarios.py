@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,17 +12,6 @@ from gpuledger.catalogue.gpu import GpuSample
 from tests.collector.machine import Bench, of_slot, of_table, reasons, told
 from tests.fakes import nvml
 from tests.fakes.nvml import models
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("nvml")
-
-
-@pytest.fixture
-def bench(folder: Path, tmp_path: Path) -> Iterator[Bench]:
-    with Bench(folder, tmp_path) as bench:
-        yield bench
 
 
 def test_eight_h100_lack_nothing_and_give_no_reasons(bench: Bench) -> None:
