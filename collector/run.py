@@ -197,11 +197,21 @@ def once(
     first = {name: runner.read_once() for name, runner in runners.items()}
     again = {n: r for n, r in runners.items() if found[n].role is Role.NODE and r.available}
     sleep(ONCE_PAUSE_S if again else 0.0)
-    facts = {n: [r for r in first[n] if not isinstance(r.table.layout, Samples)] for n in again}
-    second = {name: facts[name] + runner.read_once() for name, runner in again.items()}
+    second = {n: _joined(first[n], runner.read_once()) for n, runner in again.items()}
     for runner in runners.values():
         runner.close()
     return [row for rows in {**first, **second}.values() for row in rows]
+
+
+def _joined(first: Sequence[Row], second: Sequence[Row]) -> list[Row]:
+    """The second reading, and of the first its facts and what is not read each time."""
+    again = {row.table.name for row in second}
+    kept = [
+        row
+        for row in first
+        if not isinstance(row.table.layout, Samples) or row.table.name not in again
+    ]
+    return [*kept, *second]
 
 
 def chosen(config: Config, roles: Collection[Role]) -> dict[str, SourceKind]:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from collector.agent import Parts
-from collector.run import SOURCES, Wiring, build, chosen, make, once, sections
+from collector.run import SOURCES, Wiring, _joined, build, chosen, make, once, sections
 from collector.source import Context, Role, SourceKind
 from gpuledger.catalogue.host import HostSample, SourceRun
+from gpuledger.catalogue.network import TcpSample
 from gpuledger.config import Config
 from gpuledger.errors import ConfigError, Unavailable
 from gpuledger.plugins import discover
@@ -235,3 +236,9 @@ def test_rows_are_pushed_where_an_endpoint_is_named() -> None:
 def test_grpc_is_not_for_nodes() -> None:
     with pytest.raises(ConfigError, match="cluster role"):
         parts(Config({"otlp": {"endpoint": "n:4317", "protocol": "grpc"}}))
+
+
+def test_once_keeps_what_is_not_read_each_time() -> None:
+    seldom, often = TcpSample.known(node="n1"), HostSample.known(node="n1", cpus=1)
+    later = HostSample.known(node="n1", cpus=2)
+    assert _joined([seldom, often], [later]) == [seldom, later]
