@@ -62,7 +62,7 @@ SHARED_COLLECTORS = (
 # A node has the extra `collector` only; this environment has more, which would be loaded too.
 AGENT = """
 import sys
-for name in ("numpy", "pandas", "pyarrow", "polars", "chdb"):
+for name in ("numpy", "pandas", "pyarrow", "polars", "chdb", "typing_extensions"):
     sys.modules[name] = None
 import json, os, signal, threading
 import gpuledger.cli.collect
@@ -308,14 +308,14 @@ def _scraping(urls: Sequence[str]) -> Iterator[None]:
     thread.join()
 
 
-def report(promises: Sequence[tuple[str, float, float, str]]) -> int:
-    """Figures beside the promises; 1 if one is broken."""
+def report(promises: Sequence[tuple[str, float, float, str]], slack: float) -> int:
+    """Figures beside the promises; 1 if one is broken by more than `slack` times."""
     for name, found, promise, unit in promises:
         print(
             f"{name:10} {found:8.2f} of {promise:g} {unit}: ratio {found / promise:.2f}"
             f" {'kept' if found < promise else 'BROKEN'}"
         )
-    return int(any(found >= promise for _, found, promise, _ in promises))
+    return int(any(found >= slack * promise for _, found, promise, _ in promises))
 
 
 def main() -> int:
@@ -330,7 +330,9 @@ def main() -> int:
         bench = Bench(Path(directory), url, 6.0 if given.quick else 60.0)
         bench.compile()
         runs = {"standard": standard, "edge": edge}
-        broken = [report(run(bench)) for n, run in runs.items() if given.profile in {None, n}]
+        wanted = [run for name, run in runs.items() if given.profile in {None, name}]
+        # A few seconds beside noisy neighbours prove no promise: they only show what went astray.
+        broken = [report(run(bench), 2.0 if given.quick else 1.0) for run in wanted]
         if given.profile is None:
             beside_node_exporter(bench)
     server.shutdown()

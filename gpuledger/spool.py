@@ -247,8 +247,9 @@ class Spool:
         self._db = db
         # Exclusive: two agents on one spool would correct counters against each other.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        db.execute("PRAGMA journal_mode = WAL")
+        # Before the log is switched on: the mark must be in the file itself, whatever comes.
         db.execute(f"PRAGMA application_id = {int.from_bytes(OURS)}")
+        db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA cache_size = -512")  # KiB: entries are read once
         db.execute("PRAGMA journal_size_limit = 4194304")

@@ -348,7 +348,10 @@ def test_a_file_of_somebody_else_is_refused_and_left_alone(tmp_path: Path, text:
     assert [p.name for p in tmp_path.iterdir()] == ["passwd"]
 
 
-def test_our_own_mark_makes_any_name_a_spool(tmp_path: Path) -> None:
+def test_our_own_mark_makes_any_name_a_spool_also_after_a_kill(tmp_path: Path) -> None:
     path = tmp_path / "queue.db"
-    Spool(path).open().close()
+    spool = Spool(path).open()
+    put(spool, "jobs")
+    assert path.read_bytes()[68:72] == b"gpld"  # in the file, not only in its log
+    spool.close()
     Spool(path).open().close()
