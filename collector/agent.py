@@ -12,6 +12,7 @@ from typing import Annotated, Protocol
 
 from collector.counters import Counters
 from collector.files import boot_id
+from collector.lean import give_memory_back, share_one_heap
 from collector.outbox import COUNTERS, Encode, Listener, Outbox
 from collector.pace import ClockWatch
 from collector.runner import Runner
@@ -25,6 +26,7 @@ from gpuledger.errors import ConfigError, StoreError
 from gpuledger.memory import Memory
 from gpuledger.spool import AGE_S, CAPACITY_BYTES, Spool
 
+FLUSHES_UNTIL_SETTLED = 2  # by then everything that an agent loads is loaded
 FINISH_AFTER_S = 0.5  # readings of a window's last second may still be on their way
 # A stop takes 5 s at most, whatever hangs; what is left is for the interpreter's own end.
 STOP_WITHIN_S = 4.5
@@ -93,6 +95,7 @@ class Agent:
 
     def start(self) -> None:
         """Open the spool and set every source going. ConfigError where a path or port is taken."""
+        share_one_heap()
         self._bound_spool()
         self.spool.open()
         if damaged := self.spool.damaged:
@@ -202,11 +205,15 @@ class Agent:
         """Flush after the end of each window, and keep an eye on clock and sources."""
         watch = ClockWatch(self.context.clock)
         watch.step_s()
+        left = FLUSHES_UNTIL_SETTLED
         while not stopped.wait(self._until_flush_s()):
             self._do("the clock could not be watched", partial(self._follow_clock, watch))
             self._do("the sources could not be watched", self._check_sources)
             now_ms = round(self.context.clock.wall() * 1000)
             self._do("rows could not be put into the spool", partial(outbox.flush, now_ms))
+            left -= 1
+            if left == 0:
+                self._do("memory could not be given back", give_memory_back)
 
     def _do(self, failure: str, task: Callable[[], object]) -> None:
         """Nothing that goes wrong here may keep the next rows from the spool."""

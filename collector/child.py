@@ -6,7 +6,6 @@ Parent and child speak over a socket, one frame at a time: a length, then Messag
 from __future__ import annotations
 
 import ctypes
-import gc
 import importlib
 import logging
 import os
@@ -21,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from collector.lean import give_memory_back
 from collector.source import Clock, Context, Source
 from gpuledger.errors import ReadError, Unavailable
 
@@ -244,15 +244,6 @@ def end_with(parent: int) -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(0)
-
-
-def give_memory_back() -> None:
-    """Return to the kernel what only the imports needed: a third of this process."""
-    gc.collect()
-    gc.freeze()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl does not
-    if trim:
-        trim(0)
 
 
 def main() -> None:

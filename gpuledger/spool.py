@@ -286,8 +286,7 @@ class Spool:
                 head = file.read(HEADER_BYTES)
         except OSError:
             return  # not there yet, or `_connect` says why it cannot be used
-        ours = head[APPLICATION] == OURS or "spool" in self.path.name
-        if head and not ours:
+        if head and head[APPLICATION] != OURS and "spool" not in self.path.name:
             raise ConfigError(f"{self.path} is no spool of gpuledger: name another file")
 
     def _move_aside(self) -> None:
