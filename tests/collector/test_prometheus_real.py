@@ -104,6 +104,8 @@ def test_the_otlp_receiver_gets_the_same_values(watched: Watched) -> None:
 
 
 def test_series_that_prometheus_sees_are_those_of_the_catalogue(watched: Watched) -> None:
+    ratio = "gpuledger_host_cpu_busy_ratio"  # made of two readings
+    wait_until(lambda: bool(watched.prometheus.query(ratio)), 60, ratio)
     address = f"{watched.prometheus.url}/api/v1/label/__name__/values"
     with urllib.request.urlopen(address, timeout=10) as answer:
         names = [n for n in json.load(answer)["data"] if n.startswith("gpuledger_")]
