@@ -73,8 +73,17 @@ class Shipper:
     def round(self) -> float:
         """Send both ends of every table's queue; returns seconds to wait before the next round.
 
-        StoreError if not one entry got through and one failed.
+        StoreError if not one entry got through and one failed. What was taken is forgotten at the
+        end, in one transaction: sent again after a crash, it counts once by its token.
         """
+        taken: list[int] = []
+        try:
+            return self._send_heads(taken)
+        finally:
+            if taken:
+                self._spool.done(taken)
+
+    def _send_heads(self, taken: list[int]) -> float:
         sent, failure = 0, None
         for sequence in self._spool.heads():
             entry = self._spool.entry(sequence)
@@ -88,7 +97,10 @@ class Shipper:
             if reply.verdict is Verdict.HOLD:
                 self._tell(reply.reason)
                 return min(max(reply.after_s, POLL_S), LONGEST_HOLD_S)
-            self._settle(entry, reply)
+            if reply.verdict is Verdict.TAKEN:
+                taken.append(sequence)
+            else:
+                self._set_apart(entry, reply)
             sent += 1
         if failure and not sent:
             raise failure
@@ -105,11 +117,9 @@ class Shipper:
             self._log.debug("sending %s", entry.token, exc_info=True)
             raise StoreError(f"{type(e).__name__}: {e}") from e
 
-    def _settle(self, entry: Entry, reply: Reply) -> None:
-        """Do with the entry what the other side said."""
-        if reply.verdict is Verdict.TAKEN:
-            self._spool.done(entry.sequence)
-        elif reply.verdict is Verdict.REJECTED or not self._spool.split(entry):
+    def _set_apart(self, entry: Entry, reply: Reply) -> None:
+        """Halve an entry that is too large; keep one that nobody will ever take."""
+        if reply.verdict is Verdict.REJECTED or not self._spool.split(entry):
             self._spool.reject(entry.sequence, reply.reason)
             self._log.error(
                 "%d rows of %s were refused for good and set apart in the spool: %s",

@@ -170,10 +170,11 @@ class Spool:
         token = f"{self.identity}/{table}/{sequence}"
         return Entry(sequence, table, token, created, _cut(body, json.loads(sizes)))
 
-    def done(self, sequence: int) -> None:
-        """The store has it: forget the entry."""
+    def done(self, sequences: Iterable[int]) -> None:
+        """The store has them: forget the entries, in one transaction."""
         with self._transaction() as db:
-            self._delete(db, sequence)
+            for sequence in sequences:
+                self._delete(db, sequence)
 
     def reject(self, sequence: int, reason: str) -> None:
         """The store will never take it: keep it apart for people to look at, and count it."""

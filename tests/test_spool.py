@@ -59,7 +59,7 @@ def test_the_file_is_for_its_owner_only(path: Path, spool: Spool) -> None:
 
 def test_sequences_are_never_used_twice(spool: Spool) -> None:
     put(spool, "jobs")
-    spool.done(1)
+    spool.done([1])
     put(spool, "jobs")
     assert sent(spool) == [("jobs", 2)]
 
@@ -269,7 +269,7 @@ def test_an_entry_that_could_not_be_forgotten_still_counts(
     with monkeypatch.context() as broken:
         broken.setattr(spool, "_delete", full)
         with pytest.raises(StoreError, match="full"):
-            spool.done(1)
+            spool.done([1])
     assert spool.waiting() == (1, 10)
 
 

@@ -102,7 +102,7 @@ class PodResources(Source):
         """A kubelet that was met and is gone restarts; one never met is not on this machine."""
         try:
             self._socket.stat()
-            allowed = os.access(self._socket, os.R_OK | os.W_OK)
+            allowed = os.access(self._socket, os.R_OK | os.W_OK, effective_ids=True)
         except PermissionError:
             allowed = False
         except OSError:

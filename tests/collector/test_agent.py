@@ -85,7 +85,7 @@ def test_stopping_hands_every_row_to_the_spool_and_closes_the_sources(tmp_path: 
         entry = spool.entry(heads[0])
         assert entry is not None
         kept += entry.rows
-        spool.done(entry.sequence)
+        spool.done([entry.sequence])
     spool.close()
     assert kept == len(seen.rows)
 
