@@ -7,11 +7,11 @@ from collections.abc import Iterator, MutableMapping
 import msgspec
 
 from collector.cards import Card
+from collector.files import boot_id
 from collector.nvml import Denied, Lost, Nvml, Vanished
 from collector.nvml_identity import Identity
 from collector.source import Context
 
-BOOT = "proc/sys/kernel/random/boot_id"
 KEY = "cards"
 Places = tuple[tuple[int | None, Identity], ...]
 
@@ -112,7 +112,7 @@ class Cards:
 
     def _recall(self) -> None:
         """The cards that were known before this process began; minor numbers last for one boot."""
-        self._boot = _boot(self._context)
+        self._boot = boot_id(self._context.root)
         try:
             kept = msgspec.json.decode(self._memory.get(KEY, ""), type=Kept)
         except msgspec.MsgspecError:
@@ -131,10 +131,3 @@ class Cards:
     @property
     def _memory(self) -> MutableMapping[str, str]:
         return self._context.memory
-
-
-def _boot(context: Context) -> str:
-    try:
-        return (context.root / BOOT).read_text().strip()
-    except OSError:
-        return ""

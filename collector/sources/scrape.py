@@ -8,10 +8,10 @@ from copy import copy
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
+from collector.address import is_address
 from collector.files import boot_id, unicode
 from collector.missing import Missing, Reason
 from collector.slots import slots
@@ -341,15 +341,6 @@ class Scrape(Source):
             return True
         # The agent stamps the row that goes out: what is kept must stay as it was.
         self._inventory[key] = (copy(gpu), now)
-        return False
-
-
-def is_address(url: str) -> bool:
-    """Whether it is an HTTP address with a host; the path may be empty."""
-    try:
-        parsed = urlsplit(url)
-        return parsed.scheme in {"http", "https"} and bool(parsed.hostname) and parsed.port != 0
-    except ValueError:
         return False
 
 
