@@ -1,32 +1,40 @@
-"""The HTTP service: every route behind one token, errors as problem details (RFC 9457)."""
+"""The HTTP applications: every route behind a token, errors as problem details (RFC 9457)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
+from inspect import getdoc
+from typing import Any, Protocol
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from analytics.ingest import batches
-from analytics.routes import book, console, health, metrics, sql
-from analytics.service import COOKIE, Service
+from analytics.ingest import batches, otlp, remote_write
+from analytics.ingest.intake import Intake
+from analytics.ingest.journal import Busy
+from analytics.routes import book, console, health, metrics, relay, sql
+from analytics.service import COOKIE, Keeper, Service
 from gpuledger import __version__
 from gpuledger.errors import ConfigError, GpuledgerError, nearest
 
 # Every thread that asks opens its own client of the engine: a few are plenty.
 THREADS = 8
+# The doors for senders: the collectors' token opens these and no other.
+SENDING = (batches.router, remote_write.router, otlp.router)
+OK = {"description": "Successful Response"}
 # Read by load balancers and people without a token; they tell nothing about the cluster.
-INGEST_PREFIX = "/v1/ingest/"
 OPEN_PATHS = {"/healthz", "/readyz", "/login"}
-NOT_KNOWN = "a token is needed: use the login link that the service printed"
+NOT_KNOWN = "a token is needed: GPULEDGER_TOKEN, or the login link that the service printed"
 NOT_FOR_SENDING = (
-    "this token may not send: give the agent the service's GPULEDGER_INGEST_TOKEN"
+    "this token may not send: give the sender the service's GPULEDGER_INGEST_TOKEN"
     " (GPULEDGER_TOKEN_FILE)"
 )
 # Long enough for a server to come back, short enough for a spool to stay small.
@@ -35,6 +43,21 @@ RETRY_AFTER_S = 10
 
 def create_app(service: Service) -> FastAPI:
     """The application over a service; nothing starts until a server runs it."""
+    app = _application(service, service.intake)
+    app.state.service = service
+    for router in (book.router, sql.router, health.router, metrics.router, console.router):
+        app.include_router(router)
+    return app
+
+
+def create_relay_app(intake: Intake, keeper: Keeper) -> FastAPI:
+    """The doors for senders alone; it needs no store to answer."""
+    app = _application(keeper, intake)
+    app.include_router(relay.router)
+    return app
+
+
+def _application(keeper: Doorkeeper, intake: Intake | None) -> FastAPI:
     app = FastAPI(
         title="gpuledger",
         version=__version__,
@@ -45,18 +68,52 @@ def create_app(service: Service) -> FastAPI:
         dependencies=[Depends(_understood)],
         lifespan=_limited_threads,
     )
-    app.state.service = service
-    app.add_middleware(Guard, service=service)
-    for router in _routers():
+    app.state.intake = intake
+    app.add_middleware(Guard, keeper=keeper)
+    for router in SENDING:
         app.include_router(router)
+    app.openapi = partial(_described, app, app.openapi)  # type: ignore[method-assign] # its hook
     app.add_exception_handler(GpuledgerError, _problem)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     return app
 
 
-def _routers() -> tuple[APIRouter, ...]:
-    return book.router, batches.router, sql.router, health.router, metrics.router, console.router
+def _described(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The application's description, with the plain routes, of which FastAPI tells nothing."""
+    if app.openapi_schema is None:
+        paths = describe()["paths"]
+        for route in (r for router in SENDING for r in router.routes):
+            if type(route) is Route:
+                paths[route.path] = {
+                    "post": {
+                        "summary": route.name.replace("_", " ").title(),
+                        "description": getdoc(route.endpoint),
+                        "responses": {"200": OK},
+                    }
+                }
+    return describe()
+
+
+def _sending_prefixes() -> tuple[str, ...]:
+    """What the paths of the doors for senders begin with."""
+    paths = (getattr(route, "path", "") for router in SENDING for route in router.routes)
+    return tuple({path.partition("{")[0] for path in paths})
+
+
+SENDING_PREFIXES = _sending_prefixes()
+
+
+def sends(path: str) -> bool:
+    """Whether the path is a door for senders."""
+    return path.startswith(SENDING_PREFIXES)
+
+
+class Doorkeeper(Protocol):
+    """Who knows the tokens."""
+
+    def who(self, token: str, *, sends: bool) -> str:
+        """Whose token it is; empty where it does not open such a door."""
 
 
 @asynccontextmanager
@@ -68,29 +125,35 @@ async def _limited_threads(_: FastAPI) -> AsyncIterator[None]:
 class Guard:
     """Nobody passes without our token in the header or the cookie; nothing is read before."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, keeper: Doorkeeper) -> None:
         self._app = app
-        self._service = service
+        self._keeper = keeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand over what may pass, answer 401 to the rest."""
-        if scope["type"] != "http" or self._may_pass(Request(scope)):
+        """Hand over what may pass, with who it is; answer 401 to the rest."""
+        if scope["type"] != "http" or self._may_pass(scope):
             await self._app(scope, receive, send)
             return
-        sends = scope["path"].startswith(INGEST_PREFIX)
         refusal = problem(
-            401, NOT_FOR_SENDING if sends else NOT_KNOWN, {"WWW-Authenticate": "Bearer"}
+            401,
+            NOT_FOR_SENDING if sends(scope["path"]) else NOT_KNOWN,
+            {"WWW-Authenticate": "Bearer"},
         )
         await refusal(scope, receive, send)
 
-    def _may_pass(self, request: Request) -> bool:
-        if request.url.path in OPEN_PATHS:
+    def _may_pass(self, scope: Scope) -> bool:
+        path = scope["path"]
+        if path in OPEN_PATHS:
             return True
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        given = token if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
-        if request.url.path.startswith(INGEST_PREFIX) and self._service.may_ingest(given):
-            return True
-        return self._service.knows(given)
+        scope["identity"] = self._keeper.who(_given(scope), sends=sends(path))
+        return bool(scope["identity"])
+
+
+def _given(scope: Scope) -> str:
+    """The token of the header, else of the cookie."""
+    request = Request(scope)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
 
 
 def _understood(request: Request) -> None:
@@ -104,9 +167,10 @@ def _understood(request: Request) -> None:
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     # A sender must keep its rows whatever is wrong with our side: 4xx would throw them away.
-    if isinstance(error, ConfigError) and not request.url.path.startswith(INGEST_PREFIX):
+    if isinstance(error, ConfigError) and not sends(request.url.path):
         return problem(400, str(error))
-    return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)})
+    wait_s = error.retry_after_s if isinstance(error, Busy) else RETRY_AFTER_S
+    return problem(503, str(error), {"Retry-After": f"{wait_s:.0f}"})
 
 
 async def _http_problem(_: Request, error: Exception) -> JSONResponse:

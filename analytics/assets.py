@@ -40,17 +40,23 @@ class PriceSettings(Settings):
     )
 
 
-def discover(store: Store, now: datetime, history: timedelta = timedelta(days=400)) -> int:
+def discover(
+    store: Store,
+    now: datetime,
+    history: timedelta = timedelta(days=400),
+    backlog: timedelta = BACKLOG,
+) -> int:
     """Own every GPU place that was ever seen and is not listed as it is known now.
 
     A place counts from the first whole minute in which it was seen, never from before `history`:
     one sample with a wrong clock must not make years of ownership. What a later look tells better
     (older samples of an agent that was cut off, the model by NVML's word instead of a scheduler's)
-    corrects what was discovered; an imported list is never touched. Returns how many were written.
+    corrects what was discovered; an imported list is never touched. Where a place is owned for
+    longer than `backlog`, its beginning is settled. Returns how many were written.
     """
     known = store.select(_SEEN_SQL)
     listed = {r["gpu_id"]: r for r in store.select("SELECT * FROM v_assets")}
-    first = _first_samples(store, known, listed, now - history, now)
+    first = _first_samples(store, known, listed, now - history, now, now - backlog)
     places = [_asset(r, min(first.get(r["gpu_id"], r["seen"]), r["seen"]), now) for r in known]
     changed = [a for a in places if _is_news(a, listed.get(a.gpu_id))]
     store.insert_rows(changed)
@@ -58,14 +64,19 @@ def discover(store: Store, now: datetime, history: timedelta = timedelta(days=40
 
 
 def _first_samples(
-    store: Store, seen: Sequence[Row], listed: Mapping[int, Row], oldest: datetime, now: datetime
+    store: Store,
+    seen: Sequence[Row],
+    listed: Mapping[int, Row],
+    oldest: datetime,
+    now: datetime,
+    settled: datetime,
 ) -> dict[int, datetime]:
     """When each place was first heard of, where that is not settled yet.
 
     Only the time before a place is owned is looked at: next to nothing, tick after tick.
     """
     since = {r["gpu_id"]: listed.get(r["gpu_id"], {}).get("valid_from", now) for r in seen}
-    unsettled = {gpu for gpu, at in since.items() if at > now - BACKLOG}
+    unsettled = {gpu for gpu, at in since.items() if at > settled}
     if not unsettled:
         return {}
     rows = store.select(

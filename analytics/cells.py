@@ -7,10 +7,18 @@ that is per GPU and allocation, and a condition that comes true holds for every 
 
 from __future__ import annotations
 
+from gpuledger.catalogue import GpuSample
+from gpuledger.rollups import chosen, mean
+from gpuledger.schema import Gauge
 from gpuledger.states import STATES, LedgerSettings, in_list
 
 MINUTE_MS = 60_000
 FOREVER_MS = 4_291_747_200_000
+
+
+def _mean(gauge: Gauge) -> str:
+    """SQL of its mean over rows `s` of a rollup, as stored."""
+    return mean(gauge.fields[0], GpuSample.table)
 
 
 def reach_ms(settings: LedgerSettings) -> int:
@@ -48,13 +56,14 @@ ends AS ({_ends(settings)}),
 idles AS ({_idles(settings)}),
 lows AS ({_lows(settings)}),
 facts AS ({_facts(settings)})
-SELECT c.cluster AS cluster, c.gpu_id AS gpu_id,
+SELECT c.cluster AS cluster, any(c.node) AS node, c.gpu_id AS gpu_id,
   fromUnixTimestamp64Milli(c.minute, 'UTC') AS minute, c.alloc_id AS alloc_id, c.state AS state,
   '' AS flags, '' AS cause, c.grade AS grade,
   avgOrNull(c.intensity) AS intensity_bp, sum(c.part_ms) AS gpu_ms,
   round(sumOrNull(c.part_uj) / 1000) AS energy_mj
 FROM (
-  SELECT l.cluster AS cluster, l.gpu_id AS gpu_id, l.minute AS minute, l.alloc_id AS alloc_id,
+  SELECT l.cluster AS cluster, l.node AS node, l.gpu_id AS gpu_id, l.minute AS minute,
+    l.alloc_id AS alloc_id,
     f.grade AS grade, l.part_ms AS part_ms, f.power_mw * l.part_ms AS part_uj,
     l.unheld AND f.occupied AS occupied, {state_sql()} AS state,
     if(state = 'productive', round(10000 * coalesce(f.sm, f.util)), NULL) AS intensity
@@ -86,7 +95,11 @@ FROM ({within("assets")}) AS a
 # Who tells of allocations: the reader behind each source, and the node where every node tells of
 # its own. What one node's agent no longer names has ended only if that agent read well. A prolog's
 # word has no reader here: the scheduler's end outranks it.
-_OF_NODES = {"process": "nvml", "kubernetes": "pod_resources"}
+_OF_NODES = {
+    "process": "nvml",
+    "kubernetes": "pod_resources",
+    "dcgm-exporter": "dcgm-exporter",
+}
 _TELLERS = f"{[*_OF_NODES]}, {[*_OF_NODES.values()]}"
 _SNAPSHOTS = f"""
 SELECT cluster, source, if(source IN {in_list(tuple(_OF_NODES.values()))}, node, '') AS teller,
@@ -195,22 +208,35 @@ SELECT gpu_id, cluster, node, f, t, minute, node_state = 'down' AS node_down,
 FROM segments ARRAY JOIN sharing AS lane, arrayCumSum(x -> x.4, sharing) AS upto
 """
 
-# What a GPU told of a minute. Rows that came twice tell of more than a minute: what they add up
-# counts in proportion. Lost is a device for at least half of the time told.
-TOLD = """
-SELECT gpu_id, toUnixTimestamp64Milli(ts) AS minute, sum(interval_ms) AS told_ms,
-  least(told_ms, 60000) AS cover_ms,
-  sum(w.active_ms) * cover_ms / greatest(told_ms, 1) AS active_ms,
-  ifNull(sum(lost_ms) > 0 AND sum(lost_ms) * 2 >= told_ms, false) AS lost,
-  max(processes_max) AS processes,
-  sum(sm_active_bp_wsum) / nullIf(sum(sm_active_bp_cover_ms), 0) / 1e4 AS sm,
-  sum(utilization_pct_wsum) / nullIf(sum(utilization_pct_cover_ms), 0) / 1e2 AS util,
-  sum(power_mw_wsum) / nullIf(sum(power_mw_cover_ms), 0) AS power_mw,
-  sum(power_limit_mw_wsum) / nullIf(sum(power_limit_mw_cover_ms), 0) AS limit_mw
-FROM gpu_samples_1m AS w
-WHERE ts >= fromUnixTimestamp64Milli({lo:Int64}, 'UTC')
-  AND ts < fromUnixTimestamp64Milli({hi:Int64}, 'UTC')
-GROUP BY gpu_id, ts
+# What one writer told of a GPU's minute. Rows that came twice tell of more than a minute: what they
+# add up counts in proportion. Lost is a device for at least half of the time told.
+_TELLS = {
+    "told_ms": "nullIf(sum(s.interval_ms), 0)",
+    "cover_ms": "nullIf(least(sum(s.interval_ms), 60000), 0)",
+    "active_ms": "sum(s.active_ms) * least(sum(s.interval_ms), 60000)"
+    " / nullIf(sum(s.interval_ms), 0)",
+    "lost": "sum(s.lost_ms) > 0 AND sum(s.lost_ms) * 2 >= sum(s.interval_ms)",
+    "processes": "max(s.processes_max)",
+    "sm": f"{_mean(GpuSample.sm_active_ratio)} / 1e4",
+    "util": f"{_mean(GpuSample.utilization_ratio)} / 1e2",
+    "power_mw": _mean(GpuSample.power_watts),
+    "limit_mw": _mean(GpuSample.power_limit_watts),
+}
+_MINUTES = """
+FROM gpu_samples_1m AS s
+WHERE s.ts >= fromUnixTimestamp64Milli({lo:Int64}, 'UTC')
+  AND s.ts < fromUnixTimestamp64Milli({hi:Int64}, 'UTC')
+"""
+_SHARED = f"SELECT s.gpu_id {_MINUTES} GROUP BY s.gpu_id HAVING min(s.source) != max(s.source)"
+# Choosing between writers costs three times as much as having one, so only GPUs with several pay.
+TOLD = f"""
+SELECT gpu_id, toUnixTimestamp64Milli(ts) AS minute, told_ms, cover_ms, active_ms,
+  ifNull(lost, false) AS lost, processes, sm, util, power_mw, limit_mw
+FROM (
+  SELECT s.gpu_id AS gpu_id, s.ts AS ts, {", ".join(f"{sql} AS {n}" for n, sql in _TELLS.items())}
+  {_MINUTES} AND s.gpu_id NOT IN ({_SHARED}) GROUP BY s.gpu_id, s.ts
+  UNION ALL
+  {chosen(GpuSample.table, f"{_MINUTES} AND s.gpu_id IN ({_SHARED})", ("gpu_id", "ts"), _TELLS)})
 """
 
 

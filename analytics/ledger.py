@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from analytics import accounts
 from analytics.cells import allocations_sql, cells_sql, reach_ms, within
+from gpuledger import partitions
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import BookedHour, Cell, CellHour
-from gpuledger.ddl import create_table
+from gpuledger.ddl import stored_names
 from gpuledger.errors import BookNotClosed
 from gpuledger.schema import Table
 from gpuledger.states import LedgerSettings
@@ -19,6 +21,8 @@ HOUR = timedelta(hours=1)
 # A query that books a day of a small fleet stays well below a second; partitions of one
 # INSERT are limited to 100 by ClickHouse.
 WINDOW_HOURS = 24
+# Hours that are compared with what they were booked from at once: each looks at every fact of all.
+COMPARED_HOURS = 168
 # The promise: states add up to owned GPU-seconds within 0.01 %, here for every GPU and hour.
 TOLERANCE = 1e-4
 
@@ -50,34 +54,43 @@ class Ledger:
         """
         # Before the cells: what arrives meanwhile must look new to the next tick.
         prints = self._fingerprints(window.hours(), window.until)
-        staging = self._stage(Cell.table)
+        staging = partitions.stage(self._store, Cell.table)
         self._store.select(
-            f"INSERT INTO {staging} {cells_sql(self._settings)}", **self._parameters(window)
+            f"INSERT INTO {staging} ({_names(Cell.table)}) {cells_sql(self._settings)}",
+            **self._parameters(window),
         )
         self._check(window, staging)
-        self._swap(Cell.table, [str(_seconds(h)) for h in window.hours()])
+        partitions.swap(self._store, Cell.table, [str(_seconds(h)) for h in window.hours()])
         self._roll_up(window)
         self._sign(window, prints, booked_at)
 
-    def dirty(self, now: datetime) -> list[Window]:
+    def dirty(self, now: datetime, reopened: datetime | None = None) -> list[Window]:
         """Windows whose inputs differ from what they were booked from, oldest first.
 
-        Closed hours (older than the provisional time) never come back; hours that were never
-        booked to their end always do.
+        Closed hours (older than the provisional time) never come back, unless they are reopened
+        from some time on; hours that were never booked to their end always do.
         """
         until = now.replace(second=0, microsecond=0)
-        hours = list(self._open_hours(until))
-        signed = self._signatures(hours)
-        known = self._fingerprints(hours, until)
-        changed = [h for h in hours if signed.get(h) != known.get(h, 0)]
+        hours = list(self._open_hours(until, reopened))
+        changed = [
+            hour
+            for first in range(0, len(hours), COMPARED_HOURS)
+            for hour in self._changed(hours[first : first + COMPARED_HOURS], until)
+        ]
         return list(_windows(changed, until))
 
-    def _open_hours(self, until: datetime) -> Iterator[datetime]:
+    def _changed(self, hours: Sequence[datetime], until: datetime) -> Iterator[datetime]:
+        signed = self._signatures(hours)
+        known = self._fingerprints(hours, until)
+        yield from (h for h in hours if signed.get(h) != known.get(h, 0))
+
+    def _open_hours(self, until: datetime, reopened: datetime | None) -> Iterator[datetime]:
         """Hours that may still be booked: recent ones, and all that never were to their end."""
         first = self._store.value("SELECT min(valid_from) FROM assets HAVING count() > 0")
         if first is None:
             return
         closed = _hour(until - timedelta(hours=self._settings.provisional_h))
+        closed = min(closed, _hour(reopened)) if reopened else closed
         booked = {r["hour"] for r in self._store.select(_WHOLE_HOURS_SQL)}
         hour = _hour(first)
         while hour < until:
@@ -90,8 +103,9 @@ class Ledger:
             return {}
         rows = self._store.select(
             "SELECT hour, fingerprint FROM booked_hours FINAL"
-            " WHERE hour >= {first:DateTime64(3, 'UTC')}",
+            " WHERE hour >= {first:DateTime64(3, 'UTC')} AND hour <= {last:DateTime64(3, 'UTC')}",
             first=hours[0],
+            last=hours[-1],
         )
         return {r["hour"]: r["fingerprint"] for r in rows}
 
@@ -113,12 +127,6 @@ class Ledger:
         reach = reach_ms(self._settings)
         return {"since": since, "until": until, "lo": since - reach, "hi": until + reach}
 
-    def _stage(self, table: Table) -> str:
-        name = f"{table.name}_staging"
-        self._store.command(f"DROP TABLE IF EXISTS {name}")
-        self._store.command(create_table(table).replace(table.name, name, 1))
-        return name
-
     def _check(self, window: Window, staging: str) -> None:
         """Compare the staged book with what `assets` says is owned, GPU by GPU, hour by hour."""
         wrong = self._store.select(
@@ -134,36 +142,18 @@ class Ledger:
                 f" booked {w['booked'] / 1000:.3f} s of {w['owned'] / 1000:.3f} s"
             )
 
-    def _swap(self, table: Table, partitions: Iterable[str]) -> None:
-        """Replace whole partitions by the staged ones; absent ones are dropped."""
-        staging = f"{table.name}_staging"
-        staged = {
-            r["partition_id"]
-            for r in self._store.select(
-                "SELECT DISTINCT partition_id FROM system.parts"
-                f" WHERE active AND database = currentDatabase() AND table = '{staging}'"
-            )
-        }
-        changes = [
-            f"REPLACE PARTITION ID '{p}' FROM {staging}"
-            if p in staged
-            else f"DROP PARTITION ID '{p}'"
-            for p in partitions
-        ]
-        self._store.command(f"ALTER TABLE {table.name} {', '.join(changes)}")
-        self._store.command(f"DROP TABLE {staging}")
-
     def _roll_up(self, window: Window) -> None:
         """Write the hours of every day touched again, from its minutes."""
-        staging = self._stage(CellHour.table)
+        staging = partitions.stage(self._store, CellHour.table)
         days = sorted({h.date() for h in window.hours()})
         self._store.select(
-            f"INSERT INTO {staging} {_HOURS_SQL}",
+            f"INSERT INTO {staging} ({_names(CellHour.table)}) {_HOURS_SQL}",
             since=datetime(days[0].year, days[0].month, days[0].day, tzinfo=UTC),
             until=datetime(days[-1].year, days[-1].month, days[-1].day, tzinfo=UTC)
             + timedelta(days=1),
         )
-        self._swap(CellHour.table, [d.strftime("%Y%m%d") for d in days])
+        partitions.swap(self._store, CellHour.table, [d.strftime("%Y%m%d") for d in days])
+        accounts.write(self._store, days)
 
     def _sign(self, window: Window, prints: Mapping[datetime, int], booked_at: datetime) -> None:
         """Remember from what each hour was booked."""
@@ -190,6 +180,11 @@ class Ledger:
             until=to_milliseconds(until),
         )
         return {from_milliseconds(r["h"]): r["owned_ms"] / 1000 for r in rows}
+
+
+def _names(table: Table) -> str:
+    """Columns in the order of our questions, whatever that of an older table is."""
+    return ", ".join(stored_names(table))
 
 
 def _hour(at: datetime) -> datetime:
@@ -222,8 +217,9 @@ GROUP BY h
 """
 
 _HOURS_SQL = """
-SELECT c.cluster AS cluster, c.gpu_id AS gpu_id, toStartOfHour(c.minute) AS hour,
-  c.alloc_id AS alloc_id, c.state AS state, c.flags AS flags, c.cause AS cause, c.grade AS grade,
+SELECT c.cluster AS cluster, any(c.node) AS node, c.gpu_id AS gpu_id,
+  toStartOfHour(c.minute) AS hour, c.alloc_id AS alloc_id, c.state AS state, c.flags AS flags,
+  c.cause AS cause, c.grade AS grade,
   sum(c.gpu_ms) AS gpu_ms, sum(c.energy_mj) AS energy_mj
 FROM ledger_1m AS c
 WHERE minute >= {since:DateTime64(3, 'UTC')} AND minute < {until:DateTime64(3, 'UTC')}
@@ -262,10 +258,12 @@ def _fingerprint_sql(settings: LedgerSettings) -> str:
     near = f"f < h + {3_600_000 + reach} AND t > h - {reach}"
     return f"""
 WITH inputs AS (
-  SELECT cityHash64('allocation', gpu_id, alloc_id, share_milli) AS id, f, t
-  FROM ({allocations_sql(settings)})
+  SELECT cityHash64('allocation', a.gpu_id, a.alloc_id, a.share_milli, j.name, j.user, j.team)
+    AS id, a.f AS f, a.t AS t
+  FROM ({allocations_sql(settings)}) AS a
+  LEFT JOIN (SELECT job_id, name, user, team FROM jobs FINAL) AS j ON j.job_id = a.job_id
   UNION ALL
-  SELECT cityHash64('asset', gpu_id, node, slot), f, t FROM ({within("assets")})
+  SELECT cityHash64('asset', gpu_id, node, slot, model, pool), f, t FROM ({within("assets")})
   UNION ALL
   SELECT cityHash64('node', cluster, node, state, gpus, cpu_milli), f, t
   FROM ({within("node_states")})

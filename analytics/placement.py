@@ -5,16 +5,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from analytics.cells import MINUTE_MS, NODE_STATES, TOLD, allocations_sql, within
+from gpuledger import partitions
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import FreeState
 from gpuledger.states import LedgerSettings, in_list
 from gpuledger.store import Store
 
-HOUR = timedelta(hours=1)
 # Demand is work refused for capacity: Slurm's words for it. Dependency, hold, begin time, array
 # throttle and a user's own limit are not (design: demand).
 CAPACITY_REASONS = ("", "None", "Resources", "Priority")
@@ -121,12 +121,8 @@ class Placement:
     def write(self, since: datetime, until: datetime) -> None:
         """Replace the free states of the hours from `since` to `until`."""
         rows = list(self.free_states(since, until))
-        hour = since
-        while hour < until:
-            self._store.command(
-                f"ALTER TABLE free_states DROP PARTITION ID '{to_milliseconds(hour) // 1000}'"
-            )
-            hour += HOUR
+        hours = range(to_milliseconds(since) // 1000, -(-to_milliseconds(until) // 1000), 3600)
+        partitions.drop(self._store, FreeState.table, map(str, hours))
         # One INSERT may touch at most 100 partitions, and a window has at most 24 hours.
         self._store.insert_rows(rows)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from analytics import assets, lifecycle
+from analytics import accounts, assets, lifecycle
 from analytics.advisor import Advisor
 from analytics.book import Span, last_booked
 from analytics.detector import Detector
@@ -64,17 +64,25 @@ class Runner:
         self._stop = threading.Event()
         self.last_tick: datetime | None = None
 
-    def tick(self, now: datetime, progress: Progress = _silent) -> None:
+    def tick(
+        self, now: datetime, progress: Progress = _silent, reopened: datetime | None = None
+    ) -> None:
         """Bring the book and everything that rests on it up to date.
 
+        With `reopened`, hours from there on are booked again wherever what they rest on changed,
+        and places are owned from the first that is known of them now: history came in.
         StoreError; BookNotClosed once everything else is done, since findings and alerts of the
         hours that do close must not wait for the one that does not.
         """
-        booked_at = now
+        # What a live service booked since must not outrank what is booked anew of the past.
+        booked_at = max(now, datetime.now(UTC)) if reopened else now
         settled = now - timedelta(seconds=self._settings.settle_s)
-        assets.discover(self._store, now, timedelta(days=self._settings.history_d))
+        history = timedelta(days=self._settings.history_d)
+        assets.discover(self._store, booked_at, history, history if reopened else assets.BACKLOG)
         assets.write_prices(self._store, self._prices, now)
-        since, broken = self._book(settled, booked_at, progress)
+        since, broken = self._book(settled, booked_at, progress, reopened)
+        if self.last_tick is None:
+            accounts.catch_up(self._store)
         progress("findings", 0.0)
         self._advise(self._detect(since))
         for step in self._steps:
@@ -102,10 +110,14 @@ class Runner:
             stop.wait(max(0.0, self._settings.period_s - (time.monotonic() - started)))
 
     def _book(
-        self, settled: datetime, booked_at: datetime, progress: Progress
+        self,
+        settled: datetime,
+        booked_at: datetime,
+        progress: Progress,
+        reopened: datetime | None,
     ) -> tuple[datetime | None, BookNotClosed | None]:
         """Book every window whose inputs changed: where changes begin, and what did not close."""
-        windows = self._ledger.dirty(settled)
+        windows = self._ledger.dirty(settled, reopened)
         broken: BookNotClosed | None = None
         for i, window in enumerate(windows):
             if self._stop.is_set():

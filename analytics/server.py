@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from analytics.app import create_app
-from analytics.service import Service
+from analytics.app import create_app, create_relay_app
+from analytics.ingest.intake import Intake
+from analytics.service import Keeper, Service
 from gpuledger.errors import ConfigError
 from gpuledger.service import ServiceFile
 
@@ -56,23 +59,46 @@ def run(
     """Serve until SIGINT or SIGTERM, with the runner beside; returns when all has ended."""
     stop = threading.Event()
     runner = threading.Thread(target=service.runner.run, args=(stop,), name="runner", daemon=True)
-    web = _web_server(service)
+    web = _web_server(create_app(service))
     url = _url(bound)
     directory = service.store.address.directory
     announcement = ServiceFile(directory) if directory else None
-    if announcement:
-        announcement.write(url, service.token)
-    if ticking:
-        runner.start()
-    say(f"ready: open {url}/login?key={service.logins.new()} (works once)")
-    try:
-        web.run(sockets=[bound])
-    finally:
-        stop.set()
-        if ticking:
-            runner.join()
+    with _opened(service.intake):
         if announcement:
-            announcement.remove()
+            announcement.write(url, service.token)
+        if ticking:
+            runner.start()
+        say(f"ready: open {url}/login?key={service.logins.new()} (works once)")
+        try:
+            web.run(sockets=[bound])
+        finally:
+            stop.set()
+            if ticking:
+                runner.join()
+            if announcement:
+                announcement.remove()
+
+
+def run_relay(
+    intake: Intake, keeper: Keeper, bound: socket.socket, say: Callable[[str], None]
+) -> None:
+    """Accept rows until SIGINT or SIGTERM; what the store has not then is safe on this disk."""
+    web = _web_server(create_relay_app(intake, keeper))
+    with _opened(intake):
+        say(f"ready: send to {_url(bound)}")
+        web.run(sockets=[bound])
+
+
+@contextmanager
+def _opened(intake: Intake | None) -> Iterator[None]:
+    if intake is None:
+        yield
+        return
+    intake.open()
+    try:
+        yield
+    finally:
+        intake.close()
 
 
 def _url(bound: socket.socket) -> str:
@@ -80,10 +106,19 @@ def _url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _web_server(service: Service) -> uvicorn.Server:
+def _web_server(app: ASGIApp) -> uvicorn.Server:
     """The server, which a signal ends from now on, even one that comes before it runs."""
     config = uvicorn.Config(
-        create_app(service), log_level="warning", access_log=False, timeout_graceful_shutdown=3
+        app,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        # Named, so that a missing package is an error and not a server of half the speed.
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        server_header=False,
+        date_header=False,
     )
     server = uvicorn.Server(config)
 

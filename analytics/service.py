@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from analytics.door import Door
+from analytics.ingest.intake import Intake
 from analytics.runner import Runner
+from gpuledger.guard import AD_HOC, BOARDS, EXPORT
 from gpuledger.store import Store
 
 COOKIE = "gpuledger"
@@ -48,15 +51,33 @@ class Service:
     token: str
     ingest_token: str = ""
     report_html: str = ""
+    intake: Intake | None = None
     logins: LoginLinks = field(default_factory=LoginLinks)
+    door: Door = field(default_factory=lambda: Door(AD_HOC))
+    export_door: Door = field(default_factory=lambda: Door(EXPORT))
 
-    def knows(self, token: str) -> bool:
-        """Whether the token is ours, compared in constant time."""
-        return _same(token, self.token)
+    @property
+    def boards(self) -> Store:
+        """The store for the questions of pages and metrics."""
+        return self.store.within(BOARDS)
 
-    def may_ingest(self, token: str) -> bool:
-        """Whether the token is the one of the collectors, which opens no other door."""
-        return bool(self.ingest_token) and _same(token, self.ingest_token)
+    def who(self, token: str, *, sends: bool) -> str:
+        """Whose token it is; empty where it does not open the door, which is one for senders."""
+        return Keeper(self.token, self.ingest_token).who(token, sends=sends)
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Knows the tokens; compares them in constant time."""
+
+    token: str
+    ingest_token: str = ""
+
+    def who(self, token: str, *, sends: bool) -> str:
+        """`collector` for the token that opens the doors for senders alone, `owner` for ours."""
+        if sends and self.ingest_token and _same(token, self.ingest_token):
+            return "collector"
+        return "owner" if self.token and _same(token, self.token) else ""
 
 
 def _same(given: str, expected: str) -> bool:

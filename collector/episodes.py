@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from collector.keepsake import changed, pack, says_the_same, unpack
+from collector.keepsake import pack, unpack
 from collector.sacct import Ending
 from collector.slurm_rows import ENDED, Snapshot
-from collector.waits import eligible
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue.work import Allocation, Job, NodeState, Pool, Reservation
+from gpuledger.rows import changed, says_the_same
 from gpuledger.schema import FOREVER, Row
+from gpuledger.waits import eligible
 
 SEEN = "seen"
 SINCE = "since"

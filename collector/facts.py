@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import datetime
 
-from collector.keepsake import changed, pack, unpack
+from collector.keepsake import pack, unpack
 from gpuledger.catalogue.work import Pool, Quota
+from gpuledger.rows import changed
 
 Fact = Pool | Quota
 KINDS: dict[str, type[Pool | Quota]] = {"pool": Pool, "quota": Quota}

@@ -10,9 +10,10 @@ import json
 from collections.abc import Iterable, Iterator, MutableMapping
 from datetime import datetime
 
-from collector.keepsake import changed, pack, says_the_same, unpack
+from collector.keepsake import pack, unpack
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue.work import Allocation
+from gpuledger.rows import changed, says_the_same
 
 SEEN = "seen"
 HELD = "held/"

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector import hostlist
 from collector.files import whole
 from collector.slurm_devices import EVERYWHERE, Devices, devices
+from gpuledger import hostlist
 from gpuledger.errors import ReadError, Unavailable
 
 NAME = re.compile(r"job-\d+-\d+")

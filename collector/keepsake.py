@@ -22,16 +22,5 @@ def unpack(kind: type[R], values: dict[str, Any]) -> R:
     return kind(**{n: from_milliseconds(v) if n in times else v for n, v in values.items()})
 
 
-def changed(row: R, **values: Any) -> R:
-    """The row with other values in some columns."""
-    return type(row)(**{**row.__dict__, **values})
-
-
-def says_the_same(one: Row, other: Row, *besides: str) -> bool:
-    """Whether two rows differ in nothing but when they were seen, and in the columns `besides`."""
-    blank = dict.fromkeys(("seen_at", "version", *besides), 0)
-    return changed(one, **blank) == changed(other, **blank)
-
-
 def _times(kind: type[Row]) -> frozenset[str]:
     return frozenset(c.name for c in kind.table.columns if c.kind is Kind.TIME)

@@ -13,31 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector.podresources import Device
+from gpuledger.accelerators import SLICES, WHOLE, profile_share, slices
 
 CARDS = "proc/driver/nvidia/gpus"
 CAPABILITIES = "proc/driver/nvidia/capabilities"
 PCI = "sys/bus/pci/devices"
 DRM = "sys/class/drm"
-# Extended resources that are accelerators, as their makers' device plugins name them.
-GPU_RESOURCES = (
-    "nvidia.com/gpu",
-    "nvidia.com/gpu.shared",
-    "nvidia.com/mig-*",
-    "amd.com/gpu",
-    "gpu.intel.com/*",
-    "habana.ai/gaudi",
-)
-WHOLE = 1000
-SLICES = 7
-# Cards that are cut in four (NVIDIA MIG user guide, supported profiles); all others in seven.
-QUARTERED = ("A30", "RTX PRO")
 # Compute slices by the number of the GPU instance profile, as DRA names devices (same guide).
 PROFILES = {SLICES: {19: 1, 20: 1, 15: 1, 14: 2, 9: 3, 5: 4, 0: 7}, 4: {14: 1, 21: 1, 5: 2, 0: 4}}
 DISPLAY_CLASSES = ("0x0300", "0x0302", "0x0380", "0x1200")  # VGA, 3D, display, accelerator
 
 _GKE = re.compile(r"nvidia(?P<slot>\d{1,4})(?P<slice>/gi\d+)?(?P<replica>/vgpu\d+)?")
 _DRA = re.compile(r"gpu-(?P<slot>\d{1,4})(?:-mig-(?P<mig>[0-9a-z-]+))?")
-_PROFILE = re.compile(r"(?:mig-)?(?:(?P<c>\d)c\.)?(?P<g>\d)g\.?\d+gb")
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _DRM_CARD = re.compile(r"(card\d{1,4})-\d+")
 _OLD_MIG = re.compile(r"MIG-(GPU-[0-9a-f-]+)/\d+/\d+")
@@ -140,7 +127,7 @@ class Devices:
             return Place(slot)
         first, model = told.partition("-")[0], self._model(slot)
         if first.isdecimal():
-            size = _slices(model)
+            size = slices(model)
             compute = PROFILES[size].get(int(first))
             share = round(WHOLE * compute / size) if compute else None
         else:
@@ -156,25 +143,6 @@ def base(device: str) -> str:
     name, _, _ = device.partition("::")
     match = _GKE.fullmatch(name)
     return name.removesuffix(match["replica"]) if match and match["replica"] else name
-
-
-def profile_share(profile: str, model: str = "") -> int | None:
-    """Share of a card from `1g.10gb`, `mig-1c.2g.10gb` or `1g12gb`; None for other texts."""
-    found = _PROFILE.match(profile)
-    if not found:
-        return None
-    size = _slices(model)
-    return min(round(WHOLE * int(found["c"] or found["g"]) / size), WHOLE)
-
-
-def slices_of_card(profile: str, model: str = "") -> int:
-    """How many slices of that shape one card gives; 1 for what is no slice."""
-    found = _PROFILE.match(profile)
-    return max(1, _slices(model) // max(1, int(found["c"] or found["g"]))) if found else 1
-
-
-def _slices(model: str) -> int:
-    return 4 if any(name in model.replace("-", " ") for name in QUARTERED) else SLICES
 
 
 def _cards(root: Path) -> Iterable[tuple[str, Card]]:

@@ -18,12 +18,13 @@ from collector.kubernetes_objects import (
     Shape,
     condition,
 )
-from collector.kubernetes_requests import is_gpu, request, share_milli
+from collector.kubernetes_requests import request
 from collector.kubernetes_rows import World, gang, queue_of, sizes
-from collector.pods import native_id
-from collector.quantities import amounts, milli, quantity, whole
+from collector.quantities import amounts, quantity
+from gpuledger.accelerators import is_gpu, milli, share_milli, whole
 from gpuledger.catalogue.work import Job, Pool, Quota
 from gpuledger.identity import job_id
+from gpuledger.kubernetes_names import native_id
 
 KUEUE = ("v1beta2", "v1beta1")
 CLUSTER_QUEUES = Kind("clusterqueues", group="kueue.x-k8s.io", versions=KUEUE)

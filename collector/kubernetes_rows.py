@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Any
 
@@ -16,75 +15,45 @@ from collector.kubernetes_objects import (
     PodSpec,
     PriorityClass,
     ResourceQuota,
-    Taint,
     condition,
 )
-from collector.kubernetes_requests import (
-    MODEL_LABELS,
-    Request,
+from collector.kubernetes_requests import Request, request
+from collector.quantities import amounts, quantity
+from collector.slurm_rows import Snapshot
+from gpuledger import kubernetes_names
+from gpuledger.accelerators import (
+    MOST,
+    any_labels,
     cards,
     is_gpu,
+    milli,
     model,
     offers,
-    request,
     share_milli,
 )
-from collector.pods import native_id
-from collector.quantities import amounts, milli, quantity
-from collector.slurm_rows import Snapshot
 from gpuledger.catalogue.work import Job, NodeState, Quota
 from gpuledger.identity import job_id
+from gpuledger.kubernetes_names import (
+    ENDINGS,
+    FOR_CAPACITY,
+    RACKS,
+    STATES,
+    TAKEN_AWAY,
+    TEMPLATE_HASH,
+    Teams,
+    native_id,
+    owner_name,
+    placing_labels,
+    quota_milli,
+    taint,
+)
 from gpuledger.schema import FOREVER
 
-# Names of queues, gangs and notebooks as their makers document them, labels and annotations alike.
-KUEUE_QUEUE = "kueue.x-k8s.io/queue-name"
-VOLCANO_QUEUE = "scheduling.volcano.sh/queue-name"
 VOLCANO_PREEMPTIBLE = "volcano.sh/preemptable"
 STATIC_UID = "kubernetes.io/config.hash"  # the kubelet's UID of a static pod; the API has another
-TEMPLATE_HASH = "pod-template-hash"
-GANGS = (
-    ("jobset.sigs.k8s.io/jobset-name",),
-    ("leaderworkerset.sigs.k8s.io/name", "leaderworkerset.sigs.k8s.io/group-index"),
-    ("scheduling.k8s.io/group-name",),
-    ("scheduling.x-k8s.io/pod-group",),
-    ("kueue.x-k8s.io/pod-group-name",),
-    ("training.kubeflow.org/job-name",),
-)
-SERVICES = frozenset({"ReplicaSet", "Deployment", "StatefulSet", "DaemonSet", "LeaderWorkerSet"})
-SERVICE_WORDS = ("serving.kserve.io/inferenceservice", "ray.io/serve")
-INTERACTIVE_WORDS = ("notebook-name", "hub.jupyter.org/username")
-RACKS = ("topology.kubernetes.io/rack", "topology.kubernetes.io/zone")
-STATES = {"Succeeded": "completed", "Failed": "failed"}
-# The ledger's word for a wait that more free GPUs would end; see `collector.waits`.
-FOR_CAPACITY = "Resources"
 CAPACITY_WORDS = ("Insufficient ", "pod group is not ready", "NotEnoughResources")
 USER_CLASSES_END = 1_000_000_000  # above it are the system's own priority classes
 NEVER = "Never"
-MOST = (1 << 32) - 1
-
-
-@dataclass(frozen=True)
-class Teams:
-    """Whose a pod is: the first of these that says it, else its namespace.
-
-    A label of the pod counts only where the operator says that admission protects it; then the
-    configured namespaces (pattern to team); then a label of the namespace.
-    """
-
-    namespaces: Mapping[str, str] = field(default_factory=dict)
-    namespace_label: str = ""
-    protected_label: str = ""
-    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by namespace
-
-    def of(self, namespace: str, pod: Mapping[str, str] | None = None) -> str:
-        """The team."""
-        if self.protected_label and pod and pod.get(self.protected_label):
-            return pod[self.protected_label]
-        for pattern, team in self.namespaces.items():
-            if fnmatchcase(namespace, pattern):
-                return team
-        told = self.labels.get(namespace, {}).get(self.namespace_label, "")
-        return told or namespace or "unmapped"
 
 
 @dataclass(frozen=True)
@@ -137,9 +106,6 @@ def job_row(pod: Pod, world: World) -> Job | None:
     )
 
 
-ENDINGS = frozenset({"completed", "failed", "cancelled", "timeout"})
-
-
 def sizes(spec: PodSpec, asked: Request, world: World) -> dict[str, Any]:
     """Columns of a job that its pod's template decides."""
     labels = world.labels.get(spec.node_name or "", {})
@@ -152,26 +118,20 @@ def sizes(spec: PodSpec, asked: Request, world: World) -> dict[str, Any]:
         "priority": min(max(spec.priority or 0, 0), MOST),
         "qos": spec.priority_class_name or "",
         "constraints": ",".join(_constraints(spec)),
-        "share_milli": share_milli(asked.resource, labels or _any_labels(asked.resource, world)),
+        "share_milli": share_milli(
+            asked.resource, labels or any_labels(asked.resource, world.labels)
+        ),
     }
 
 
 def queue_of(meta: Metadata, world: World) -> str:
-    """The queue that a pod waits in: Kueue's of the whole cluster, or Volcano's."""
-    words = meta.words
-    local = words.get(KUEUE_QUEUE, "")
-    if local:
-        return world.queues.get((meta.namespace, local), local)
-    return words.get(VOLCANO_QUEUE, "")
+    """The queue that the object waits in."""
+    return kubernetes_names.queue_of(meta.namespace, meta.words, world.queues)
 
 
 def gang(meta: Metadata, cluster: str) -> str:
     """The group that starts as a whole, as a job id of its own; empty = alone."""
-    words = meta.words
-    for names in GANGS:
-        if all(words.get(name) for name in names):
-            return job_id(cluster, "/".join((meta.namespace, *(words[n] for n in names))))
-    return ""
+    return kubernetes_names.gang(meta.namespace, meta.words, cluster)
 
 
 def preemptors(classes: list[PriorityClass]) -> tuple[int, ...]:
@@ -198,8 +158,10 @@ def node_row(node: Node, world: World) -> NodeState | None:
         gpus=gpus,
         gpu_model=model(labels),
         shares=offers(free, world.resources),
-        labels=",".join(f"{k}={v}" for k, v in sorted(labels.items()) if _is_told(k)),
-        taints=",".join(sorted(_taint(t) for t in node.spec.taints or ())),
+        labels=placing_labels(labels),
+        taints=",".join(
+            sorted(taint(t.key, t.value or "", t.effect) for t in node.spec.taints or ())
+        ),
         rack=next((labels[r] for r in RACKS if labels.get(r)), ""),
         cpu_milli=milli(free.get("cpu")),
         memory_bytes=_bytes(free["memory"]) if "memory" in free else None,
@@ -212,18 +174,15 @@ def node_row(node: Node, world: World) -> NodeState | None:
 def quota_row(quotas: list[ResourceQuota], world: World) -> Quota | None:
     """What the quotas of one namespace leave it at most; None where none is about accelerators.
 
-    A limit of 0 GPUs is told as a thousandth of one, since 0 means no limit in the table.
+    ValueError where a quantity is none.
     """
     namespace = quotas[0].metadata.namespace
-    limits: dict[str, int] = {}
-    for quota in quotas:
-        for name, told in (quota.spec.hard or {}).items():
-            resource = name.removeprefix("requests.")
-            if resource != name and is_gpu(resource, world.resources):
-                labels = _any_labels(resource, world)
-                whole_gpus = quantity(told) * share_milli(resource, labels) / 1000
-                limits[resource] = min(limits.get(resource, MOST), milli(whole_gpus))
-    if not limits:
+    told = ((n, q) for quota in quotas for n, q in (quota.spec.hard or {}).items())
+    hard = [
+        (n, quantity(q)) for n, q in told if is_gpu(n.removeprefix("requests."), world.resources)
+    ]
+    limit = quota_milli(hard, world.resources, world.labels)
+    if limit is None:
         return None
     team = world.teams.of(namespace)
     return Quota(
@@ -231,7 +190,7 @@ def quota_row(quotas: list[ResourceQuota], world: World) -> Quota | None:
         scheduler="kubernetes",
         team=team,
         queue="" if team == namespace else namespace,
-        limit_milli=max(1, min(sum(limits.values()), MOST)),
+        limit_milli=limit,
         seen_at=world.snapshot.at,
         version=world.snapshot.version,
     )
@@ -254,7 +213,7 @@ def _state(pod: Pod) -> tuple[str, datetime | None]:
         return "running", started or pod.metadata.creation_timestamp
     if state == "failed" and pod.status.reason == "DeadlineExceeded":
         state = "timeout"
-    if state == "failed" and pod.status.reason in {"Evicted", "Preempting", "Preempted"}:
+    if state == "failed" and pod.status.reason in TAKEN_AWAY:
         state = "cancelled"
     return state, started
 
@@ -300,13 +259,10 @@ def _ends_by(pod: Pod, started: datetime | None) -> datetime:
 def _kind(pod: Pod) -> str:
     """Whether somebody sits at it, or it answers requests; else it is a batch job."""
     words, owner = pod.metadata.words, _controller(pod.metadata)
-    if any(words.get(w) for w in INTERACTIVE_WORDS) or owner[0] == "Notebook":
+    found = kubernetes_names.kind(owner[0], words)
+    if found == "batch" and not owner[0] and any(c.tty and c.stdin for c in pod.spec.containers):
         return "interactive"
-    if owner[0] in SERVICES or any(words.get(w) for w in SERVICE_WORDS):
-        return "service"
-    if not owner[0] and any(c.tty and c.stdin for c in pod.spec.containers):
-        return "interactive"
-    return "batch"
+    return found
 
 
 def _controller(meta: Metadata) -> tuple[str, str]:
@@ -320,7 +276,7 @@ def _owner(meta: Metadata) -> str:
     """Name of the job or deployment; a replica set is its deployment and a hash."""
     kind, name = _controller(meta)
     hashed = (meta.labels or {}).get(TEMPLATE_HASH, "")
-    return name.removesuffix(f"-{hashed}") if kind == "ReplicaSet" and hashed else name
+    return owner_name(kind, name, hashed)
 
 
 def _preemptible(spec: PodSpec, words: Mapping[str, str], world: World) -> int:
@@ -340,14 +296,6 @@ def _constraints(spec: PodSpec) -> Iterator[str]:
             yield f"{wanted.key} {wanted.operator} {values}".strip()
 
 
-def _any_labels(resource: str, world: World) -> Mapping[str, str]:
-    """Labels of a node that shares such devices; for a pod that has no node yet."""
-    if not resource.endswith(".shared"):
-        return {}
-    shared = (n for n in world.labels.values() if share_milli(resource, n) < 1000)
-    return next(shared, {})
-
-
 def _node_state(node: Node) -> tuple[str, str, datetime | None]:
     """State, reason, and since when the API server says so."""
     ready = condition(node.status.conditions, "Ready")
@@ -358,27 +306,3 @@ def _node_state(node: Node) -> tuple[str, str, datetime | None]:
         added = [t.time_added for t in node.spec.taints or () if t.key.endswith("/unschedulable")]
         return "drained", "unschedulable", next((a for a in added if a), None)
     return "up", "", None
-
-
-def _taint(taint: Taint) -> str:
-    return f"{taint.key}={taint.value or ''}:{taint.effect}"
-
-
-def _is_told(label: str) -> bool:
-    """Labels by which work is placed; others are as many as there are operators."""
-    return label in MODEL_LABELS or label.startswith(
-        (
-            "topology.kubernetes.io/",
-            "node.kubernetes.io/instance-type",
-            "node-role.kubernetes.io/",
-            "nvidia.com/gpu.clique",
-            "nvidia.com/gpu.replicas",
-            "nvidia.com/gpu.sharing-strategy",
-            "nvidia.com/mig.config",
-            "cloud.google.com/gke-nodepool",
-            "cloud.google.com/gke-spot",
-            "eks.amazonaws.com/nodegroup",
-            "karpenter.sh/capacity-type",
-            "agentpool",
-        )
-    )

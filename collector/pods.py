@@ -1,4 +1,4 @@
-"""Pods as a node knows them: their names in our tables, their UIDs, and whether they run."""
+"""Pods as a node knows them: their UIDs, and whether they run."""
 
 from __future__ import annotations
 
@@ -23,17 +23,7 @@ TREES = (
     "memory/kubepods",
 )
 QOS = ("burstable", "besteffort")
-UID_CHARS = 8
 _UID = re.compile(r"pod([0-9a-f][0-9a-f_-]{31,35})(?:\.slice)?$")
-
-
-def native_id(namespace: str, name: str, uid: str) -> str:
-    """A pod's id in our tables: `<namespace>/<pod>@<first 8 of its UID>`.
-
-    The kubelet and the API server must both come to it. Without a UID it is `<namespace>/<pod>`:
-    the book knows then that a pod holds the GPU, and not whose it is.
-    """
-    return f"{namespace}/{name}@{uid[:UID_CHARS]}" if uid else f"{namespace}/{name}"
 
 
 @dataclass(frozen=True)

@@ -42,13 +42,3 @@ def quantity(told: str | float) -> Fraction:
 def amounts(told: Mapping[str, str | float] | None) -> dict[str, Fraction]:
     """Every quantity of a resource list. ValueError where one is none."""
     return {name: quantity(text) for name, text in (told or {}).items()}
-
-
-def milli(amount: Fraction | None, most: int = (1 << 32) - 1) -> int:
-    """Thousandths, rounded up as schedulers do; 0 for none, never above `most`."""
-    return 0 if amount is None else min(-(-amount.numerator * 1000 // amount.denominator), most)
-
-
-def whole(amount: Fraction | None, most: int = (1 << 16) - 1) -> int:
-    """Whole things, rounded up; 0 for none, never above `most`."""
-    return 0 if amount is None else min(-(-amount.numerator // amount.denominator), most)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from collector.slurm_json import instant, job_state, number, text
+from collector.slurm_json import instant, number
 from collector.slurm_numbers import fitting
 from gpuledger.catalogue.work import Job
 from gpuledger.identity import job_id
 from gpuledger.schema import FOREVER
+from gpuledger.slurm_words import job_state, text
 
 
 @dataclass(frozen=True)

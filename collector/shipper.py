@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 
 from tenacity import (
     RetryCallState,
@@ -85,20 +86,16 @@ class Shipper:
 
     def _send_heads(self, taken: list[int]) -> float:
         sent, failure = 0, None
-        for sequence in self._spool.heads():
-            entry = self._spool.entry(sequence)
-            if entry is None:
-                continue
-            try:
-                reply = self._send(entry)
-            except StoreError as e:
-                failure = e
+        for entry, reply in self._sink.send_all(self._heads()):
+            if isinstance(reply, StoreError):
+                self._log.debug("sending %s", entry.token, exc_info=reply)
+                failure = reply
                 continue
             if reply.verdict is Verdict.HOLD:
                 self._tell(reply.reason)
                 return min(max(reply.after_s, POLL_S), LONGEST_HOLD_S)
             if reply.verdict is Verdict.TAKEN:
-                taken.append(sequence)
+                taken.append(entry.sequence)
             else:
                 self._set_apart(entry, reply)
             sent += 1
@@ -107,15 +104,11 @@ class Shipper:
         self._tell(str(failure) if failure else "")
         return 0.0 if sent and not failure else POLL_S
 
-    def _send(self, entry: Entry) -> Reply:
-        """Send one entry; what a sink did not foresee is a StoreError like any other."""
-        try:
-            return self._sink.send(entry)
-        except StoreError:
-            raise
-        except Exception as e:
-            self._log.debug("sending %s", entry.token, exc_info=True)
-            raise StoreError(f"{type(e).__name__}: {e}") from e
+    def _heads(self) -> Iterator[Entry]:
+        """What goes in this round, read from the spool only when it is its turn."""
+        for sequence in self._spool.heads():
+            if entry := self._spool.entry(sequence):
+                yield entry
 
     def _set_apart(self, entry: Entry, reply: Reply) -> None:
         """Halve an entry that is too large; keep one that nobody will ever take."""

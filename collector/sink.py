@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gpuledger.errors import StoreError
 from gpuledger.spool import Entry
 
 
@@ -39,6 +41,21 @@ class Sink(ABC):
 
         StoreError where nothing answered or it is not known whether the entry was taken.
         """
+
+    def send_all(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Reply | StoreError]]:
+        """Hand over entries, as far as the replies are asked for; each with what came of it.
+
+        A sink that sends several in one piece takes more of `entries` before its first reply.
+        """
+        for entry in entries:
+            try:
+                yield entry, self.send(entry)
+            except StoreError as e:
+                yield entry, e
+            except Exception as e:  # noqa: BLE001 - what a sink did not foresee keeps the entry
+                error = StoreError(f"{type(e).__name__}: {e}")
+                error.__cause__ = e
+                yield entry, error
 
     @abstractmethod
     def close(self) -> None:

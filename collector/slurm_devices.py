@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collector import hostlist
+from gpuledger import hostlist
 from gpuledger.errors import ConfigError
 
 SHARED = ("shard", "mps")

@@ -7,22 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from collector import hostlist
 from collector.slurm_devices import Devices
-from collector.slurm_json import (
-    duration_s,
-    gpus,
-    instant,
-    moment,
-    names,
-    number,
-    shards,
-    text,
-    words,
-)
+from collector.slurm_json import instant, moment, number
 from collector.slurm_numbers import fitting
+from gpuledger import hostlist
 from gpuledger.catalogue.work import Pool, Reservation
 from gpuledger.schema import FOREVER
+from gpuledger.slurm_words import duration_s, gpus, names, shards, text, words
 
 MINUTE_S = 60
 NO_LIMIT = 0xFFFFFFFE

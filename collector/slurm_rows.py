@@ -7,29 +7,27 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from collector import hostlist
-from collector.slurm_json import (
+from collector.slurm_json import instant, node_state, number
+from collector.slurm_numbers import fitting
+from collector.slurm_pools import Site
+from collector.source import Trust
+from gpuledger import hostlist
+from gpuledger.batch import to_milliseconds
+from gpuledger.catalogue.work import Allocation, Job, NodeState, version
+from gpuledger.identity import alloc_id, gpu_id, job_id
+from gpuledger.schema import FOREVER
+from gpuledger.slurm_words import (
     MEBIBYTE,
     SLICES_OF_A_CARD,
     Gres,
     gpus,
-    instant,
     job_state,
     names,
-    node_state,
-    number,
     shards,
     text,
     tres,
     words,
 )
-from collector.slurm_numbers import fitting
-from collector.slurm_pools import Site
-from collector.source import Trust
-from gpuledger.batch import to_milliseconds
-from gpuledger.catalogue.work import Allocation, Job, NodeState, version
-from gpuledger.identity import alloc_id, gpu_id, job_id
-from gpuledger.schema import FOREVER
 
 ENDED = frozenset({"completed", "failed", "cancelled", "timeout"})
 DAY_MINUTES = 24 * 60

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpuledger.measures import Measure
+from gpuledger.measures import Measure, hours_between
 from gpuledger.units import RATIO
 
 PLACE = ("cluster", "pool")
@@ -25,6 +25,21 @@ def _finite(measure: Measure) -> str:
     return f"ifNotFinite({measure.sql}, NULL)" if measure.unit is RATIO else measure.sql
 
 
-def book(time: str, names: tuple[str, ...] = OWNER) -> str:
-    """FROM and WHERE over the hours of the book, under the board's filters."""
-    return f"FROM v_book_1h\nWHERE $__timeFilter({time}) AND {chosen(names)}"
+def book(names: tuple[str, ...] = OWNER) -> str:
+    """FROM and WHERE over the book of the board's hours, under its filters."""
+    first, last = (f"toStartOfHour(toDateTime64({t}, 3, 'UTC'))" for t in _ENDS)
+    return f"FROM ({hours_between(first, last)})\nWHERE {chosen(names)}"
+
+
+def book_by(time: str, names: tuple[str, ...] = OWNER) -> str:
+    """The same with a column `time`: hours, or days where a point is a day or more."""
+    return (
+        f"FROM (SELECT *, hour AS {time} FROM v_book_1h\n"
+        "  WHERE $__timeFilter(hour) AND $__interval_s < 86400\n"
+        f"  UNION ALL SELECT *, day AS {time} FROM v_book_1d\n"
+        "  WHERE $__timeFilter(day) AND $__interval_s >= 86400)\n"
+        f"WHERE {chosen(names)}"
+    )
+
+
+_ENDS = ("$__fromTime", "$__toTime + INTERVAL 1 HOUR")

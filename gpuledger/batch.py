@@ -34,10 +34,11 @@ class Batch:
     @classmethod
     def of_values(cls, table: Table, rows: Sequence[Mapping[str, Any]]) -> Batch:
         """Mappings of visible name to value in base units."""
-        return cls(
-            table,
-            {f.stored: list(map(_writer(f), (r[f.visible] for r in rows))) for f in table.fields},
-        )
+        columns: dict[str, Any] = {}
+        for f in table.fields:
+            column = list(map(_writer(f), (r[f.visible] for r in rows)))
+            columns[f.stored] = _differing(column, columns[f.peak_of]) if f.peak_of else column
+        return cls(table, columns)
 
     @classmethod
     def of_arrays(cls, table: Table, size: int, values: Mapping[str, Any]) -> Batch:
@@ -45,7 +46,11 @@ class Batch:
 
         A kept max that is not given equals its mean.
         """
-        return cls(table, {f.stored: _array(f, size, values) for f in table.fields})
+        columns: dict[str, Any] = {}
+        for f in table.fields:
+            column = _array(f, size, values)
+            columns[f.stored] = _apart(column, columns[f.peak_of]) if f.peak_of else column
+        return cls(table, columns)
 
 
 def to_milliseconds(at: datetime) -> int:
@@ -85,6 +90,22 @@ def _scaler(factor: Fraction, nullable: bool, bits: int) -> Callable[[Any], int 
         raise ValueError(f"{value} does not fit an unsigned {bits}-bit column")
 
     return scale
+
+
+def _differing(peaks: list[Any], means: list[Any]) -> list[Any]:
+    """The peaks that differ from their means; the others are as good as told."""
+    return [None if peak == mean else peak for peak, mean in zip(peaks, means, strict=True)]
+
+
+def _apart(peaks: Any, means: Any) -> Any:
+    """The same of arrays."""
+    import numpy as np  # noqa: PLC0415 - the node agent has no numpy and never comes here
+
+    if not hasattr(peaks, "dtype") or not hasattr(means, "dtype"):
+        return _differing(list(peaks), list(means))
+    same = np.ma.getdata(peaks) == np.ma.getdata(means)
+    hidden = np.ma.getmaskarray(peaks) | (same & ~np.ma.getmaskarray(means))
+    return np.ma.array(np.ma.getdata(peaks), mask=hidden)
 
 
 def _array(field: Field, size: int, values: Mapping[str, Any]) -> Any:

@@ -5,6 +5,7 @@ GpuledgerError
 ├── Unavailable   this machine lacks it: say so once, disable
 ├── ReadError     a reading failed: count it, retry next period
 └── StoreError    the store refused or did not answer: keep the rows, back off (exit 3)
+    ├── Refused         it will never take these rows: set them apart
     └── BookNotClosed   the booked window does not add up: keep the previous book, alert
 """
 
@@ -40,6 +41,10 @@ class StoreError(GpuledgerError):
     """The store refused, timed out, or cannot be reached."""
 
     exit_code = 3
+
+
+class Refused(StoreError):
+    """The store took nothing of these rows and never will."""
 
 
 class BookNotClosed(StoreError):

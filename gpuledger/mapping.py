@@ -7,8 +7,7 @@ an `Exporter` of a file, and checks it against the catalogue.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -16,9 +15,40 @@ from typing import Any
 
 from gpuledger.batch import from_milliseconds
 from gpuledger.errors import ReadError
-from gpuledger.identity import hash64
-from gpuledger.mapping_format import UNITS, Cell, Feed, MappingFile, Source
-from gpuledger.schema import REQUIRED, Column, Kind, Row
+from gpuledger.mapping_format import MappingFile, Source
+from gpuledger.mapping_plan import (
+    Doubt,
+    FeedPlan,
+    Filter,
+    Labels,
+    Mapped,
+    Place,
+    Reading,
+    RowPlan,
+    Sum,
+    identifier,
+    series,
+    tell,
+)
+from gpuledger.schema import REQUIRED, Kind, Row
+
+__all__ = [
+    "Doubt",
+    "Exporter",
+    "Fed",
+    "FeedPlan",
+    "Feeding",
+    "Filter",
+    "Labels",
+    "Mapped",
+    "Place",
+    "Reading",
+    "RowPlan",
+    "Rows",
+    "Sum",
+    "active_seconds",
+    "identifier",
+]
 
 # A row that covers nothing still weighs something where several fold into one: less than half of
 # the millisecond that is stored.
@@ -27,127 +57,29 @@ ACTIVE_RATIO = 0.01  # the one threshold that cannot be configured (as for NVML'
 # What every exporter tells of its own process, by the clients' conventions.
 OWN = ("go_*", "process_*", "python_*", "promhttp_*", "scrape_*", "up", "*_created")
 OWN_WHY = "about the exporter itself"
-PCI = re.compile(r"(?:[0-9a-f]*)([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])")
-BRACED = re.compile(r"\{(\w+)\}")
-
-Labels = Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One sample of one series, in the exporter's unit; without a time of its own it is of now."""
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """One cell that a series fills: of which row, and by what labels name it."""
 
-    name: str
-    labels: Labels
-    value: float
-    at_ms: int | None = None
+    feed: FeedPlan
+    key: tuple[Any, ...]
+    names: Mapping[str, str | int]
+    part: str
+    beside: tuple[tuple[RowPlan, tuple[Any, ...], Mapping[str, str | int]], ...]
 
 
-@dataclass(frozen=True)
-class Place:
-    """Whose readings they are, and what a row of them covers.
+@dataclass(frozen=True, slots=True)
+class Feeding:
+    """Everything that a series fills, worked out of its labels once, and what it should but cannot.
 
-    `slots` says which UUID or PCI address is in which slot, where that is known better than the
-    exporter does. With `node_labels` the node is what those labels say, else `node`. In a
-    `supplement` only metrics that the mapping names so become rows, and these cover no time: they
-    fill gaps in the rows of another source.
+    A series fills the same cells as long as its place stays the same.
     """
 
-    cluster: str = ""
-    node: str = ""
-    node_labels: Sequence[str] = ()
-    slots: Mapping[str, int] = field(default_factory=dict)
-    interval_s: float = 0.0
-    supplement: bool = False
-    most_rows: int = 1_000_000
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """A value that could not be used: of what, which column, why."""
-
-    subject: str
-    reading: str
-    said: str
-
-
-@dataclass(frozen=True)
-class Sum:
-    """Counters that were added up to one value of a row: what each said, by a name of its series.
-
-    The sum falls when one of them begins again or is missing once: who reads on corrects that.
-    """
-
-    row: Row
-    column: str
-    parts: Mapping[str, float]
-
-
-@dataclass
-class Mapped:
-    """What readings became."""
-
-    rows: list[Row] = field(default_factory=list)
-    sums: list[Sum] = field(default_factory=list)
-    doubts: list[Doubt] = field(default_factory=list)
-    unknown: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Labels that must match."""
-
-    patterns: tuple[tuple[str, re.Pattern[str]], ...]
-
-    def takes(self, labels: Labels) -> bool:
-        """Whether all of them do; a label that is not there is empty."""
-        return all(p.fullmatch(labels.get(name, "")) for name, p in self.patterns)
-
-
-@dataclass(frozen=True, eq=False)
-class RowPlan:
-    """One kind of row: its table, and what names it."""
-
     name: str
-    row: type[Row]
-    sources: Mapping[str, Source]
-    where: Filter
-    beside: tuple[RowPlan, ...]
-
-    @cached_property
-    def columns(self) -> dict[str, Column[Any]]:
-        """The table's columns by name."""
-        return {c.name: c for c in self.row.table.columns}
-
-
-@dataclass(frozen=True, eq=False)
-class FeedPlan:
-    """One metric, or a part of it, into one column; `order` is its place in the file."""
-
-    plan: RowPlan
-    column: Column[Any]
-    order: int
-    feed: Feed
-    where: Filter
-    supplements: bool
-
-    @property
-    def told(self) -> str:
-        """Rows of the same kind that different metrics name are different rows."""
-        return str(sorted(self.feed.set.items(), key=lambda item: item[0]))
-
-    def scaled(self, value: float) -> float:
-        """The value in the column's base unit. ValueError where the column cannot hold it."""
-        factor = UNITS[self.feed.unit][1]
-        base = value * factor.numerator
-        if factor.denominator != 1:
-            base /= factor.denominator
-        if not math.isfinite(base):
-            raise ValueError("not a number")
-        # As floats, so that 2^64 - 1, with which many say that they do not know, is out of range.
-        if not 0 <= float(base / self.column.step.factor) < float(1 << self.column.bits) - 0.5:
-            raise ValueError(f"{base:g} is out of range")
-        return int(base) if self.column.kind is Kind.BITS else base
+    cells: tuple[Fed, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass
@@ -166,6 +98,14 @@ class Draft:
         """The row's name for people."""
         key = (*self.plan.row.table.layout.key, "slot")
         return " ".join(f"{n}={self.names[n]}" for n in dict.fromkeys(key) if n in self.names)
+
+    def learn(self, names: Mapping[str, str | int]) -> None:
+        """Keep what no earlier series told."""
+        if names == self.names:
+            return
+        for name, told in names.items():
+            if self.names.get(name) in {None, ""}:
+                self.names[name] = told
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,16 +136,67 @@ class Exporter:
         names = dict.fromkeys((name, name.removeprefix(self.file.prefix)))
         return [s for n in names for s in (n, n.removesuffix("_total"), f"{n}_total")]
 
+    @cached_property
+    def sums(self) -> Mapping[tuple[Any, ...], Mapping[FeedPlan, str]]:
+        """The metrics that meet in each cell, by `Rows`' key of it."""
+        out: dict[tuple[Any, ...], dict[FeedPlan, str]] = {}
+        for name, feeds in self.feeds.items():
+            for feed in feeds:
+                out.setdefault((feed.plan, feed.column, feed.told), {})[feed] = name
+        return out
+
+    def feeding(self, name: str, labels: Labels, place: Place) -> Feeding | None:
+        """What a series fills; None where the mapping does not know the metric."""
+        feeds = self.feeds_of(name)
+        if feeds is None:
+            return None
+        cells, doubts = [], []
+        for feed in feeds:
+            if not feed.where.takes(labels) or not feed.plan.where.takes(labels):
+                continue
+            if place.supplement and not feed.supplements:
+                continue
+            names = _names(feed.plan, feed.feed.set, labels, place)
+            if names is None:
+                said = f"labels name no {feed.plan.name}: {dict(labels)}"[:300]
+                doubts.append(Doubt("", name, said))
+                continue
+            cells.append(self._fed(feed, names, name, labels, place))
+        return Feeding(name, tuple(cells), tuple(doubts))
+
+    def _fed(
+        self,
+        feed: FeedPlan,
+        names: Mapping[str, str | int],
+        name: str,
+        labels: Labels,
+        place: Place,
+    ) -> Fed:
+        part = ""
+        if feed.feed.fold == "sum" and feed.column.kind is Kind.COUNTER:
+            passing = set(self.file.passing)
+            part = series(name, {n: v for n, v in labels.items() if n not in passing})
+        beside = []
+        for plan in () if place.supplement else feed.plan.beside:
+            told = _names(plan, {}, labels, place)
+            if told is not None:
+                beside.append((plan, _key(plan, told), told))
+        return Fed(feed, _key(feed.plan, names), names, part, tuple(beside))
+
     def rows(self, readings: Iterable[Reading], place: Place) -> Mapped:
         """Rows in base units of readings of one or several moments. ReadError: too many rows."""
-        desk = _Desk(self, place)
+        made = Rows(self, place)
         for reading in readings:
-            desk.take(reading)
-        return desk.done()
+            feeding = self.feeding(reading.name, reading.labels, place)
+            if feeding is None:
+                made.pass_over(reading.name)
+            else:
+                made.put(feeding, reading.value, reading.at_ms)
+        return made.done()
 
 
-class _Desk:
-    """Puts readings together to rows."""
+class Rows:
+    """Puts readings together to rows. ReadError where there are more than the place allows."""
 
     def __init__(self, exporter: Exporter, place: Place) -> None:
         self._exporter = exporter
@@ -215,16 +206,17 @@ class _Desk:
         self._unknown: set[str] = set()
         self._sums: list[Sum] = []
 
-    def take(self, reading: Reading) -> None:
+    def pass_over(self, name: str) -> None:
+        """Note a metric that the mapping does not feed to anything."""
+        if name not in self._unknown and not self._exporter.why_ignored(name):
+            self._unknown.add(name)
+
+    def put(self, feeding: Feeding, value: float, at_ms: int | None) -> None:
         """Put one reading into the drafts of its rows."""
-        feeds = self._exporter.feeds_of(reading.name)
-        if feeds is None:
-            if reading.name not in self._unknown and not self._exporter.why_ignored(reading.name):
-                self._unknown.add(reading.name)
-            return
-        for feed in feeds:
-            if feed.where.takes(reading.labels) and feed.plan.where.takes(reading.labels):
-                self._feed(feed, reading)
+        for doubt in feeding.doubts:
+            self._doubt(doubt.subject, doubt.reading, doubt.said)
+        for cell in feeding.cells:
+            self._fill(cell, feeding.name, value, at_ms)
 
     def done(self) -> Mapped:
         """Every row that has a value or says something by itself."""
@@ -232,55 +224,41 @@ class _Desk:
         made = [row for row in rows if row is not None]
         return Mapped(made, self._sums, list(self._doubts.values()), self._unknown)
 
-    def _feed(self, feed: FeedPlan, reading: Reading) -> None:
-        supplement = self._place.supplement
-        if supplement and not feed.supplements:
-            return
-        draft = self._draft(feed.plan, feed.feed.set, reading)
-        if draft is None:
-            self._doubt("", reading.name, f"labels name no {feed.plan.name}: {reading.labels}")
-            return
+    def _fill(self, cell: Fed, name: str, value: float, at_ms: int | None) -> None:
+        feed = cell.feed
+        draft = self._draft(feed.plan, cell.key, cell.names, at_ms)
+        column = feed.column.name
         try:
-            value = feed.scaled(reading.value)
+            scaled = feed.scaled(value)
         except (ValueError, OverflowError) as e:
-            self._doubt(draft.subject, feed.column.name, f"{reading.name}: {e}")
+            self._doubt(draft.subject, column, f"{name}: {e}")
             return
-        draft.values.setdefault(feed.column.name, {}).setdefault(feed, []).append(value)
-        if feed.feed.fold == "sum" and feed.column.kind is Kind.COUNTER:
-            parts = draft.parts.setdefault(feed.column.name, {})
-            name = series(reading)
-            parts[name] = parts.get(name, 0) + value
+        draft.values.setdefault(column, {}).setdefault(feed, []).append(scaled)
+        if cell.part:
+            parts = draft.parts.setdefault(column, {})
+            parts[cell.part] = parts.get(cell.part, 0) + scaled
         draft.wanted = True
-        for plan in () if supplement else feed.plan.beside:
-            if beside := self._draft(plan, {}, reading):
-                beside.wanted = True
+        for plan, key, names in cell.beside:
+            self._draft(plan, key, names, at_ms).wanted = True
 
-    def _draft(self, plan: RowPlan, told: Mapping[str, Source], reading: Reading) -> Draft | None:
-        """The row that the labels name; None where they name none."""
-        names: dict[str, str | int] = {}
-        for name, source in {**plan.sources, **told}.items():
-            value = tell(source, plan.columns[name], reading.labels, self._place)
-            if value is not None:
-                names[name] = value
-            elif plan.columns[name].default is REQUIRED:
-                return None
-        names |= self._here(plan, reading.labels)
-        at_ms = reading.at_ms if "ts" in plan.columns else None
-        identity = (*plan.row.table.layout.key, "cluster", "slot")
-        key = (plan.name, at_ms, *(names.get(n) for n in identity))
-        draft = self._drafts.setdefault(key, Draft(plan, names, at_ms))
-        if len(self._drafts) > self._place.most_rows:
-            raise ReadError(f"more than {self._place.most_rows} rows")
-        for name, told_now in names.items():
-            if draft.names.get(name) in {None, ""}:
-                draft.names[name] = told_now
+    def _draft(
+        self,
+        plan: RowPlan,
+        key: tuple[Any, ...],
+        names: Mapping[str, str | int],
+        at_ms: int | None,
+    ) -> Draft:
+        """The row that the labels name."""
+        if "ts" not in plan.columns:
+            at_ms = None
+        draft = self._drafts.get((at_ms, key))
+        if draft is None:
+            draft = self._drafts[at_ms, key] = Draft(plan, dict(names), at_ms)
+            if len(self._drafts) > self._place.most_rows:
+                raise ReadError(f"more than {self._place.most_rows} rows")
+        else:
+            draft.learn(names)
         return draft
-
-    def _here(self, plan: RowPlan, labels: Labels) -> dict[str, str | int]:
-        """Cluster and node of the row; what is empty, the agent stamps."""
-        node = next((labels[n] for n in self._place.node_labels if labels.get(n)), "")
-        here = {"cluster": self._place.cluster, "node": node or self._place.node}
-        return {n: v for n, v in here.items() if v and n in plan.columns}
 
     def _row(self, draft: Draft) -> Row | None:
         plan, place = draft.plan, self._place
@@ -305,7 +283,7 @@ class _Desk:
         """One value of those that came; None, with a doubt, where they do not make one."""
         cells = draft.values[column]
         first = min(cells, key=lambda feed: feed.order)
-        told = [v for feed in cells for v in cells[feed]]
+        told = cells[first] if len(cells) == 1 else [v for feed in cells for v in cells[feed]]
         match first.feed.fold:
             case "sum":
                 return self._sum(draft, first, cells)
@@ -326,12 +304,7 @@ class _Desk:
         self, draft: Draft, first: FeedPlan, cells: Mapping[FeedPlan, list[float]]
     ) -> float | None:
         """A sum with a missing part is missing."""
-        parts = {
-            feed: name
-            for name, feeds in self._exporter.feeds.items()
-            for feed in feeds
-            if feed.plan is first.plan and feed.column is first.column and feed.told == first.told
-        }
+        parts = self._exporter.sums[first.plan, first.column, first.told]
         lacking = [name for feed, name in parts.items() if feed not in cells]
         if lacking:
             self._doubt(draft.subject, first.column.name, f"the sum lacks {', '.join(lacking)}")
@@ -342,52 +315,28 @@ class _Desk:
         self._doubts.setdefault((subject, reading), Doubt(subject, reading, said[:300]))
 
 
-def series(reading: Reading) -> str:
-    """A short name of the reading's series."""
-    name = reading.name.removesuffix("_total")
-    return f"{hash64(repr((name, sorted(reading.labels.items())))):x}"
+def _names(
+    plan: RowPlan, told: Mapping[str, Source], labels: Labels, place: Place
+) -> dict[str, str | int] | None:
+    """What names and describes the row; None where the labels name none.
 
-
-def tell(source: Source, column: Column[Any], labels: Labels, place: Place) -> str | int | None:
-    """What a source says of one series; None where it says nothing that the column can hold."""
-    if isinstance(source, int):
-        return source
-    if isinstance(source, str):
-        return BRACED.sub(lambda m: labels.get(m[1], ""), source)
-    for name in source.place:
-        slot = place.slots.get(identifier(labels.get(name, "")))
-        if slot is not None:
-            return slot
-    names = [source.label] if isinstance(source.label, str) else source.label
-    for text in (labels[n] for n in names if labels.get(n)):
-        value = _picked(source, column, text)
+    Cluster and node that are empty, the agent stamps.
+    """
+    names: dict[str, str | int] = {}
+    for name, source in {**plan.sources, **told}.items():
+        value = tell(source, plan.columns[name], labels, place)
         if value is not None:
-            return value
-    return source.otherwise
-
-
-def _picked(cell: Cell, column: Column[Any], text: str) -> str | int | None:
-    if cell.match:
-        found = re.fullmatch(cell.match, text)
-        if not found:
+            names[name] = value
+        elif plan.columns[name].default is REQUIRED:
             return None
-        text = "".join(g or "" for g in found.groups()) if found.re.groups else text
-    if column.kind is not Kind.NUMBER:
-        return text or None
-    if not text.isascii() or not text.isalnum():
-        return None
-    try:
-        number = int(text, cell.base) + cell.add
-    except ValueError:
-        return None
-    return number if 0 <= number < 1 << column.bits else None
+    node = next((labels[n] for n in place.node_labels if labels.get(n)), "")
+    here = {"cluster": place.cluster, "node": node or place.node}
+    return names | {n: v for n, v in here.items() if v and n in plan.columns}
 
 
-def identifier(text: str) -> str:
-    """A UUID or PCI address as everybody would spell it; drivers differ in case and zeros."""
-    text = text.strip().lower()
-    found = PCI.fullmatch(text)
-    return found[1] if found else text
+def _key(plan: RowPlan, names: Mapping[str, str | int]) -> tuple[Any, ...]:
+    """What tells the row from others of one moment."""
+    return (plan.name, *map(names.get, (*plan.row.table.layout.key, "cluster", "slot")))
 
 
 def active_seconds(values: Mapping[str, Any], interval_s: float) -> float | None:

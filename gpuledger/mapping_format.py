@@ -141,6 +141,10 @@ class MappingFile(Strict):
     metrics: dict[str, Feed | list[Feed]]
     ignored: list[Ignored] = []
     nodes: Annotated[list[str], "labels that name the node, for who gathers from many"] = []
+    passing: Annotated[
+        list[str],
+        "labels that come and go with whoever uses the thing; no series differ by them",
+    ] = []
     supplement: Annotated[
         str, "metrics (`*` = any text) that fill gaps of NVML's rows; empty = none"
     ] = ""

@@ -1,6 +1,6 @@
 """Derived numbers, each defined once: boards, rules, reports and routes quote these.
 
-A measure is SQL over rows of `v_book_1h` (or `v_book_1m`): the book joined with owners and prices.
+A measure is SQL over rows of `v_book_1h` (or `_1d`, `_1m`): the book with its owners and prices.
 """
 
 from __future__ import annotations
@@ -157,23 +157,32 @@ def select(*measures: Measure) -> str:
     return ", ".join(f"{m.sql} AS {m.name}" for m in measures)
 
 
-def book_view(cells: str, time: str) -> str:
-    """The book joined with place, owner and price: what every question reads."""
+def owned(cells: str, time: str, given: str = "true") -> str:
+    """SELECT of cells with place and owner; `given` limits the allocations that are looked at."""
     return f"""
 SELECT c.cluster AS cluster, c.{time} AS {time}, c.gpu_id AS gpu_id, a.node AS node, a.slot AS slot,
   a.pool AS pool, a.model AS model, l.job_id AS job,
   if(c.alloc_id = 0, '', j.user) AS user,
   multiIf(c.alloc_id = 0, '', j.job_id = '', 'unmapped', j.team) AS team,
   j.name AS job_name, c.state AS state, c.cause AS cause, c.flags AS flags, c.grade AS grade,
-  c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
-  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+  c.gpu_ms AS gpu_ms, c.energy_mj AS energy_mj
 FROM {cells} AS c
 LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
-LEFT JOIN (SELECT * FROM allocations FINAL) AS l
+LEFT JOIN (SELECT * FROM allocations FINAL WHERE {given}) AS l
   ON l.gpu_id = c.gpu_id AND l.alloc_id = c.alloc_id
 LEFT JOIN (SELECT * FROM jobs FINAL) AS j ON j.job_id = l.job_id
+"""
+
+
+def _priced(rows: str, time: str) -> str:
+    """The book in base units, with the prices of its time: what every question reads."""
+    return f"""
+SELECT c.* EXCEPT (gpu_ms, energy_mj),
+  c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
+  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+FROM {rows} AS c
 ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
-  ON p.model = a.model AND p.valid_from <= c.{time}
+  ON p.model = c.model AND p.valid_from <= c.{time}
 """
 
 
@@ -184,18 +193,27 @@ _BOOK_COLUMNS = (
 
 
 def book_between() -> str:
-    """The book of a span as a subquery: whole hours from the hours, its edges from the minutes.
+    """The book of a span as a subquery: whole days and hours, and its edges from the minutes.
 
     Parameters: since, until (DateTime64), both whole minutes.
     """
-    first = "toStartOfHour({since:DateTime64(3, 'UTC')} + INTERVAL 59 MINUTE)"
-    last = "toStartOfHour({until:DateTime64(3, 'UTC')})"
-    within = "minute >= {since:DateTime64(3, 'UTC')} AND minute < {until:DateTime64(3, 'UTC')}"
+    since, until = "{since:DateTime64(3, 'UTC')}", "{until:DateTime64(3, 'UTC')}"
+    first = f"toStartOfHour({since} + INTERVAL 59 MINUTE)"
+    last = f"toStartOfHour({until})"
     return f"""(
-SELECT {_BOOK_COLUMNS} FROM v_book_1h WHERE hour >= {first} AND hour < {last}
+{hours_between(first, last)}
 UNION ALL
 SELECT {_BOOK_COLUMNS} FROM v_book_1m
-WHERE {within} AND (minute < {first} OR minute >= {last}))"""
+WHERE minute >= {since} AND minute < {until} AND (minute < {first} OR minute >= {last}))"""
+
+
+def hours_between(first: str, last: str) -> str:
+    """SELECT of the book from one whole hour to another (SQL): whole days from the days."""
+    day, end = f"toStartOfDay({first} + INTERVAL 23 HOUR)", f"toStartOfDay({last})"
+    return f"""SELECT {_BOOK_COLUMNS} FROM v_book_1d WHERE day >= {day} AND day < {end}
+UNION ALL
+SELECT {_BOOK_COLUMNS} FROM v_book_1h
+WHERE hour >= {first} AND hour < {last} AND (hour < {day} OR hour >= {end})"""
 
 
 QUEUE_WAIT_VIEW = """
@@ -208,15 +226,19 @@ FROM (SELECT * FROM jobs FINAL)
 WHERE gpus_per_node > 0 AND started < toDateTime64('2106-01-01', 3, 'UTC')
 """
 
-FREE_NODE_VIEW = """
-SELECT cluster, minute, node, pool, floor(sum(gpu_seconds) / 60) AS free_gpus
-FROM v_book_1m WHERE state IN ('free_demand', 'free_surplus')
-GROUP BY cluster, minute, node, pool HAVING free_gpus > 0
+FREE = "state IN ('free_demand', 'free_surplus')"
+
+FREE_NODE_VIEW = f"""
+SELECT c.cluster AS cluster, c.minute AS minute, a.node AS node, a.pool AS pool,
+  floor(sum(c.gpu_ms) / 60000) AS free_gpus
+FROM ledger_1m AS c LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
+WHERE c.{FREE} GROUP BY cluster, minute, node, pool HAVING free_gpus > 0
 """
 
 VIEWS: dict[str, str] = {
-    "v_book_1m": book_view("ledger_1m", "minute"),
-    "v_book_1h": book_view("ledger_1h", "hour"),
+    "v_book_1m": _priced(f"({owned('ledger_1m', 'minute')})", "minute"),
+    "v_book_1h": _priced("accounts_1h", "hour"),
+    "v_book_1d": _priced("accounts_1d", "day"),
     "v_queue_waits": QUEUE_WAIT_VIEW,
     "v_free_nodes": FREE_NODE_VIEW,
 }
@@ -231,14 +253,11 @@ def startable_sql(window: str = WINDOW, place: str = "true") -> str:
     """Share of booked minutes in which a request of 1, 2, 4, 8 GPUs on one node could start.
 
     `window` is a condition on `minute` (default: parameters since and until, DateTime64), `place`
-    one on the columns of `v_free_nodes`. Columns: startable_1 … startable_8, minutes.
+    one on cluster and pool. Columns: startable_1 … startable_8, minutes.
     """
     shares = ", ".join(f"countIf(largest >= {n}) / count() AS startable_{n}" for n in REQUEST_SIZES)
     return f"""
 SELECT {shares}, count() AS minutes FROM (
-  SELECT m.minute, max(f.free_gpus) AS largest
-  FROM (SELECT DISTINCT minute FROM ledger_1m WHERE {window}) AS m
-  LEFT JOIN (SELECT minute, free_gpus FROM v_free_nodes WHERE ({window}) AND ({place})) AS f
-    ON f.minute = m.minute
-  GROUP BY m.minute)
+  SELECT minute, max(free_gpus) AS largest FROM free_blocks
+  WHERE ({window}) AND ({place}) GROUP BY minute)
 """

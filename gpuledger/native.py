@@ -25,7 +25,7 @@ CODES = {
     "DateTime64(3, 'UTC')": "q",
 }
 INDEX_CODES = "BHIQ"
-SHARED_DICTIONARY, OWN_TEXTS, NEW_DICTIONARY = 1 << 8, 1 << 9, 1 << 10
+OWN_TEXTS, NEW_DICTIONARY = 1 << 9, 1 << 10
 INDEX_VERSION = 1
 
 
@@ -176,6 +176,8 @@ def _column(cursor: _Cursor, name: str, kind: str, rows: int) -> list[Any]:
         return cursor.numbers(CODES[kind], rows)
     if inner in CODES:
         missing = cursor.take(rows)
+        if bytes(missing).translate(None, b"\0\1"):
+            raise ValueError(f"a value of column {name} is neither there nor missing")
         values = cursor.numbers(CODES[inner], rows)
         return [None if gone else v for gone, v in zip(missing, values, strict=True)]
     raise ValueError(f"column {name} is {kind}, which no table has")
@@ -184,10 +186,11 @@ def _column(cursor: _Cursor, name: str, kind: str, rows: int) -> list[Any]:
 def _indexed(cursor: _Cursor, rows: int) -> list[str]:
     """A column of few different texts: the texts, then which of them each row has."""
     version, flags = cursor.word(), cursor.word()
-    code = INDEX_CODES[flags & 3]
+    code, kind = INDEX_CODES[flags & 3], flags & ~3
     texts = [cursor.text() for _ in range(cursor.word())]
     places = cursor.numbers(code, cursor.word())
-    if version != INDEX_VERSION or flags & (0xFC | SHARED_DICTIONARY) or len(places) != rows:
+    own = OWN_TEXTS | NEW_DICTIONARY
+    if version != INDEX_VERSION or kind != own or len(places) != rows:
         raise ValueError("a column's texts and their places do not belong together")
     if max(places) >= len(texts):
         raise ValueError("a row has a text that the block lacks")

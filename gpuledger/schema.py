@@ -64,6 +64,8 @@ class Field:
     factor: Fraction
     codec: Codec | None
     column: Column[Any]
+    # A kept max names its mean, and is stored only where it differs from that.
+    peak_of: str = ""
 
     @property
     def nullable(self) -> bool:
@@ -114,7 +116,13 @@ class Column(Generic[T]):
         if "max" not in self.keep:
             return (mean,)
         return mean, Field(
-            f"{mean.stored}_max", f"{self.name}_max", mean.type, mean.factor, mean.codec, self
+            f"{mean.stored}_max",
+            f"{self.name}_max",
+            mean.type,
+            mean.factor,
+            mean.codec,
+            self,
+            peak_of=mean.stored,
         )
 
     def _stored(self) -> str:
@@ -244,12 +252,27 @@ class Rollup(IntEnum):
 
 
 @dataclass(frozen=True)
+class Writers:
+    """Who may tell of the same thing: the column that names the writer, and who is believed first.
+
+    Writers that `order` does not name come after those that it does.
+    """
+
+    column: str
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Samples:
-    """Telemetry: rows that cover (ts - interval_ms, ts]; rolled up as far as it says."""
+    """Telemetry: rows that cover (ts - interval_ms, ts]; rolled up as far as it says.
+
+    Where several `writers` tell of one key, rollups keep them apart.
+    """
 
     key: tuple[str, ...]
     rollup: Rollup = Rollup.HOURS
     retention: str = "raw"
+    writers: Writers | None = None
 
 
 @dataclass(frozen=True)

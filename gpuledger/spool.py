@@ -16,10 +16,10 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from gpuledger.entry import Block, Entry, cut
 from gpuledger.errors import ConfigError, StoreError
 from gpuledger.memory import Memory
 
@@ -33,6 +33,7 @@ REJECTED_SHARE = 0.1  # of the capacity: enough to see what is wrong, never enou
 # Where SQLite's header holds the mark of the application (sqlite.org/fileformat2), and ours.
 HEADER_BYTES, APPLICATION, OURS = 100, slice(68, 72), b"gpld"
 IN_USE = "another agent uses it, give this one a --spool of its own"
+__all__ = ["Block", "Changes", "Entry", "Spool"]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
@@ -47,35 +48,6 @@ CREATE TABLE IF NOT EXISTS lost (
     tbl TEXT NOT NULL, why TEXT NOT NULL, rows INTEGER NOT NULL, PRIMARY KEY (tbl, why));
 CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-
-
-@dataclass(frozen=True)
-class Block:
-    """Rows of one table, encoded as one ClickHouse Native block."""
-
-    rows: int
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is sent in one piece: the blocks of one table that were put together."""
-
-    sequence: int
-    table: str
-    token: str
-    created: float
-    blocks: tuple[Block, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows in all blocks."""
-        return sum(b.rows for b in self.blocks)
-
-    @property
-    def body(self) -> bytes:
-        """All blocks, one after another: Native blocks concatenate."""
-        return b"".join(b.body for b in self.blocks)
 
 
 class Spool:
@@ -168,7 +140,7 @@ class Spool:
             return None
         table, sizes, created, body = row
         token = f"{self.identity}/{table}/{sequence}"
-        return Entry(sequence, table, token, created, _cut(body, json.loads(sizes)))
+        return Entry(sequence, table, token, created, cut(body, json.loads(sizes)))
 
     def done(self, sequences: Iterable[int]) -> None:
         """The store has them: forget the entries, in one transaction."""
@@ -381,14 +353,6 @@ class Spool:
             "ON CONFLICT (tbl, why) DO UPDATE SET rows = rows + excluded.rows",
             (table, why, rows),
         )
-
-
-def _cut(body: bytes, sizes: Iterable[tuple[int, int]]) -> tuple[Block, ...]:
-    blocks, start = [], 0
-    for rows, size in sizes:
-        blocks.append(Block(rows, body[start : start + size]))
-        start += size
-    return tuple(blocks)
 
 
 def _octets(text: str) -> bytes:

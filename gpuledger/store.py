@@ -8,22 +8,25 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import unquote, urlsplit
+from copy import copy
+from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
-from gpuledger import ddl
+import msgspec
+
+from gpuledger import cluster, upgrade
+from gpuledger.address import DATABASE, Address, StoreSettings, parse_address, shard_addresses
 from gpuledger.batch import Batch, arrow
-from gpuledger.config import Settings
+from gpuledger.cluster import Cluster
+from gpuledger.complaints import translated
 from gpuledger.directory import claim
-from gpuledger.errors import ConfigError, StoreError
-from gpuledger.guard import LIMITS, PLAIN_SQL, check_question
+from gpuledger.errors import StoreError
+from gpuledger.guard import AD_HOC, BOOKING, PLAIN_SQL, QueryClass, check_question
 from gpuledger.native import encode, read_blocks
 from gpuledger.schema import Row, Table
+from gpuledger.upgrade import Step
 
-DATABASE = "gpuledger"
 # What the generated SQL was run on; older servers lack the settings it relies on.
 OLDEST_SERVER = (25, 8)
 # The first two changed their defaults in ClickHouse 26.2, so they are always sent. Merging the rows
@@ -35,74 +38,10 @@ INSERT_SETTINGS = {
     "optimize_on_insert": 0,
 }
 
+__all__ = ["DATABASE", "Address", "Store", "StoreSettings", "decode", "parse_address"]
+
 # The driver also logs, with a traceback, what it raises and we report.
 logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
-
-
-class StoreSettings(Settings):
-    """Section `[store]`."""
-
-    ca_cert: Annotated[str, "file with the certificate authority of the server"] = ""
-    connect_timeout_s: Annotated[int, "time to wait for a connection"] = 10
-    query_timeout_s: Annotated[int, "time to wait for an answer"] = 300
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a store is: a directory, or a server with user and database."""
-
-    directory: Path | None = None
-    host: str = ""
-    port: int = 8123
-    secure: bool = False
-    user: str = "default"
-    database: str = DATABASE
-    password: str = field(default="", repr=False)
-
-    def __str__(self) -> str:
-        if self.directory:
-            return f"chdb://{self.directory}"
-        scheme = "https" if self.secure else "http"
-        return f"{scheme}://{self.user}@{self.host}:{self.port}/{self.database}"
-
-
-def parse_address(url: str, environ: Mapping[str, str]) -> Address:
-    """`chdb:///absolute/dir` or `http(s)://user@host:port[/database]`; ConfigError otherwise.
-
-    The password comes from GPULEDGER_STORE_PASSWORD, or the file GPULEDGER_STORE_PASSWORD_FILE.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ConfigError("store: no address; write http(s)://user@host:port") from None
-    if parts.scheme == "chdb":
-        if parts.netloc or not parts.path.startswith("/"):
-            raise ConfigError(f"store {url}: write chdb:///absolute/directory")
-        return Address(directory=Path(unquote(parts.path)))
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(f"store {url}: write chdb:///absolute/dir or http(s)://user@host:port")
-    if parts.password:
-        raise ConfigError("store: no password in the address; use GPULEDGER_STORE_PASSWORD_FILE")
-    secure = parts.scheme == "https"
-    return Address(
-        host=parts.hostname,
-        port=port or (8443 if secure else 8123),
-        secure=secure,
-        user=unquote(parts.username or "default"),
-        database=parts.path.strip("/") or DATABASE,
-        password=_password(environ),
-    )
-
-
-def _password(environ: Mapping[str, str]) -> str:
-    path = environ.get("GPULEDGER_STORE_PASSWORD_FILE")
-    if not path:
-        return environ.get("GPULEDGER_STORE_PASSWORD", "")
-    try:
-        return Path(path).read_text().strip()
-    except OSError as e:
-        raise ConfigError(f"GPULEDGER_STORE_PASSWORD_FILE {path}: {e.strerror}") from None
 
 
 class Store:
@@ -114,9 +53,17 @@ class Store:
         self.address = address
         self._settings = settings or StoreSettings()
         self._readonly = readonly and address.directory is not None
+        self._limits = replace(BOOKING, seconds=self._settings.query_timeout_s)
         self._local = threading.local()
         self._clients: list[Any] = []
         self._lock = threading.Lock()
+        self._peers: dict[Address, Store] = {}
+
+    @property
+    def cluster(self) -> Cluster | None:
+        """The cluster that the database is spread over; None = one node."""
+        name, database = self._settings.cluster, self.address.database
+        return Cluster(name, database, keeper=not self._settings.shards) if name else None
 
     def insert(self, batch: Batch, *, token: str | None = None) -> None:
         """Insert one batch; the same token twice counts once. StoreError keeps nothing."""
@@ -127,7 +74,7 @@ class Store:
             table = arrow(batch)
             self._ask(lambda c: c.insert_arrow(batch.table.name, table, settings=settings))
         else:
-            self.insert_native(batch.table, encode(batch), token, tuple(batch.columns))
+            self.insert_native(batch.table, encode(batch), token)
 
     def insert_rows(self, rows: Sequence[Row]) -> None:
         """Insert rows of one table; nothing for none."""
@@ -137,9 +84,12 @@ class Store:
     def insert_native(
         self, table: Table, body: bytes, token: str | None = None, names: Sequence[str] = ()
     ) -> None:
-        """Insert encoded blocks (see `gpuledger.native`)."""
-        columns = list(names or ddl.stored_names(table))
-        settings = _with_token(token)
+        """Insert encoded blocks (see `gpuledger.native`) of columns `names`.
+
+        Without names, as far as the table has them: a database may be older than whoever wrote.
+        """
+        settings = {**_with_token(token), "input_format_skip_unknown_fields": 1}
+        columns = list(names) or None
         self._ask(
             lambda c: c.raw_insert(table.name, columns, body, fmt="Native", settings=settings)
         )
@@ -155,6 +105,22 @@ class Store:
         result = self._query(sql, parameters)
         types = [t.name for t in result.column_types]
         return list(zip(result.column_names, types, strict=True)), list(result.result_rows)
+
+    def parquet(self, sql: str, **parameters: Any) -> bytes:
+        """The answer as a Parquet file, whole in memory."""
+
+        def read(client: Any) -> Any:
+            settings = self._limited(client)
+            return client.raw_query(sql, parameters=parameters, settings=settings, fmt="Parquet")
+
+        return bytes(self._ask(read, sql))
+
+    def insert_parquet(
+        self, table: str, names: Sequence[str], body: bytes, token: str | None = None
+    ) -> None:
+        """Insert a Parquet file with those columns; the same token twice counts once."""
+        columns, settings = list(names), _with_token(token)
+        self._ask(lambda c: c.raw_insert(table, columns, body, fmt="Parquet", settings=settings))
 
     def value(self, sql: str, **parameters: Any) -> Any:
         """The first column of the first row, or None."""
@@ -179,24 +145,58 @@ class Store:
             out.setdefault(row["table"], {})[row["name"]] = row["type"]
         return out
 
-    def plan(self, *, retention: bool = False) -> list[str]:
-        """SQL that `apply` would run."""
-        return ddl.plan(self.existing(), retention=retention)
+    def steps(self) -> list[Step]:
+        """What `apply` would run, and where. ConfigError where it would drop or retype."""
+        keeping, shards = self._settings.keeping(), self._shards()
+        if self.cluster and shards:
+            fronts = {s.address.place: s for s in (*shards, self._peer(self.address))}
+            return list(upgrade.of_shards(self.cluster, shards, list(fronts.values()), keeping))
+        if self.cluster:
+            return list(upgrade.of_keeper(self.cluster, self._peer(self.address), keeping))
+        return list(upgrade.of_one_node(self, self._asked(), keeping))
 
-    def apply(self, *, retention: bool = False) -> list[str]:
+    def plan(self) -> list[str]:
+        """SQL that `apply` would run."""
+        return [step.sql for step in self.steps() if step.server]
+
+    def apply(self) -> list[str]:
         """Create what is missing; idempotent, only adds. Returns the statements it ran."""
-        self._create_database()
-        statements = self.plan(retention=retention)
-        for statement in statements:
-            self.command(statement)
+        statements = []
+        for step in self.steps():
+            if step.server:
+                step.server.command(step.sql)
+                statements.append(step.sql)
         return statements
 
-    def reader(self) -> Store:
+    def places(self) -> list[tuple[Store, str]]:
+        """The servers that hold rows, as far as we can ask them, and in which database."""
+        local = self.cluster.local if self.cluster else self.address.database
+        return [(server, local) for server in self._shards() or [self]]
+
+    def everywhere(self, sql: str, **settings: Any) -> None:
+        """Run a statement about stored tables where their rows are: on every shard, or here."""
+        told = self.cluster.told_shards(sql) if self.cluster else sql
+        for server in self._shards() or [self]:
+            server.command(told, **settings)
+
+    def reader(self, limits: QueryClass = AD_HOC) -> Store:
         """The embedded store again, for clients that only read and within limits.
 
         A server's users get their rights from the server.
         """
-        return Store(self.address, self._settings, readonly=True)
+        reader = Store(self.address, self._settings, readonly=True)
+        reader._limits = limits
+        return reader
+
+    def elsewhere(self, database: str) -> Store:
+        """Another database of the same server or directory."""
+        return Store(replace(self.address, database=database), self._settings)
+
+    def within(self, limits: QueryClass) -> Store:
+        """This store, with its clients, for questions of another class."""
+        other = copy(self)
+        other._limits = limits  # noqa: SLF001 - our own
+        return other
 
     def close(self) -> None:
         """Close every thread's client."""
@@ -204,22 +204,45 @@ class Store:
             for client in self._clients:
                 client.close()
             self._clients.clear()
+            peers = list(self._peers.values())
+        for peer in peers:
+            peer.close()
         self._local = threading.local()
 
-    def _create_database(self) -> None:
-        name = self.address.database
-        with _connecting(self.address):
-            client = self._connect(replace(self.address, database="default"))
-            client.command(f"CREATE DATABASE IF NOT EXISTS `{name}`")
-            client.close()
+    def _shards(self) -> list[Store]:
+        """A store for each shard that is named by its address; none where there is a Keeper."""
+        return [self._peer(a) for a in shard_addresses(self._settings, self.address)]
+
+    def _asked(self) -> Store:
+        """Who tells of a database that may not be there yet; an embedded engine makes it."""
+        return self if self.address.directory else self._peer(self.address)
+
+    def _peer(self, address: Address) -> Store:
+        """A server of the cluster, where our databases may not be yet."""
+        with self._lock:
+            if address not in self._peers:
+                settings = msgspec.structs.replace(self._settings, cluster="", shards=[])
+                self._peers[address] = Store(replace(address, database="default"), settings)
+            return self._peers[address]
 
     def _query(self, sql: str, parameters: Mapping[str, Any]) -> Any:
         def read(client: Any) -> Any:
-            result = client.query(sql, parameters=parameters)
+            result = client.query(sql, parameters=parameters, settings=self._limited(client))
             assert result.result_rows is not None  # the answer may also break off while it is read
             return result
 
         return self._ask(read, sql)
+
+    def _limited(self, client: Any) -> dict[str, Any]:
+        """Our limits, where the server's are not stricter and its user may set them."""
+        if self._readonly:
+            return {}
+        embedded = self.address.directory is not None
+        return {
+            name: limit
+            for name, limit in self._limits.settings(embedded=embedded).items()
+            if not _is_held(client.server_settings.get(name), limit)
+        }
 
     def _ask(self, question: Callable[[Any], Any], sql: str = "") -> Any:
         with _connecting(self.address):
@@ -257,8 +280,8 @@ class Store:
     def _connect(self, address: Address) -> Any:
         client = _embedded(address) if address.directory else _server(address, self._settings)
         if self._readonly:
-            limits = ", ".join(f"{k} = {v}" for k, v in LIMITS.items())
-            client.command(f"SET {limits}, readonly = 1")
+            settings = self._limits.settings(embedded=True).items()
+            client.command(f"SET {', '.join(f'{k} = {v}' for k, v in settings)}, readonly = 1")
         return client
 
 
@@ -268,7 +291,13 @@ def _embedded(address: Address) -> Any:
     directory = address.directory
     assert directory
     claim(directory)
-    client = clickhouse_connect.get_client(interface="chdb", path=str(directory), tz_mode="aware")
+    client = clickhouse_connect.get_client(
+        interface="chdb",
+        path=str(directory),
+        tz_mode="aware",
+        # Where the engine may write a backup: whoever may run that statement owns the process.
+        chdb_options={"backups.allowed_path": "/"},
+    )
     client.command(f"CREATE DATABASE IF NOT EXISTS `{address.database}`")
     client.command(f"USE `{address.database}`")
     client.database = address.database
@@ -278,6 +307,8 @@ def _embedded(address: Address) -> Any:
 def _server(address: Address, settings: StoreSettings) -> Any:
     import clickhouse_connect  # noqa: PLC0415 - see above
 
+    # The driver, once imported, lets it tell each try of each request.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     return clickhouse_connect.get_client(
         host=address.host,
         port=address.port,
@@ -285,6 +316,7 @@ def _server(address: Address, settings: StoreSettings) -> Any:
         password=address.password,
         database=address.database,
         secure=address.secure,
+        settings=cluster.SETTINGS if settings.cluster else None,
         ca_cert=settings.ca_cert or None,
         connect_timeout=settings.connect_timeout_s,
         send_receive_timeout=settings.query_timeout_s,
@@ -292,6 +324,13 @@ def _server(address: Address, settings: StoreSettings) -> Any:
         autogenerate_session_id=False,
         tz_mode="aware",
     )
+
+
+def _is_held(setting: Any, limit: int) -> bool:
+    """Whether a server's setting cannot be set, or limits more than we would."""
+    if setting is None or setting.readonly:
+        return True
+    return str(setting.value).isdecimal() and 0 < int(setting.value) <= limit
 
 
 def _with_token(token: str | None) -> dict[str, Any]:
@@ -314,22 +353,7 @@ def _connecting(address: Address) -> Iterator[None]:
     try:
         yield
     except (ClickHouseError, OSError) as e:
-        raise _translated(e, address) from e
-
-
-def _translated(error: BaseException, address: Address) -> ConfigError | StoreError:
-    text = " ".join(str(error).split())
-    if "Cannot lock file" in text:
-        return ConfigError(f"{address} is in use by another process")
-    if "AUTHENTICATION_FAILED" in text or "REQUIRED_PASSWORD" in text:
-        return StoreError(f"{address}: wrong user or password (see GPULEDGER_STORE_PASSWORD_FILE)")
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return StoreError(f"{address}: its certificate is not trusted (see [store] ca_cert)")
-    if "UNKNOWN_DATABASE" in text or "UNKNOWN_TABLE" in text:
-        return StoreError(f"{address}: {text[:600]}; run 'gpuledger schema apply' first")
-    if "Connection refused" in text or "Max retries" in text or "timed out" in text:
-        return StoreError(f"{address} cannot be reached: is ClickHouse running there?")
-    return StoreError(f"{address}: {text[:600]}")
+        raise translated(e, address) from e
 
 
 def decode(table: Table, body: bytes) -> tuple[Batch, list[str]]:

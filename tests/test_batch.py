@@ -73,9 +73,17 @@ def test_a_64_bit_number_is_stored_to_the_last_bit() -> None:
     assert ids.columns["gpu_id"].tolist() == [largest]
 
 
-def test_rows_fill_the_kept_max() -> None:
-    batch = Batch.of_rows([sample("n", power_watts=1.5)])
-    assert batch.columns["power_mw_max"] == batch.columns["power_mw"] == [1500]
+def test_a_kept_max_is_stored_only_where_it_differs_from_the_mean() -> None:
+    told = sample("n", power_watts=1.5).values()
+    rows = [told, {**told, "power_watts_max": 2.0}, {**told, "power_watts": None}]
+    assert Batch.of_values(TABLE, rows).columns["power_mw_max"] == [None, 2000, 1500]
+
+
+def test_a_kept_max_of_arrays_is_stored_only_where_it_differs_from_the_mean() -> None:
+    known = {"ts": NOON, "node": "n", "slot": 0, "uuid": "u", "power_watts": np.array([1.5, 1.5])}
+    batch = Batch.of_arrays(TABLE, 2, {**known, "power_watts_max": np.array([1.5, 2.0])})
+    assert batch.columns["power_mw_max"].tolist() == [None, 2000]
+    assert Batch.of_arrays(TABLE, 2, known).columns["power_mw_max"].tolist() == [None, None]
 
 
 def test_values_may_carry_a_max_of_their_own() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from gpuledger.cli.doctor import default_spool
+from gpuledger.catalogue import Quarantine
+from gpuledger.checks import Verdict
+from gpuledger.cli.doctor import default_spool, quarantined
 from gpuledger.service import ServiceFile
+from gpuledger.store import Store
 from tests.analytics.command import run
 
 CONFIG = '[agent]\nsources = ["tcp"]\n'
@@ -78,3 +82,21 @@ def test_a_token_file_that_is_not_there_is_a_check_among_the_others(tmp_path: Pa
     assert found["token"]["verdict"] == "wrong"
     assert "/nowhere" in found["token"]["found"]
     assert {"service", "spool", "packages"} <= found.keys()
+
+
+def test_rows_that_were_kept_aside_this_week_are_named(store: Store) -> None:
+    assert list(quarantined(store)) == []
+    now = datetime.now(UTC)
+    for days, node in ((1, "n1"), (2, "n2"), (9, "n3")):
+        row = Quarantine(
+            ts=now - timedelta(days=days),
+            node=node,
+            of="gpu_samples",
+            reason="late",
+            rows=5,
+            body="",
+        )
+        store.insert_rows([row])
+    (check,) = quarantined(store)
+    assert check.verdict is Verdict.WRONG
+    assert check.found == "10 rows for gpu_samples were kept aside: late (n1, n2)"

@@ -10,8 +10,9 @@ import pytest
 
 from gpuledger import ddl
 from gpuledger.catalogue import ROWS, TABLES
+from gpuledger.ddl import Keeping
 from gpuledger.measures import VIEWS
-from gpuledger.rollups import LEVELS, Level
+from gpuledger.rollups import LEVELS, Level, writers
 from gpuledger.schema import Cells, Codec, Events, Row, Samples, Table, Time, gauge, time
 from gpuledger.store import Store
 from gpuledger.units import COUNT
@@ -23,8 +24,12 @@ CELLS = [t for t in TABLES.values() if isinstance(t.layout, Cells)]
 KEPT = [t for t in TABLES.values() if isinstance(t.layout, Samples | Events)]
 
 
+DAYS = {"raw": 14, "minutes": 396, "hours": 0, "ledger": 0}
+
+
 def created(name: str, *, retention: bool = False) -> str:
-    return next(t.create for t in ddl.targets(retention=retention) if t.name == name)
+    keeping = Keeping(DAYS) if retention else Keeping()
+    return next(t.create for t in ddl.targets(keeping) if t.name == name)
 
 
 def levels(table: Table) -> tuple[Level, ...]:
@@ -106,14 +111,14 @@ def test_nothing_is_ever_deleted_unless_asked_for() -> None:
 def test_with_retention_rows_leave_by_their_own_time(table: Table) -> None:
     layout = table.layout
     assert isinstance(layout, Samples | Events)
-    days = ddl.RETENTION_DAYS[layout.retention]
+    days = DAYS[layout.retention]
     assert f"TTL toDateTime(ts) + INTERVAL {days} DAY\n" in created(table.name, retention=True)
 
 
 def test_with_retention_minutes_outlive_samples_and_the_book_stays() -> None:
-    minutes = ddl.RETENTION_DAYS["minutes"]
+    minutes = DAYS["minutes"]
     assert f"INTERVAL {minutes} DAY" in created("gpu_samples_1m", retention=True)
-    assert minutes > ddl.RETENTION_DAYS["raw"]
+    assert minutes > DAYS["raw"]
     for table in TABLES.values():
         if table not in KEPT:
             assert "TTL" not in created(table.name, retention=True)
@@ -140,6 +145,7 @@ def test_every_table_has_a_view_and_every_rollup_too() -> None:
     assert views == {
         *(f"v_{row.table.name}" for row in ROWS),
         *(f"v_{level.table(t)}" for t in ROLLED_UP for level in levels(t)),
+        *(f"v_{t.name}_losers" for t in ROLLED_UP if writers(t)),
         *VIEWS,
     }
 
@@ -176,35 +182,52 @@ def test_awkward_help_survives(engine: Store) -> None:
     engine.command("DROP TABLE odd_events")
 
 
-def test_the_plan_for_an_up_to_date_database_replaces_views_only(engine: Store) -> None:
-    plan = ddl.plan(engine.existing())
-    assert plan == [t.create for t in ddl.targets() if t.replaceable]
+# --- how long, and where --------------------------------------------------------------------------
+
+COLD = Keeping(DAYS, policy="tiered", volume="cold", cold_days=7)
 
 
-def test_the_plan_for_an_empty_database_is_everything() -> None:
-    assert ddl.plan({}) == [t.create for t in ddl.targets()]
+def told(name: str, keeping: Keeping) -> str:
+    """TTL and settings of a table."""
+    create = next(t.create for t in ddl.targets(keeping) if t.name == name)
+    return create.rpartition("ORDER BY")[2].partition("\n")[2]
 
 
-def test_the_plan_adds_a_column_to_samples_and_rollup_before_the_view_fills_it() -> None:
-    existing = {t.name: dict(t.columns) for t in ddl.targets()}
-    existing["gpu_samples_1m_mv"] = dict(existing["gpu_samples_1m"])
-    for lacking in ("gpu_samples", "gpu_samples_1m", "gpu_samples_1m_mv"):
-        existing[lacking] = {k: v for k, v in existing[lacking].items() if "energy" not in k}
-    others = {t.name for t in ddl.targets() if t.kind == "materialized view"} - {
-        "gpu_samples_1m_mv"
-    }
-    existing |= {name: existing[name.removesuffix("_mv")] for name in others}
-    steps = [s.partition("\n")[0] for s in ddl.plan(existing) if not s.startswith("CREATE OR")]
-    assert [re.sub(r" `?energy.*", "", s) for s in steps] == [
-        "ALTER TABLE gpu_samples ADD COLUMN IF NOT EXISTS",
-        "ALTER TABLE gpu_samples_1m ADD COLUMN IF NOT EXISTS",
-        "ALTER TABLE gpu_samples_1m ADD COLUMN IF NOT EXISTS",
-        "ALTER TABLE gpu_samples_1m_mv MODIFY QUERY",
-    ]
+def test_each_class_of_rows_is_kept_as_long_as_told() -> None:
+    keeping = Keeping({"raw": 1, "minutes": 2, "hours": 3, "ledger": 4})
+    for name, at, days in (
+        *(("gpu_samples", "ts", 1), ("gpu_samples_1m", "ts", 2), ("gpu_events", "ts", 2)),
+        *(("gpu_samples_1h", "ts", 3), ("gpu_samples_1d", "ts", 3)),
+        *(("ledger_1m", "minute", 4), ("ledger_1h", "hour", 4)),
+    ):
+        assert f"TTL toDateTime({at}) + INTERVAL {days} DAY\n" in told(name, keeping), name
+    assert "TTL" not in told("jobs", keeping)
 
 
-def test_a_database_with_more_than_declared_keeps_it() -> None:
-    existing = {t.name: dict(t.columns) for t in ddl.targets()}
-    existing["gpu_samples"]["former_column"] = "UInt8"
-    existing["former_table"] = {"a": "UInt8"}
-    assert not any("former" in statement for statement in ddl.plan(existing))
+def test_old_rows_move_before_they_are_deleted() -> None:
+    ttl = told("gpu_samples", COLD).partition("\n")[0]
+    assert ttl == (
+        "TTL toDateTime(ts) + INTERVAL 14 DAY, toDateTime(ts) + INTERVAL 7 DAY TO VOLUME 'cold'"
+    )
+    assert "storage_policy = 'tiered'" in told("gpu_samples", COLD)
+
+
+def test_what_is_kept_for_ever_moves_too() -> None:
+    assert told("ledger_1h", COLD).startswith("TTL toDateTime(hour) + INTERVAL 7 DAY TO VOLUME")
+
+
+def test_what_is_deleted_before_it_is_cold_never_moves() -> None:
+    soon = Keeping({**DAYS, "raw": 7}, policy="tiered", volume="cold", cold_days=7)
+    assert "VOLUME" not in told("gpu_samples", soon)
+
+
+def test_rows_leave_by_whole_parts() -> None:
+    assert "ttl_only_drop_parts = 1" in told("gpu_samples", COLD)
+    assert "ttl_only" not in told("gpu_samples", Keeping())
+
+
+def test_a_stamp_changes_with_what_it_stands_for() -> None:
+    [view] = [t for t in ddl.targets() if t.name == "v_jobs"]
+    [other] = [t for t in ddl.targets() if t.name == "v_prices"]
+    assert view.stamp != other.stamp
+    assert view.create.endswith(f"COMMENT '{view.stamp}'")

@@ -30,13 +30,14 @@ DOORS = {
     "grafanalib": ("dashboards/panel.py",),
     "prometheus_client": (
         *("collector/sinks/prometheus.py", "collector/exposition.py"),
-        "analytics/routes/metrics.py",
+        "analytics/routes/",
     ),
     "fastapi": ("analytics/app.py", "analytics/routes/", "analytics/ingest/"),
     "matplotlib": ("analytics/report/charts.py",),
     "grpc": ("collector/podresources.py", "collector/tpu.py", "collector/sinks/otlp.py"),
     "kubernetes": ("collector/kubernetes_api.py",),
-    "opentelemetry": ("collector/sinks/otlp.py",),
+    "opentelemetry": ("collector/sinks/otlp.py", "analytics/ingest/otlp.py"),
+    "cramjam": ("analytics/ingest/remote_write.py",),
 }
 # What a GPU node does not have, or should not pay for.
 HEAVY = (

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analytics import accounts
 from gpuledger import measures
 from gpuledger.catalogue import Asset, CellHour, Price
 from gpuledger.measures import (
@@ -152,6 +153,7 @@ def book(store: Store) -> Store:
             for i, state in enumerate(STATES)
         ]
     )
+    accounts.write(store, [NOON.date(), at(3600 * (len(STATES) - 1)).date()])
     return store
 
 

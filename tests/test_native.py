@@ -128,3 +128,18 @@ def test_a_batch_of_no_rows_is_a_block_without_values() -> None:
 def test_a_value_that_does_not_fit_names_its_column(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"column {name} "):
         encode(Batch(GpuSample.table, {name: [value]}))
+
+
+def test_a_value_that_is_neither_there_nor_missing_is_refused() -> None:
+    body = encode(Batch(GpuSample.table, {"power_mw": [1, None]}))
+    with pytest.raises(ValueError, match="power_mw is neither there nor missing"):
+        read_blocks(body.replace(b"Nullable(UInt32)\0\1", b"Nullable(UInt32)\0\2"))
+
+
+@pytest.mark.parametrize("flags", [0x000, 0x200, 0x400, 0x700, 0x604])
+def test_texts_that_are_not_the_blocks_own_are_refused(flags: int) -> None:
+    body = encode(Batch(GpuSample.table, {"node": ["n"]}))
+    good = (0x600).to_bytes(8, "little")
+    assert body.count(good) == 1
+    with pytest.raises(ValueError, match="do not belong together"):
+        read_blocks(body.replace(good, flags.to_bytes(8, "little")))

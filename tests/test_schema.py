@@ -7,6 +7,7 @@ import pytest
 from gpuledger.catalogue import INGESTED, ROWS, TABLES, GpuSample
 from gpuledger.catalogue import table as find
 from gpuledger.errors import ConfigError
+from gpuledger.rollups import MOST_GAUGES, gauges
 from gpuledger.schema import (
     UNSET_TIME,
     Events,
@@ -158,6 +159,53 @@ def test_a_column_name_means_one_unit_in_every_table(table: Table) -> None:
             for same in other.columns:
                 if same.name == column.name:
                     assert same.unit == column.unit, f"{table.name} and {other.name}: {same.name}"
+
+
+# What is stored tells its gauges by their place: a new one is added at the end of its line here, as
+# in its class after all other gauges, and none is ever taken away.
+PLACES = {
+    "gpu_samples": "utilization_pct memory_utilization_pct sm_active_bp sm_occupancy_bp"
+    " tensor_active_bp dram_active_bp graphics_active_bp fp16_active_bp fp32_active_bp"
+    " fp64_active_bp hmma_active_bp imma_active_bp encoder_pct decoder_pct"
+    " memory_used_mib memory_total_mib power_mw power_limit_mw temperature_celsius"
+    " memory_temperature_celsius sm_clock_mhz memory_clock_mhz processes",
+    "slice_samples": "sm_active_bp sm_occupancy_bp tensor_active_bp dram_active_bp memory_used_mib"
+    " memory_total_mib processes",
+    "gpu_health_samples": "ecc_corrected_lifetime ecc_uncorrected_lifetime remapped_rows_corrected"
+    " remapped_rows_uncorrected remap_pending remap_failed retired_pages"
+    " recovery_action pcie_generation pcie_generation_max pcie_width pcie_width_max nvlinks"
+    " nvlinks_up nvlink_speed_mb_per_s slowdown_margin_celsius fan_pct performance_state"
+    " persistence_mode",
+    "host_samples": "cpus cpu_busy_bp cpu_iowait_bp load1 memory_total_mib memory_available_mib"
+    " swap_used_mib clock_error_us clock_synchronized",
+    "cgroup_samples": "memory_mib memory_limit_mib",
+    "network_samples": "up_pct speed_mb_per_s",
+    "tcp_samples": "connections",
+    "block_samples": "in_flight",
+    "nvme_samples": "temperature_celsius used_pct spare_pct spare_threshold_pct",
+    "filesystem_samples": "size_mib available_mib inodes inodes_free",
+    "netfs_samples": "in_flight",
+    "object_store_samples": "size_mib objects free_mib latency_us",
+    "serving_samples": "running_requests waiting_requests kv_cache_pct",
+    "queue_samples": "allocated_gpus quota_gpus idle_gpus utilization_pct pending_workloads"
+    " admitted_workloads",
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=by_name)
+def test_gauges_keep_the_place_by_which_rollups_know_them(table: Table) -> None:
+    if isinstance(table.layout, Samples) and table.layout.rollup:
+        assert [f.stored for f in gauges(table)] == PLACES.get(table.name, "").split()
+
+
+def test_a_table_has_no_more_gauges_than_a_row_of_a_rollup_can_mark() -> None:
+    columns = []
+    for n in range(MOST_GAUGES + 1):
+        columns.append(gauge(COUNT, "one of many"))
+        columns[-1].__set_name__(Row, f"g{n}")
+    table = Table("many", "Too many.", Samples(key=("node",)), tuple(columns))
+    with pytest.raises(ConfigError, match="more than 64 gauges"):
+        gauges(table)
 
 
 def test_every_row_class_has_a_table_of_its_own() -> None:

@@ -73,37 +73,37 @@ def test_apply_creates_everything_in_an_empty_database(store: Store) -> None:
         assert set(empty.existing()) == {t.name for t in ddl.targets()}
 
 
-def test_a_second_apply_changes_nothing_but_replaces_views(store: Store) -> None:
+def test_a_second_apply_changes_nothing(store: Store) -> None:
     node = unique()
     store.insert_rows([sample(node)])
     before = store.existing()
-    assert all(s.startswith("CREATE OR REPLACE VIEW") for s in store.apply())
+    assert store.apply() == []
     assert store.existing() == before
     assert seconds_of(store, node) == 1
 
 
-def without_power() -> Table:
+def without_processes() -> Table:
     """The samples as an older catalogue declared them."""
     table = GpuSample.table
-    kept = tuple(c for c in table.columns if c.name != "power_watts")
+    kept = tuple(c for c in table.columns if c.name != "processes")
     return Table(table.name, table.help, table.layout, kept)
 
 
 @pytest.mark.parametrize("materialized", [True, False])
 def test_a_new_column_is_added_and_rolled_up_from_then_on(store: Store, materialized: bool) -> None:
-    old = without_power()
-    table, fill, _ = ddl._rollup(old, LEVELS[0], retention=False)
+    old = without_processes()
+    table, fill, *_ = ddl.rollup(old, LEVELS[0])
     statements = [ddl.create_table(old), table.create, fill.create]
     with another_database(store) as database:
         for statement in statements if materialized else statements[:2]:
             database.command(statement)
         database.command("INSERT INTO gpu_samples (ts, interval_ms) VALUES (1000, 1000)")
         database.apply()
-        assert all(s.startswith("CREATE OR REPLACE VIEW") for s in database.plan())
-        database.insert_rows([sample("new", 1, power_watts=250.0)])
+        assert database.plan() == []
+        database.insert_rows([sample("new", 1, processes=3)])
         [minute] = minutes_of(database, "new")
-        assert minute["power_watts"] == minute["power_watts_max"] == 250.0
-        assert database.value("SELECT count() FROM gpu_samples WHERE power_mw IS NULL") == 1
+        assert minute["processes"] == minute["processes_max"] == 3
+        assert database.value("SELECT count() FROM gpu_samples WHERE processes IS NULL") == 1
 
 
 def test_a_retyped_column_is_refused_and_nothing_is_changed(store: Store) -> None:

@@ -148,7 +148,7 @@ def test_a_missing_table_says_what_to_do(engine: Store) -> None:
 
 
 def test_a_wrong_question_is_one_line_with_the_servers_words(engine: Store) -> None:
-    with pytest.raises(StoreError, match=r"^chdb://[^\n]*SYNTAX_ERROR[^\n]*$"):
+    with pytest.raises(StoreError, match=r"^chdb://[^\n]*Syntax error[^\n]*$"):
         engine.select("SELEC 1")
 
 

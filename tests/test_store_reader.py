@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpuledger.errors import StoreError
-from gpuledger.guard import LIMITS
+from gpuledger.guard import AD_HOC
 from gpuledger.store import Store
 from tests.store_contract import sample, unique
 
@@ -119,7 +119,7 @@ def test_batches_are_refused(engine: Store, reader: Store) -> None:
 
 
 def test_questions_have_limits(reader: Store) -> None:
-    for name, limit in LIMITS.items():
+    for name, limit in AD_HOC.settings(embedded=True).items():
         assert reader.value(f"SELECT getSetting('{name}')") == limit
     with pytest.raises(StoreError, match="TOO_MANY_ROWS"):
         reader.select("SELECT * FROM numbers(3000000)")

@@ -1,100 +1,155 @@
-"""The door for collectors' own batches: ClickHouse Native blocks of one table."""
+"""The door for collectors' own batches: Native blocks of one table, or an envelope of several."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-import lz4.frame
-from backports import zstd
-from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
-from analytics.routes.common import TheService
-from analytics.service import Service
-from gpuledger.batch import Batch
-from gpuledger.catalogue import INGESTED
-from gpuledger.schema import Table
-from gpuledger.store import decode
+from analytics.ingest import bodies
+from analytics.ingest.intake import Intake, identity_of, intake_of
+from analytics.ingest.journal import Busy, Parcel
+from analytics.ingest.structure import read
+from gpuledger import __version__, envelope
+from gpuledger.catalogue import INGESTED, Quarantine
+from gpuledger.envelope import LONGEST_KEY, Part
 
-router = APIRouter(prefix="/v1/ingest", tags=["ingest"])
+router = APIRouter(tags=["ingest"])
 
-MAX_BODY_BYTES = 64 << 20
 TABLES = {t.name: t for t in INGESTED}
-DECOMPRESSORS: dict[str, Any] = {
-    "zstd": zstd.ZstdDecompressor,
-    "lz4": lz4.frame.LZ4FrameDecompressor,
-}
+# A body so small is judged faster than a thread is found for it.
+INLINE_BYTES = 128 << 10
+VERSION = re.compile(r"\d{1,9}(?:\.\d{1,9}){0,3}")
+
+T = TypeVar("T")
 
 
-@router.post("/{table}")
-async def post_batch(
-    request: Request,
-    service: TheService,
-    table: str,
-    idempotency_key: Annotated[str, Header(min_length=1, max_length=300)],
-    content_encoding: Annotated[str, Header()] = "identity",
-) -> dict[str, int]:
+async def post_batch(request: Request) -> JSONResponse:
     """Rows accepted; answered only once they are safe on disk.
 
     400: not Native blocks of that table. 404: no such table. 413: too large, split and send again.
-    503: the store does not take it now, send again with the same key.
+    422: no key. 429, 503: there is no room now, send again with the same key.
     """
+    table = request.path_params["table"]
     if table not in TABLES:
         raise HTTPException(404, f"no table '{table}' takes batches")
+    key = request.headers.get("idempotency-key", "")
+    if not 0 < len(key) <= LONGEST_KEY:
+        raise HTTPException(422, f"Idempotency-Key: it has 1 to {LONGEST_KEY} characters")
+    schema = request.headers.get("x-gpuledger-schema", "")
     body = await _body(request)
-    return await run_in_threadpool(
-        _take, service, TABLES[table], body, content_encoding.lower(), idempotency_key
-    )
+    taken = _Taken(intake_of(request), identity_of(request))
+    await _worked(len(body), lambda: taken.judge([Part(table, key, schema, body)]))
+    await taken.keep()
+    (answer,) = taken.answers
+    if (status := answer.pop("status")) != 200:
+        raise HTTPException(status, answer["detail"], taken.headers)
+    return JSONResponse(answer)
+
+
+async def post_envelope(request: Request) -> JSONResponse:
+    """An answer for each part, as if it had been sent alone, once all that is taken is safe."""
+    body = await _body(request)
+    taken = _Taken(intake_of(request), identity_of(request))
+
+    def judge() -> None:
+        try:
+            taken.judge(envelope.unseal(body))
+        except ValueError as e:
+            raise HTTPException(400, str(e)) from e
+
+    await _worked(len(body), judge)
+    await taken.keep()
+    return JSONResponse({"parts": taken.answers}, headers=taken.headers)
+
+
+# Plain routes: a thousand requests a second have no time for what FastAPI finds out about each.
+router.add_route(envelope.PATH, post_envelope, methods=["POST"])
+router.add_route(f"{envelope.PATH}/{{table}}", post_batch, methods=["POST"])
 
 
 async def _body(request: Request) -> bytes:
-    """The body, never more of it than is allowed."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"a batch has at most {MAX_BODY_BYTES} bytes; split it")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    body = await bodies.received(request)
+    return await _worked(len(body), lambda: bodies.plain(body, encoding))
 
 
-def _plain(body: bytes, encoding: str) -> bytes:
-    """The body decompressed; a bomb ends at the same limit as a plain body."""
-    if encoding == "identity":
-        return body
-    if encoding not in DECOMPRESSORS:
-        raise HTTPException(415, "Content-Encoding may be identity, zstd or lz4")
-    decompressor = DECOMPRESSORS[encoding]()
-    try:
-        plain: bytes = decompressor.decompress(body, MAX_BODY_BYTES)
-    except (zstd.ZstdError, RuntimeError) as e:
-        raise HTTPException(400, f"body is not {encoding}: {e}") from e
-    if len(plain) == MAX_BODY_BYTES:
-        raise HTTPException(413, "the batch is too large when decompressed; split it")
-    if not decompressor.eof:
-        raise HTTPException(400, f"body is not {encoding}: it ends too early")
-    if decompressor.unused_data:
-        raise HTTPException(400, f"body is not one {encoding} frame: bytes follow it")
-    return plain
+async def _worked(size: int, work: Callable[[], T]) -> T:
+    """The work's result; in a thread where it is much."""
+    return work() if size <= INLINE_BYTES else await run_in_threadpool(work)
 
 
-def _take(service: Service, table: Table, body: bytes, encoding: str, key: str) -> dict[str, int]:
-    try:
-        batch, unknown = decode(table, _plain(body, encoding))
-        _check(batch)
-        service.store.insert(batch, token=key)
-    except ValueError as e:
-        raise HTTPException(400, str(e)) from e
-    return {"accepted": len(batch), "quarantined": 0, "dropped_columns": len(unknown)}
+class _Taken:
+    """Parts of one request on their way into the journal, and what is answered to each."""
+
+    def __init__(self, intake: Intake, identity: str) -> None:
+        self.answers: list[dict[str, Any]] = []
+        self.headers: dict[str, str] = {}
+        self._intake = intake
+        self._identity = identity
+        self._parcels: list[Parcel] = []
+
+    def judge(self, parts: list[Part]) -> None:
+        """Find out which parts can be taken."""
+        for part in parts:
+            self._intake.told.schemas[_age(part.schema)] += 1
+            self.answers.append(self._judged(part))
+
+    async def keep(self) -> None:
+        """Wait until what can be taken is safe on disk. Busy where there is no room for it."""
+        if self._parcels:
+            await asyncio.wrap_future(self._intake.journal.submit(self._parcels))
+
+    def _judged(self, part: Part) -> dict[str, Any]:
+        table, told = TABLES.get(part.table), self._intake.told
+        if table is None:
+            return _refusal(404, f"no table '{part.table}' takes batches")
+        key = f"{self._identity}/{part.key}"
+        try:
+            self._intake.journal.check_table(part.table)
+            judged = self._intake.gate.judge(table, part.body, self._intake.clock(), key=key)
+        except Busy as e:
+            self.headers["Retry-After"] = f"{e.retry_after_s:.0f}"
+            return _refusal(503, str(e))
+        except ValueError as e:
+            told.rejected[part.table] += 1
+            return _refusal(400, str(e))
+        if judged.rows:
+            self._parcels.append(Parcel(part.table, key, judged.rows, judged.body))
+        if judged.quarantine:
+            rows = sum(b.rows for b in read(Quarantine.table, judged.quarantine))
+            aside = Parcel(Quarantine.table.name, f"{key} aside", rows, judged.quarantine)
+            self._parcels.append(aside)
+            told.quarantined[part.table] += judged.quarantined
+        told.dropped_columns[part.table] += len(judged.dropped_columns)
+        return {
+            "status": 200,
+            "accepted": judged.rows,
+            "quarantined": judged.quarantined,
+            "dropped_columns": len(judged.dropped_columns),
+        }
 
 
-def _check(batch: Batch) -> None:
-    """ValueError where a batch has no rows or lacks what makes its rows."""
-    if not len(batch):
-        raise ValueError("the batch has no rows")
-    keys = {f.stored for c in batch.table.keys for f in c.fields}
-    needed = keys | ({"ts"} & {f.stored for f in batch.table.fields})
-    missing = needed - set(batch.columns)
-    if missing:
-        raise ValueError(f"the batch lacks {', '.join(sorted(missing))}")
+def _refusal(status: int, detail: str) -> dict[str, Any]:
+    return {"status": status, "detail": detail}
+
+
+def _age(schema: str) -> str:
+    """How the sender's version stands to ours; all are taken."""
+    if schema == __version__:
+        return "same"
+    if not VERSION.fullmatch(schema):
+        return "unknown"
+    return "older" if _numbers(schema) < _numbers(__version__) else "newer"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = VERSION.match(version)
+    return tuple(map(int, found[0].split("."))) if found else ()

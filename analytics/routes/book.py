@@ -21,8 +21,8 @@ def get_ledger(
     by: Annotated[str, Query(description="dimensions, joined by commas")] = "state",
 ) -> list[dict[str, Any]]:
     """GPU-hours, share and worth of a span by dimensions; the shares add up to 1."""
-    span = book.span(service.store, since)
-    return book.ledger(service.store, span, book.dimensions(by))
+    span = book.span(service.boards, since)
+    return book.ledger(service.boards, span, book.dimensions(by))
 
 
 @router.get("/findings")
@@ -32,7 +32,7 @@ def get_findings(
     limit: Limit = 100,
 ) -> list[dict[str, Any]]:
     """What is wrong, costliest first."""
-    return book.findings(service.store, open_only=open_only, limit=limit)
+    return book.findings(service.boards, open_only=open_only, limit=limit)
 
 
 @router.get("/recommendations")
@@ -42,4 +42,4 @@ def get_recommendations(
     limit: Limit = 100,
 ) -> list[dict[str, Any]]:
     """What to do, largest gain first."""
-    return book.recommendations(service.store, status=status, limit=limit)
+    return book.recommendations(service.boards, status=status, limit=limit)

@@ -36,15 +36,15 @@ def login(service: TheService, key: Annotated[str, Query()] = "") -> Response:
 @router.get("/")
 def start(service: TheService) -> HTMLResponse:
     """The week in one page: the book, what to do, where to look further."""
-    span = book.span(service.store, "7d")
-    rows = book.ledger(service.store, span, ["state"])
+    span = book.span(service.boards, "7d")
+    rows = book.ledger(service.boards, span, ["state"])
     page = _template().render(
         span=span,
         rows=[{**r, "state": BY_NAME[r["state"]]} for r in rows],
         total=sum(r["gpu_hours"] for r in rows),
         worth=_sum([r["capacity_value"] for r in rows]),
         currency=next((r["currency"] for r in rows), "") or "",
-        recommendations=book.recommendations(service.store, limit=10),
+        recommendations=book.recommendations(service.boards, limit=10),
         has_report=bool(service.report_html),
     )
     return HTMLResponse(page, headers={"Content-Security-Policy": CSP})

@@ -12,6 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from analytics import book
 from analytics.routes.common import TheService
+from analytics.routes.relay import IntakeCollector
 from analytics.service import Service
 
 router = APIRouter(tags=["metrics"])
@@ -19,9 +20,11 @@ router = APIRouter(tags=["metrics"])
 
 @router.get("/metrics")
 def get_metrics(service: TheService) -> Response:
-    """The last hour's book by state, open findings, alerts, and the age of the book."""
+    """The last hour's book by state, findings, alerts, the age of the book, and what came in."""
     registry = CollectorRegistry()
     registry.register(_BookCollector(service))
+    if service.intake:
+        registry.register(IntakeCollector(service.intake))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -44,7 +47,7 @@ class _BookCollector:
             "GPU-seconds of the last booked hour by state",
             labels=["state"],
         )
-        store = self._service.store
+        store = self._service.boards
         for row in book.ledger(store, book.span(store, "1h"), ["state"]):
             family.add_metric([row["state"]], 3600 * row["gpu_hours"])
         return family
@@ -53,7 +56,7 @@ class _BookCollector:
         family = GaugeMetricFamily(
             "gpuledger_open_findings", "Open findings by kind", labels=["kind"]
         )
-        for row in self._service.store.select(
+        for row in self._service.boards.select(
             "SELECT kind, count() AS n FROM v_findings WHERE open = 1 GROUP BY kind ORDER BY kind"
         ):
             family.add_metric([row["kind"]], row["n"])
@@ -65,7 +68,7 @@ class _BookCollector:
             "Measured value of pending and firing alerts",
             labels=["rule", "subject"],
         )
-        for row in self._service.store.select(
+        for row in self._service.boards.select(
             "SELECT rule, subject, value FROM v_alert_states"
             " WHERE state IN ('pending', 'firing') ORDER BY rule, subject"
         ):
@@ -77,7 +80,7 @@ class _BookCollector:
         family = GaugeMetricFamily(
             "gpuledger_last_booked_timestamp_seconds", "End of the last booked minute"
         )
-        last = book.last_booked(self._service.store)
+        last = book.last_booked(self._service.boards)
         if last:
             family.add_metric([], last.timestamp())
         return family

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
+from uuid import uuid4
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 
+from analytics.door import Busy
 from analytics.routes.common import TheService
+from analytics.service import Service
 from gpuledger.errors import StoreError
+from gpuledger.guard import EXPORT, QueryClass, broken_limit
 
 router = APIRouter(prefix="/v1", tags=["sql"])
+
+RETRY_AFTER_S = 5
+PARQUET = "application/vnd.apache.parquet"
 
 
 class Question(BaseModel):
@@ -19,26 +27,63 @@ class Question(BaseModel):
 
     sql: str = Field(max_length=1_000_000)
     parameters: dict[str, Any] = {}
+    format: Literal["rows", "parquet"] = "rows"
 
 
 @router.post("/sql")
-def post_sql(service: TheService, question: Question) -> dict[str, Any]:
-    """Columns with types, and rows. Only reads; time and rows are limited by the engine.
+async def post_sql(service: TheService, request: Request, question: Question) -> Any:
+    """Columns with types, and rows; or a Parquet file. Only reads, within the limits of its class.
 
-    400: the engine does not take the question. 404: the store is a server, which people ask
-    themselves, with rights of their own.
+    400: the engine does not take the question, or ended it at a limit. 404: the store is a server,
+    which people ask themselves, with rights of their own. 503: too many questions go on.
     """
     if not service.store.address.directory:
         raise HTTPException(404, f"ask the database itself: {service.store.address}")
+    rows = question.format == "rows"
+    door = service.door if rows else service.export_door
+    # Found by this when it must be ended: the embedded engine takes no names for questions.
+    mark = f"/*{uuid4().hex}*/"
+    ask = _asking(service, question, mark)
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    def cancel() -> None:
+        service.store.command(f"KILL QUERY WHERE startsWith(query, '{mark}')")
+
     try:
-        columns, rows = service.reader.select_typed(question.sql, **question.parameters)
+        return await door.answer(ask, gone, cancel)
+    except Busy as e:
+        raise HTTPException(503, str(e), {"Retry-After": str(RETRY_AFTER_S)}) from None
     except (StoreError, TypeError, ValueError) as e:
-        # The driver's errors where parameters do not fit the question.
-        raise HTTPException(400, str(e)) from e
-    return {
-        "columns": [{"name": name, "type": kind} for name, kind in columns],
-        "rows": [[_plain(v) for v in row] for row in rows],
-    }
+        # The last two are the driver's, where parameters do not fit the question.
+        raise HTTPException(400, _told(str(e), door.limits, mark)) from e
+
+
+def _asking(service: Service, question: Question, mark: str) -> Callable[[], Any]:
+    """The question as a function for a thread."""
+    sql = mark + question.sql
+
+    def rows() -> dict[str, Any]:
+        columns, found = service.reader.select_typed(sql, **question.parameters)
+        return {
+            "columns": [{"name": name, "type": kind} for name, kind in columns],
+            "rows": [[_plain(v) for v in row] for row in found],
+        }
+
+    def parquet() -> Response:
+        reader = service.reader.reader(EXPORT)
+        try:
+            return Response(reader.parquet(sql, **question.parameters), media_type=PARQUET)
+        finally:
+            reader.close()
+
+    return rows if question.format == "rows" else parquet
+
+
+def _told(error: str, limits: QueryClass, mark: str) -> str:
+    return broken_limit(error, limits) or error.replace(mark, "")
 
 
 def _plain(value: Any) -> Any:

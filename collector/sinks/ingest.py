@@ -1,9 +1,10 @@
-"""The service's ingest endpoint as a sink: `POST <url>/v1/ingest/<table>`."""
+"""The ingest endpoint of a service or relay as a sink: a round in one envelope, or one by one."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +13,9 @@ import urllib3
 
 import gpuledger
 from collector.sink import TAKEN, Reply, Sink, Verdict
+from gpuledger import envelope
+from gpuledger.entry import Entry
 from gpuledger.errors import StoreError
-from gpuledger.spool import Entry
 
 HOLD_S = 60.0
 LONGEST_HOLD_S = 600.0
@@ -30,7 +32,15 @@ VERDICTS = {
     429: Verdict.HOLD,
     503: Verdict.HOLD,
 }
+# What a service says to an envelope that it cannot open, does not know, or fails over: one by one,
+# then, for one entry must not hold up the others. One from before envelopes has no such door, and a
+# collector's token opens none that is not there.
+ONE_BY_ONE, UNKNOWN = {400, 401, 404, 405, 413, 415, 422, 500}, {404, 405}
+KNOWN_AGAIN_S = 3600.0
+# Plain; what is larger, after an outage, does not gain from travelling together.
+ENVELOPE_BYTES = 4 << 20
 Compress = Callable[[bytes], bytes]
+Outcome = tuple[Entry, Reply | StoreError]
 
 
 class IngestSink(Sink):
@@ -48,38 +58,88 @@ class IngestSink(Sink):
         self._wall = wall
         self._pool = pool or urllib3.PoolManager(retries=False, timeout=TIMEOUT)
         self._encoding, self._compress = compression()
+        self._one_by_one_until = 0.0
 
     def send(self, entry: Entry) -> Reply:
         """Post one entry. StoreError where no answer came that says what became of it."""
-        url = f"{self._url}/v1/ingest/{quote(entry.table)}"
+        path = f"{envelope.PATH}/{quote(entry.table)}"
+        return self._reply(self._post(path, entry.body, {"Idempotency-Key": entry.token}))
+
+    def send_all(self, entries: Iterable[Entry]) -> Iterator[Outcome]:
+        """Post entries together, up to a size; one by one where the service is from before that."""
+        for group in _groups(entries):
+            if len(group) == 1 or self._wall() < self._one_by_one_until:
+                yield from super().send_all(group)
+            else:
+                yield from self._send_together(group)
+
+    def _send_together(self, group: Sequence[Entry]) -> Iterator[Outcome]:
+        version = gpuledger.__version__
+        parts = [envelope.Part(e.table, e.token, version, e.body) for e in group]
         try:
-            answer = self._pool.request(
-                "POST", url, body=self._compress(entry.body), headers=self._headers(entry)
+            told = {"Content-Type": envelope.CONTENT_TYPE}
+            answer = self._post(envelope.PATH, envelope.seal(parts), told)
+            if answer.status in ONE_BY_ONE:
+                yield from self._send_singly(group, answer.status)
+            elif answer.status == 200:
+                yield from zip(group, self._replies(answer, len(group)), strict=True)
+            else:
+                yield group[0], self._reply(answer)
+        except StoreError as e:
+            yield from ((entry, e) for entry in group)
+
+    def _send_singly(self, group: Sequence[Entry], status: int) -> Iterator[Outcome]:
+        """One by one; from now on, where that shows that only envelopes are not known there."""
+        is_old = status in UNKNOWN
+        for entry, reply in super().send_all(group):
+            is_old = is_old or (status == 401 and reply is TAKEN)
+            if is_old:
+                self._one_by_one_until = self._wall() + KNOWN_AGAIN_S
+            yield entry, reply
+
+    def _replies(self, answer: Any, count: int) -> list[Reply | StoreError]:
+        """What became of each part."""
+        try:
+            parts = json.loads(answer.data)["parts"]
+            replies = [self._part_reply(int(p["status"]), str(p.get("detail", ""))) for p in parts]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise StoreError(f"{self._url} answers envelopes in no way that we know") from None
+        if len(replies) != count:
+            raise StoreError(f"{self._url} answered {len(replies)} of {count} parts")
+        return replies
+
+    def _part_reply(self, status: int, detail: str) -> Reply | StoreError:
+        """A part that has to wait holds up no other."""
+        verdict = VERDICTS.get(status, Verdict.HOLD)
+        if verdict is Verdict.TAKEN:
+            return TAKEN
+        reason = f"{self._url} answered {status}: {_short(detail)}"
+        return StoreError(reason) if verdict is Verdict.HOLD else Reply(verdict, reason)
+
+    def _post(self, path: str, body: bytes, told: Mapping[str, str]) -> Any:
+        headers = {
+            "Authorization": f"Bearer {self._token}",
+            "Content-Encoding": self._encoding,
+            "Content-Type": "application/octet-stream",
+            "X-Gpuledger-Schema": gpuledger.__version__,
+            **told,
+        }
+        try:
+            return self._pool.request(
+                "POST", self._url + path, body=self._compress(body), headers=headers
             )
         except urllib3.exceptions.HTTPError as e:
             raise StoreError(f"{self._url} cannot be reached: {_short(str(e))}") from None
-        return self._reply(answer)
 
     def close(self) -> None:
         """Close connections."""
         self._pool.clear()
 
-    def _headers(self, entry: Entry) -> dict[str, str]:
-        return {
-            "Authorization": f"Bearer {self._token}",
-            "Content-Encoding": self._encoding,
-            "Content-Type": "application/octet-stream",
-            "Idempotency-Key": entry.token,
-            "X-Gpuledger-Schema": gpuledger.__version__,
-        }
-
     def _reply(self, answer: Any) -> Reply:
         verdict = VERDICTS.get(answer.status)
         if verdict is Verdict.TAKEN:
             return TAKEN
-        reason = (
-            f"{self._url} answered {answer.status}: {_short(answer.data.decode(errors='replace'))}"
-        )
+        reason = f"{self._url} answered {answer.status}: {_short(_detail(answer.data))}"
         if verdict is None:
             raise StoreError(reason)
         return Reply(verdict, reason, self._after_s(answer.headers.get("Retry-After")))
@@ -97,6 +157,20 @@ class IngestSink(Sink):
         return max(0.0, parsedate_to_datetime(date).timestamp() - self._wall())
 
 
+def _groups(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Entries that travel together."""
+    group: list[Entry] = []
+    size = 0
+    for entry in entries:
+        size += sum(len(b.body) for b in entry.blocks)
+        if group and size > ENVELOPE_BYTES:
+            yield group
+            group, size = [], sum(len(b.body) for b in entry.blocks)
+        group.append(entry)
+    if group:
+        yield group
+
+
 def compression() -> tuple[str, Compress]:
     """The cheapest encoding at hand: LZ4 frames, else none."""
     try:
@@ -104,6 +178,14 @@ def compression() -> tuple[str, Compress]:
     except ImportError:
         return "identity", bytes
     return "lz4", lz4.compress
+
+
+def _detail(body: bytes) -> str:
+    """What a problem document (RFC 9457) says, else the body as it is."""
+    try:
+        return str(json.loads(body)["detail"])
+    except (ValueError, TypeError, KeyError):
+        return body.decode(errors="replace")
 
 
 def _short(text: str, limit: int = 300) -> str:

@@ -19,8 +19,6 @@ from collector import kubernetes_queues as queues
 from collector.doubts import Doubts
 from collector.episodes import Episodes, Run
 from collector.facts import Facts
-from collector.keepsake import changed
-from collector.kubelet_devices import GPU_RESOURCES
 from collector.kubernetes_api import ApiServer, Kind
 from collector.kubernetes_listing import Listing, Understood
 from collector.kubernetes_objects import (
@@ -32,14 +30,16 @@ from collector.kubernetes_objects import (
     ResourceQuota,
     Shape,
 )
-from collector.kubernetes_rows import Teams, World, job_row, node_row, preemptors, quota_row
-from collector.pods import native_id
+from collector.kubernetes_rows import World, job_row, node_row, preemptors, quota_row
 from collector.slurm_rows import Snapshot
 from collector.source import Context, Role, Source, SourceKind
+from gpuledger.accelerators import GPU_RESOURCES
 from gpuledger.batch import from_milliseconds
 from gpuledger.catalogue.work import Job, NodeState, Pool, Quota
 from gpuledger.config import Settings
 from gpuledger.identity import job_id
+from gpuledger.kubernetes_names import Teams, native_id
+from gpuledger.rows import changed
 from gpuledger.schema import Row
 
 NODES = Kind("nodes", "CoreV1Api", "list_node")

@@ -15,17 +15,19 @@ from typing import Annotated
 
 from collector.doubts import Doubts
 from collector.holdings import Holdings
-from collector.kubelet_devices import GPU_RESOURCES, WHOLE, Devices, Place, SliceOf
+from collector.kubelet_devices import Devices, Place, SliceOf
 from collector.missing import Reason
 from collector.podresources import Kubelet, PodDevices
-from collector.pods import Pod, Pods, native_id
+from collector.pods import Pod, Pods
 from collector.slice_places import SlicePlaces
 from collector.source import Context, Source, SourceKind, Trust
+from gpuledger.accelerators import GPU_RESOURCES, WHOLE
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue.work import Allocation, version
 from gpuledger.config import Settings
 from gpuledger.errors import ReadError, Unavailable
 from gpuledger.identity import alloc_id, asset_id, gpu_id, hash64, job_id
+from gpuledger.kubernetes_names import native_id
 from gpuledger.schema import Row
 
 # The ledger ends an open allocation that nobody names for longer than this and some slack.

@@ -12,14 +12,13 @@ from typing import Annotated, Any, TypeVar
 
 from collector import slurm_pools
 from collector.episodes import Endings, Episodes, Notices, Run
-from collector.keepsake import changed
 from collector.missing import Missing, Reason
 from collector.sacct import endings
 from collector.sacct import job_row as ended_row
 from collector.slurm_ask import Ask, Commands, Rest, Told, command_runner, http_getter
 from collector.slurm_ask import Run as RunCommand
 from collector.slurm_devices import read_devices
-from collector.slurm_json import number, text
+from collector.slurm_json import number
 from collector.slurm_pools import Site
 from collector.slurm_rows import Snapshot, allocation_rows, holds_gpus, job_row, node_row
 from collector.source import Context, Role, Source, SourceKind
@@ -28,7 +27,9 @@ from gpuledger.catalogue.work import Job, NodeState, Pool, Reservation
 from gpuledger.config import Settings
 from gpuledger.errors import ReadError, Unavailable
 from gpuledger.identity import job_id
+from gpuledger.rows import changed
 from gpuledger.schema import Row
+from gpuledger.slurm_words import text
 
 REFRESH_S = 600.0
 # Snapshots that accounting may fail to answer before what vanished is concluded without it.

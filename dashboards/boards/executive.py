@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.ask import OWNER, PLACE, book, chosen, picked
+from dashboards.ask import OWNER, PLACE, book, book_by, chosen, picked
 from dashboards.panel import (
     Board,
     Column,
@@ -81,7 +81,7 @@ def _utilization() -> Panel:
             "`gpuledger ledger --by state,pool` shows where the rest went.",
             "SELECT * FROM v_book_1h WHERE $__timeFilter(hour) ORDER BY hour LIMIT 1000",
         ),
-        f"SELECT {picked(*shown)}\n{book('hour')}\nHAVING count() > 0",
+        f"SELECT {picked(*shown)}\n{book()}\nHAVING count() > 0",
         *map(measured, shown),
         width=6,
     )
@@ -137,7 +137,7 @@ def _ledger() -> Panel:
         "SELECT $__timeInterval(hour) AS time, sum(dateDiff('second', hour, booked_until)) AS"
         " seconds\n  FROM v_booked_hours WHERE $__timeFilter(hour) GROUP BY time HAVING seconds > 0"
     )
-    cells = f"SELECT $__timeInterval(hour) AS time, state, gpu_seconds\n  {book('hour')}"
+    cells = f"SELECT $__timeInterval(at) AS time, state, gpu_seconds\n  {book_by('at')}"
     return area(
         Text(
             "The book: every GPU in exactly one state",
@@ -162,7 +162,7 @@ def _recoverable() -> Panel:
             "SELECT * FROM v_book_1h WHERE $__timeFilter(hour)"
             " AND state IN ('alloc_idle', 'underused', 'free_demand') ORDER BY hour LIMIT 1000",
         ),
-        f"SELECT {picked(*WASTE)}, {CURRENCY_SQL} AS currency, {picked(GRADE)}\n{book('hour')}\n"
+        f"SELECT {picked(*WASTE)}, {CURRENCY_SQL} AS currency, {picked(GRADE)}\n{book()}\n"
         "HAVING count() > 0",
         *MONEY,
         measured(GRADE),
@@ -180,7 +180,7 @@ def _trend() -> Panel:
             " owned time.",
             "Compare the weeks before and after a change.",
         ),
-        f"SELECT $__timeInterval(hour) AS time, {picked(*shown)}\n{book('hour')}\n"
+        f"SELECT $__timeInterval(at) AS time, {picked(*shown)}\n{book_by('at')}\n"
         "GROUP BY time ORDER BY time",
         *(measured(m) for m in shown),
         width=12,
@@ -217,7 +217,7 @@ def _waste(by: str, *more: str, next: str, width: int) -> Panel:
             next,
         ),
         f"SELECT {keys}, {picked(*WASTE)}, {CURRENCY_SQL} AS currency,"
-        f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book('hour')} AND {by} != ''\n"
+        f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book()} AND {by} != ''\n"
         f"GROUP BY {keys} HAVING {RECOVERABLE_HOURS.name} > 0\n"
         f"ORDER BY {RECOVERABLE_HOURS.name} DESC, {keys} LIMIT {TOP}",
         Column(by, by, link=_only(by) if by in OWNER else ""),

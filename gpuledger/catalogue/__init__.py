@@ -1,5 +1,7 @@
 """Every table of gpuledger, declared once."""
 
+from gpuledger.catalogue.account import AccountDay, AccountHour, FreeBlock
+from gpuledger.catalogue.backfill import BackfillChunk
 from gpuledger.catalogue.gpu import GpuEvent, GpuHealth, GpuSample, ProcessSample, SliceSample
 from gpuledger.catalogue.host import (
     AgentSample,
@@ -9,6 +11,7 @@ from gpuledger.catalogue.host import (
     SourceRun,
     SpoolLoss,
 )
+from gpuledger.catalogue.ingest import Quarantine
 from gpuledger.catalogue.network import NetworkSample, TcpSample
 from gpuledger.catalogue.storage import (
     BlockSample,
@@ -64,6 +67,8 @@ ROWS: tuple[type[Row], ...] = (
     SourceRun,
     AgentSample,
     SpoolLoss,
+    Quarantine,
+    BackfillChunk,
     MissingValue,
     Asset,
     Gpu,
@@ -78,6 +83,9 @@ ROWS: tuple[type[Row], ...] = (
     FreeState,
     Cell,
     CellHour,
+    AccountHour,
+    AccountDay,
+    FreeBlock,
     BookedHour,
     Finding,
     Recommendation,
@@ -92,7 +100,8 @@ INGESTED: tuple[Table, ...] = (
     *(
         t
         for t in TABLES.values()
-        if isinstance(t.layout, Samples | Events) and t.name != "notifications"
+        if isinstance(t.layout, Samples | Events)
+        and t.name not in {"notifications", Quarantine.table.name}
     ),
     MissingValue.table,
     Gpu.table,
@@ -117,10 +126,13 @@ __all__ = [
     "INGESTED",
     "ROWS",
     "TABLES",
+    "AccountDay",
+    "AccountHour",
     "AgentSample",
     "AlertState",
     "Allocation",
     "Asset",
+    "BackfillChunk",
     "BlockSample",
     "BookedHour",
     "Cell",
@@ -128,6 +140,7 @@ __all__ = [
     "CgroupSample",
     "FilesystemSample",
     "Finding",
+    "FreeBlock",
     "FreeState",
     "Gpu",
     "GpuEvent",
@@ -146,6 +159,7 @@ __all__ = [
     "Pool",
     "Price",
     "ProcessSample",
+    "Quarantine",
     "QueueSample",
     "Quota",
     "Recommendation",

@@ -14,6 +14,7 @@ from gpuledger.schema import (
     Sample,
     Samples,
     Time,
+    Writers,
     additive,
     bits,
     counter,
@@ -41,9 +42,15 @@ from gpuledger.units import (
     WATT,
 )
 
+# Who is believed first where several tell of one GPU: our agent, then NVIDIA's exporter, then
+# whoever else has a mapping.
+WRITERS = Writers("source", order=("nvml", "dcgm-exporter"))
+
 
 class GpuSample(
-    Sample, table="gpu_samples", layout=Samples(key=("node", "slot"), rollup=Rollup.DAYS)
+    Sample,
+    table="gpu_samples",
+    layout=Samples(key=("node", "slot"), rollup=Rollup.DAYS, writers=WRITERS),
 ):
     """One GPU over one interval."""
 
@@ -146,7 +153,11 @@ class GpuSample(
     source: Label = label("who read it: nvml, or the mapping of a scraped exporter", default="nvml")
 
 
-class SliceSample(Sample, table="slice_samples", layout=Samples(key=("node", "slot", "uuid"))):
+class SliceSample(
+    Sample,
+    table="slice_samples",
+    layout=Samples(key=("node", "slot", "uuid"), writers=WRITERS),
+):
     """One MIG slice over one interval; the card as a whole is a row of gpu_samples."""
 
     slot: Number = number("minor number of the card", bits=16)
@@ -176,9 +187,12 @@ class SliceSample(Sample, table="slice_samples", layout=Samples(key=("node", "sl
     )
     memory_total_bytes: Gauge = gauge(BYTE, "memory of the slice", step=MEBI, codec=Codec.PLATEAU)
     processes: Gauge = gauge(COUNT, "compute processes on the slice", bits=16)
+    source: Label = label("who read it: nvml, or the mapping of a scraped exporter", default="nvml")
 
 
-class GpuHealth(Sample, table="gpu_health_samples", layout=Samples(key=("node", "slot"))):
+class GpuHealth(
+    Sample, table="gpu_health_samples", layout=Samples(key=("node", "slot"), writers=WRITERS)
+):
     """Errors, links and limits of one GPU: what changes seldom and is read every ten seconds."""
 
     slot: Number = number("minor number of the device", bits=16)
@@ -232,6 +246,7 @@ class GpuHealth(Sample, table="gpu_health_samples", layout=Samples(key=("node", 
     fan_ratio: Gauge = gauge(RATIO, "fan speed", step=CENTI, bits=8)
     performance_state: Gauge = gauge(COUNT, "P-state, 0 is fastest", bits=8)
     persistence_mode: Gauge = gauge(COUNT, "1 if the driver stays loaded without clients", bits=8)
+    source: Label = label("who read it: nvml, or the mapping of a scraped exporter", default="nvml")
 
 
 class ProcessSample(

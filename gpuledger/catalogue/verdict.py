@@ -47,6 +47,7 @@ class Cell(
     """Part of one GPU's minute, booked to one state; the parts of a minute add up to it."""
 
     cluster: Label = label("cluster name")
+    node: Label = label("node name; empty in cells of before it was kept", default="")
     gpu_id: Number = ident("hash of the asset id")
     minute: Time = time("start of the minute")
     alloc_id: Number = ident("allocation that it belongs to; 0 = none")
@@ -69,6 +70,7 @@ class CellHour(
     """Cells of one hour added up."""
 
     cluster: Label = label("cluster name")
+    node: Label = label("node name; empty in cells of before it was kept", default="")
     gpu_id: Number = ident("hash of the asset id")
     hour: Time = time("start of the hour")
     alloc_id: Number = ident("allocation that it belongs to; 0 = none")

@@ -15,6 +15,8 @@ COMMANDS = {
     "demo": "gpuledger.cli.demo",
     "up": "gpuledger.cli.up",
     "serve": "gpuledger.cli.serve",
+    "relay": "gpuledger.cli.relay",
+    "backfill": "gpuledger.cli.backfill",
     "collect": "gpuledger.cli.collect",
     "doctor": "gpuledger.cli.doctor",
     "schema": "gpuledger.cli.schema",
@@ -24,6 +26,10 @@ COMMANDS = {
     "report": "gpuledger.cli.report",
     "dashboards": "gpuledger.cli.dashboards",
     "alerts": "gpuledger.cli.alerts",
+    "export": "gpuledger.cli.export",
+    "import": "gpuledger.cli.import_",
+    "backup": "gpuledger.cli.backup",
+    "restore": "gpuledger.cli.restore",
     "generate": "gpuledger.cli.generate",
 }
 

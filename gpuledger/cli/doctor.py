@@ -132,6 +132,7 @@ def _store(configuration: Config, url: str) -> Iterator[Check]:
         else:
             yield checks.ok("schema", "up to date")
             yield from _unowned(store)
+            yield from quarantined(store)
     finally:
         store.close()
 
@@ -149,3 +150,15 @@ def _unowned(store: Store) -> Iterator[Check]:
         )
     else:
         yield checks.ok("assets", f"{told['assets']} on the asset list")
+
+
+def quarantined(store: Store) -> Iterator[Check]:
+    """Rows of the last week that were kept aside, by what is wrong with them."""
+    for told in store.select(
+        "SELECT of, reason, sum(rows) AS rows, groupUniqArray(4)(node) AS nodes"
+        " FROM v_quarantine WHERE ts > now() - INTERVAL 7 DAY"
+        " GROUP BY of, reason ORDER BY of, reason"
+    ):
+        named = ", ".join(sorted(filter(None, told["nodes"]))) or "several nodes"
+        found = f"{told['rows']} rows for {told['of']} were kept aside: {told['reason']} ({named})"
+        yield checks.wrong("quarantine", found, "set the clock there; see the view v_quarantine")

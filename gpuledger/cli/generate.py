@@ -48,15 +48,23 @@ def sections() -> dict[str, type[Settings]]:
     from alerts.settings import AlertSettings
     from analytics.advisor import Advisor
     from analytics.assets import PriceSettings
+    from analytics.backfill.settings import BackfillSettings
     from analytics.detector import Detector
+    from analytics.ingest.gate import IngestSettings
+    from analytics.ingest.learning import ScrapedSettings
+    from analytics.ingest.relay import RelaySettings
     from analytics.runner import RunnerSettings
     from gpuledger.states import LedgerSettings
     from gpuledger.store import StoreSettings
 
     return {
         "store": StoreSettings,
+        "backfill": BackfillSettings,
         "ledger": LedgerSettings,
+        "relay": RelaySettings,
         "runner": RunnerSettings,
+        "ingest": IngestSettings,
+        "scraped": ScrapedSettings,
         "prices": PriceSettings,
         "alerts": AlertSettings,
         **collector.run.sections(),

@@ -15,11 +15,15 @@ from gpuledger.config import Config
 from gpuledger.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gpuledger.lake.out import Source
     from gpuledger.service import Reader
     from gpuledger.store import Store
 
 # Sections that belong to a module of ours and not to a plugin.
-OWN_SECTIONS = ("store", "agent", "prometheus", "otlp", "ledger", "runner", "prices", "alerts")
+OWN_SECTIONS = (
+    *("store", "agent", "prometheus", "otlp", "ledger", "runner", "prices", "alerts"),
+    *("backfill", "ingest", "relay", "scraped"),
+)
 PLUGIN_PACKAGES = (
     "collector.sources",
     "analytics.detectors",
@@ -86,6 +90,16 @@ def config_option(function: Command) -> Command:
     )(function)
 
 
+def tables_option(function: Command) -> Command:
+    """`--tables`, by name or pattern."""
+    return click.option(
+        "--tables",
+        default="",
+        metavar="NAMES",
+        help="e.g. gpu_samples*,ledger_1m,jobs; default: all",
+    )(function)
+
+
 def format_option(*formats: str) -> Callable[[Command], Command]:
     """`--format`, the first one being the default."""
     return click.option(
@@ -117,6 +131,15 @@ def open_for_questions(url: str, configuration: Config) -> Reader:
     from gpuledger.store import StoreSettings
 
     return open_reader(url, os.environ, configuration.section("store", StoreSettings))
+
+
+def open_for_export(url: str, configuration: Config) -> Source:
+    """The store for large answers, through its running service where there is one."""
+    from gpuledger.guard import EXPORT
+    from gpuledger.store import Store
+
+    found = open_for_questions(url, configuration)
+    return found.within(EXPORT) if isinstance(found, Store) else found
 
 
 def token() -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpuledger.config import Config
 from gpuledger.errors import ConfigError
 from gpuledger.service import Reader
-from gpuledger.store import Store
+from gpuledger.store import Address, Store
 
 if TYPE_CHECKING:
     from analytics.runner import Runner
@@ -31,8 +32,21 @@ def make_runner(store: Store, configuration: Config) -> Runner:
     return Runner(store, configuration, steps=(evaluate,))
 
 
-def make_service(store: Store, configuration: Config, *, report_html: str = "") -> Service:
+# Where accepted rows wait, beside an embedded store or in the directory where a service runs.
+SPOOL = "gpuledger-relay.db"
+
+
+def relay_spool(given: Path | None, address: Address) -> Path:
+    """The file of the relay's journal; a directory that is given holds it."""
+    path = given or (address.directory or Path()) / SPOOL
+    return path / SPOOL if path.is_dir() else path
+
+
+def make_service(
+    store: Store, configuration: Config, *, report_html: str = "", spool: Path | None = None
+) -> Service:
     """The service over an open store."""
+    from analytics.ingest.intake import make_intake
     from analytics.server import token
     from analytics.service import Service
 
@@ -43,6 +57,7 @@ def make_service(store: Store, configuration: Config, *, report_html: str = "") 
         token=token(os.environ) or secrets.token_urlsafe(32),
         ingest_token=token(os.environ, "GPULEDGER_INGEST_TOKEN"),
         report_html=report_html,
+        intake=make_intake(relay_spool(spool, store.address), store, configuration),
     )
 
 

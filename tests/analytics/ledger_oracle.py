@@ -38,7 +38,11 @@ def book(
 
 
 # Sources of allocations that every node tells for itself, and the reader that tells them.
-TELLERS = {"process": "nvml", "kubernetes": "pod_resources"}
+TELLERS = {
+    "process": "nvml",
+    "kubernetes": "pod_resources",
+    "dcgm-exporter": "dcgm-exporter",
+}
 
 
 class Told:

@@ -21,10 +21,10 @@ LONG_AGO = START - timedelta(days=1)
 MARGIN_MIN = 30
 TABLES = (
     "assets allocations node_states gpu_samples gpu_samples_1m source_runs free_states jobs"
-    " booked_hours ledger_1m ledger_1h"
+    " booked_hours ledger_1m ledger_1h accounts_1h accounts_1d free_blocks"
 )
-# Who reads what tells of allocations, and where.
-TELLERS = [("slurm", "head"), *((r, n) for r in ("nvml", "pod_resources") for n in ("n0", "n1"))]
+OF_NODES = ("nvml", "pod_resources", "dcgm-exporter")
+TELLERS = [("slurm", "head"), *((r, n) for r in OF_NODES for n in ("n0", "n1"))]
 # How long nobody may name an open allocation.
 UNNAMED_S = LedgerSettings().unnamed_s
 
@@ -350,7 +350,7 @@ def _allocations(
                 since,
                 end,
                 share_milli=draw(st.sampled_from((1000, 1000, 1000, 700, 500, 333))),
-                source=draw(st.sampled_from(("slurm", "slurm", "process", "kubernetes"))),
+                source=draw(st.sampled_from(("slurm", "process", "kubernetes", "dcgm-exporter"))),
                 seen_at=until - timedelta(seconds=stale_s),
             )
         )

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as example_of
 from hypothesis import strategies as st
 
-from analytics import book
+from analytics import accounts, book
 from analytics.book import Span
 from gpuledger.errors import ConfigError
 from gpuledger.measures import DIMENSIONS
@@ -184,6 +184,7 @@ def test_with_a_price_time_has_a_worth_and_recoverable_energy_a_cost(small: Stor
 
 def test_a_group_says_how_much_of_it_has_a_price(small: Store) -> None:
     write(small, [price(), asset(2, model="unpriced")])
+    accounts.write(small, [at(0).date()])
     (row,) = book.ledger(small, book.span(small, "7d"), ["cluster"])
     assert row["priced_ratio"] == pytest.approx(2 / 3)
     assert row["capacity_value"] == pytest.approx(7.0 * PRICE)

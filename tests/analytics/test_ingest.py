@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import lz4.frame
 import pytest
@@ -12,12 +14,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import given as example_of
 from hypothesis import strategies as st
 
-from analytics.ingest import batches
+from analytics.ingest import batches, bodies
 from gpuledger.batch import Batch
-from gpuledger.catalogue import INGESTED, TABLES, HostSample
+from gpuledger.catalogue import INGESTED, TABLES, Allocation, HostSample
 from gpuledger.native import encode
 from gpuledger.schema import Row
 from gpuledger.store import Store
+from tests.analytics.intakes import intake, stored
 from tests.analytics.web import BEARER, TestClient, client, is_problem, make_service
 from tests.analytics.world import at, given, job, samples
 
@@ -27,8 +30,9 @@ KEY = "spool/gpu_samples/1"
 
 
 @pytest.fixture
-def door(store: Store) -> TestClient:
-    return client(make_service(store), **BEARER)
+def door(store: Store, tmp_path: Path) -> Iterator[TestClient]:
+    with intake(tmp_path / "journal", store) as one:
+        yield client(make_service(store, intake=one), **BEARER)
 
 
 def send(
@@ -41,7 +45,9 @@ def send(
 ) -> Any:
     headers = {"Idempotency-Key": key, "Content-Encoding": encoding}
     told = {k: v for k, v in headers.items() if v is not None}
-    return door.post(f"/v1/ingest/{table}", content=body, headers=told)
+    answer = door.post(f"/v1/ingest/{table}", content=body, headers=told)
+    stored(cast("Any", door.app).state.intake)
+    return answer
 
 
 def count(store: Store, table: str = "gpu_samples") -> int:
@@ -94,7 +100,10 @@ def test_blocks_of_one_table_may_follow_each_other(store: Store, door: TestClien
     assert count(store) == 5
 
 
-@pytest.mark.parametrize("row", [job("1"), given("1", 0)], ids=["jobs", "allocations"])
+GIVEN = Allocation(**{**given("1", 0).values(), "seen_at": at(1)})
+
+
+@pytest.mark.parametrize("row", [job("1"), GIVEN], ids=["jobs", "allocations"])
 def test_facts_of_a_scheduler_come_through_the_same_door(
     store: Store, door: TestClient, row: Row
 ) -> None:
@@ -152,9 +161,9 @@ REFUSED: dict[str, tuple[bytes, str | None, int]] = {
     "truncated lz4": (lz4.frame.compress(BODY)[:-5], "lz4", 400),
     "two zstd frames": (zstd.compress(BODY) * 2, "zstd", 400),
     "two lz4 frames": (lz4.frame.compress(BODY) * 2, "lz4", 400),
-    "zstd bomb": (zstd.compress(bytes(batches.MAX_BODY_BYTES + 1)), "zstd", 413),
-    "lz4 bomb": (lz4.frame.compress(bytes(batches.MAX_BODY_BYTES + 1)), "lz4", 413),
-    "too large": (bytes(batches.MAX_BODY_BYTES + 1), None, 413),
+    "zstd bomb": (zstd.compress(bytes(bodies.MAX_BODY_BYTES + 1)), "zstd", 413),
+    "lz4 bomb": (lz4.frame.compress(bytes(bodies.MAX_BODY_BYTES + 1)), "lz4", 413),
+    "too large": (bytes(bodies.MAX_BODY_BYTES + 1), None, 413),
     "gzip": (BODY, "gzip", 415),
     "two encodings": (BODY, "zstd, lz4", 415),
 }

@@ -96,9 +96,9 @@ def test_the_book_equals_the_oracle_and_closes(store: Store, history: History) -
 def hours_of_minutes(store: Store) -> list[dict[str, Any]]:
     """What the hours must say: their minutes added up."""
     return store.select(
-        "SELECT cluster, gpu_id, toStartOfHour(minute) AS hour, alloc_id, state, flags, cause,"
-        " grade, sum(gpu_ms) AS gpu_ms, sum(energy_mj) AS energy_mj FROM ledger_1m"
-        " GROUP BY cluster, gpu_id, hour, alloc_id, state, flags, cause, grade ORDER BY ALL"
+        "SELECT cluster, node, gpu_id, toStartOfHour(minute) AS hour, alloc_id, state, flags,"
+        " cause, grade, sum(gpu_ms) AS gpu_ms, sum(energy_mj) AS energy_mj FROM ledger_1m"
+        " GROUP BY cluster, node, gpu_id, hour, alloc_id, state, flags, cause, grade ORDER BY ALL"
     )
 
 
@@ -323,11 +323,11 @@ def test_an_allocation_that_the_last_good_snapshot_omits_ended_when_last_seen(
     assert states(store, lane=0) == []
 
 
-@pytest.mark.parametrize("reader", ["nvml", "pod_resources"])
+@pytest.mark.parametrize("reader", ["nvml", "pod_resources", "dcgm-exporter"])
 def test_an_allocation_told_by_a_node_ends_only_where_that_node_omits_it(
     store: Store, reader: str
 ) -> None:
-    source = {"nvml": "process", "pod_resources": "kubernetes"}[reader]
+    source = {"nvml": "process", "pod_resources": "kubernetes"}.get(reader, reader)
     gone = allocation(GPU, 1, LONG_AGO, source=source, seen_at=at(20))
     later = at(20) + UNNAMED_S * SECOND + SECOND
     told = held(story((EMPTY, 60)), gone)

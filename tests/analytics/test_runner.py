@@ -169,10 +169,10 @@ class _ByTheHour:
         self._open_at = open_at
         self._stop = stop
 
-    def dirty(self, now: datetime) -> list[Any]:
+    def dirty(self, now: datetime, reopened: datetime | None = None) -> list[Any]:
         windows = [
             type(w)(hour, min(hour + (at(60) - at(0)), w.until))
-            for w in self._ledger.dirty(now)
+            for w in self._ledger.dirty(now, reopened)
             for hour in w.hours()
         ]
         assert len(windows) > 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analytics.service import Service
-from gpuledger.guard import LIMITS
+from gpuledger.guard import AD_HOC
 from gpuledger.service import RemoteStore
 from gpuledger.store import Address, Store
 from tests.analytics.web import BEARER, TOKEN, booked_hour, client, is_problem, make_service
@@ -151,13 +151,13 @@ def test_every_value_has_a_form_in_json(store: Store, sql: str, row: list[Any]) 
 
 
 def test_more_rows_than_anyone_reads_are_refused(store: Store) -> None:
-    count = LIMITS["max_result_rows"] + 1
+    count = AD_HOC.rows + 1
     assert is_problem(ask(store, f"SELECT number FROM numbers({count})"), 400)
     assert rows(store, "SELECT 1") == [[1]]
 
 
 def test_more_memory_than_there_is_for_questions_is_refused(store: Store) -> None:
-    limit = LIMITS["max_memory_usage"]
+    limit = AD_HOC.memory_bytes
     sql = f"SELECT length(range({limit // 8 + 1}))"
     assert is_problem(ask(store, sql), 400)
 

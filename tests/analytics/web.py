@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from analytics.app import create_app
+from analytics.ingest.intake import Intake
 from analytics.runner import Runner
 from analytics.service import Service
 from gpuledger.config import Config
@@ -34,11 +35,16 @@ TOKEN = "token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 
-def make_service(store: Store, *, report_html: str = "") -> Service:
-    """A service whose runner ticks only when told."""
+def make_service(store: Store, *, report_html: str = "", intake: Intake | None = None) -> Service:
+    """A service whose runner ticks only when told; without an intake it takes no rows."""
     runner = Runner(store, Config({"runner": {"settle_s": 0}}))
     return Service(
-        store=store, reader=store.reader(), runner=runner, token=TOKEN, report_html=report_html
+        store=store,
+        reader=store.reader(),
+        runner=runner,
+        token=TOKEN,
+        report_html=report_html,
+        intake=intake,
     )
 
 

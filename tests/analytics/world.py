@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from analytics import accounts
 from gpuledger.batch import by_table
 from gpuledger.catalogue import (
     Allocation,
@@ -35,9 +36,12 @@ def at(minute: float) -> datetime:
 
 
 def write(store: Store, rows: Iterable[Row]) -> None:
-    """Insert rows of any tables."""
+    """Insert rows of any tables; what is booked is added up as the ledger does."""
+    rows = list(rows)
     for batch in by_table(rows):
         store.insert(batch)
+    for day in sorted({r.hour.date() for r in rows if isinstance(r, CellHour)}):
+        accounts.write(store, [day])
 
 
 def gpu(slot: int, node: str = "n0") -> int:

@@ -15,17 +15,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gpuledger.cli.wiring import SPOOL
 from gpuledger.service import open_reader
 from gpuledger.spool import Spool
 from gpuledger.store import Address, Store, StoreSettings
 from tests.chaos.proxy import Mode, Proxy
 from tests.components.clickhouse import ClickHouse
-from tests.components.process import Child, free_port, http_ok
+from tests.components.process import Child, free_port, http_ok, wait_until
 from tests.fakes import nvml
 
 GPULEDGER = str(Path(sys.executable).with_name("gpuledger"))
 TOKEN = "a-token-for-the-chaos"
 PERIOD_S, FLUSH_S = 0.2, 0.5
+DRAIN_S = 60.0
 # What may lie between a reading and the spool: the wait for a flush, and the flush itself on a
 # machine whose processors are busy with everything else that goes on here.
 OPEN_WINDOW_S = FLUSH_S + PERIOD_S + 2.0
@@ -86,6 +88,10 @@ class Backend(ABC):
     @abstractmethod
     def select(self, sql: str) -> list[dict[str, Any]]:
         """Ask it."""
+
+    def drain(self) -> bool:
+        """Whether it has stored everything that it accepted, after a rest."""
+        return True
 
 
 class Server(Backend):
@@ -153,6 +159,13 @@ class Service(Backend):
 
     def address(self, proxy: Proxy) -> str:
         return proxy.url
+
+    def drain(self) -> bool:
+        self._child.stop()  # a service that ends brings to the store what goes there at once
+        with closing(sqlite3.connect(self._directory / SPOOL)) as db:
+            waits = db.execute("SELECT 1 FROM bundles LIMIT 1").fetchall()
+        self.start()
+        return not waits
 
     def select(self, sql: str) -> list[dict[str, Any]]:
         return [dict(r) for r in open_reader(self._url, {}, StoreSettings()).select(sql)]
@@ -277,6 +290,7 @@ class World:
         self.configuration.write_text(QUIET)
         for _ in range(10):
             if not self.waiting():
+                wait_until(self.backend.drain, DRAIN_S, "the relay's journal is empty")
                 return
             self.start_collector()
             self.pause(2.0)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from collector.kubernetes_rows import Teams, World
+from collector.kubernetes_rows import World
 from collector.slurm_rows import Snapshot
+from gpuledger.kubernetes_names import Teams
 
 NOW = datetime(2027, 1, 15, 12, tzinfo=UTC)
 GPU = "nvidia.com/gpu"

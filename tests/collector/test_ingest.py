@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ import lz4.frame  # type: ignore[import-untyped,unused-ignore]
 import pytest
 
 import gpuledger
-from collector.sink import Verdict
+from collector.sink import TAKEN, Reply, Verdict
 from collector.sinks.ingest import IngestSink, compression
+from gpuledger import envelope
 from gpuledger.errors import StoreError
 from gpuledger.spool import Block, Entry
 
@@ -30,6 +32,19 @@ class Service:
     path: str = ""
     got: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    paths: list[str] = field(default_factory=list)
+    # To an envelope, where it differs; `None` in place of a body: as many good parts as came.
+    envelope_status: int = 200
+    answer: bytes | None = None
+
+    def answers(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body for what was posted."""
+        if path != envelope.PATH:
+            return self.status, b"because\nof this"
+        if self.answer is not None:
+            return self.envelope_status, self.answer
+        parts = [{"status": 200}] * len(envelope.unseal(lz4.frame.decompress(body)))
+        return self.envelope_status, json.dumps({"parts": parts}).encode()
 
 
 @pytest.fixture
@@ -40,11 +55,13 @@ def service() -> Iterator[Service]:
         def do_POST(self) -> None:
             told.path, told.got = self.path, dict(self.headers)
             told.body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(told.status)
+            told.paths.append(self.path)
+            status, answer = told.answers(self.path, told.body)
+            self.send_response(status)
             for name, value in told.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(b"because\nof this")
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             return
@@ -131,3 +148,136 @@ def test_without_lz4_nothing_is_compressed(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(__import__("sys").modules, "lz4.frame", None)
     encoding, compress = compression()
     assert (encoding, compress(b"abc")) == ("identity", b"abc")
+
+
+def entry(sequence: int, table: str = "t", size: int = 3) -> Entry:
+    block = Block(1, bytes([sequence]) * size)
+    return Entry(sequence, table, f"uuid/{table}/{sequence}", 0.0, (block,))
+
+
+ROUND = (entry(3, "a"), entry(2, "b"), entry(1, "a"))
+
+
+def outcomes(door: IngestSink) -> list[Reply | StoreError]:
+    return [reply for _, reply in door.send_all(iter(ROUND))]
+
+
+def test_a_round_travels_in_one_envelope(service: Service) -> None:
+    assert outcomes(sink(service)) == [TAKEN] * 3
+    assert service.paths == ["/v1/ingest"]
+    assert service.got["Content-Type"] == envelope.CONTENT_TYPE
+    assert service.got["Authorization"] == "Bearer secret"
+    parts = envelope.unseal(lz4.frame.decompress(service.body))
+    assert [(p.table, p.key, p.schema, p.body) for p in parts] == [
+        (e.table, e.token, gpuledger.__version__, e.body) for e in ROUND
+    ]
+
+
+def test_a_single_entry_needs_no_envelope(service: Service) -> None:
+    ((_, reply),) = sink(service).send_all([entry(1)])
+    assert (reply, service.paths) == (TAKEN, ["/v1/ingest/t"])
+
+
+def test_what_is_large_travels_in_several(service: Service) -> None:
+    entries = [entry(n, size=1 << 20) for n in range(1, 11)]
+    assert [r for _, r in sink(service).send_all(entries)] == [TAKEN] * 10
+    assert service.paths == ["/v1/ingest"] * 3
+
+
+def test_entries_are_read_only_when_it_is_their_turn(service: Service) -> None:
+    read = []
+
+    def reading() -> Iterator[Entry]:
+        for n in range(1, 11):
+            read.append(n)
+            yield entry(n, size=3 << 20)
+
+    next(sink(service).send_all(reading()))
+    assert len(read) == 2
+
+
+def test_each_part_has_its_verdict_and_one_that_waits_holds_up_no_other(service: Service) -> None:
+    parts = [{"status": 503, "detail": "no room"}, {"status": 400, "detail": "x"}, {"status": 200}]
+    service.answer = json.dumps({"parts": parts}).encode()
+    waits, rejected, taken = outcomes(sink(service))
+    assert isinstance(waits, StoreError)
+    assert "no room" in str(waits)
+    assert isinstance(rejected, Reply)
+    assert rejected.verdict is Verdict.REJECTED
+    assert taken is TAKEN
+
+
+@pytest.mark.parametrize("status", [403, 409, 429, 503])
+def test_a_service_that_holds_is_asked_no_more(service: Service, status: int) -> None:
+    service.envelope_status, service.headers = status, {"Retry-After": "7"}
+    (reply,) = outcomes(sink(service))
+    assert isinstance(reply, Reply)
+    assert (reply.verdict, reply.after_s) == (Verdict.HOLD, 7.0)
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_old_service_gets_them_one_by_one_from_then_on(service: Service, status: int) -> None:
+    service.envelope_status = status
+    door = sink(service)
+    assert outcomes(door) == outcomes(door) == [TAKEN] * 3
+    assert service.paths.count("/v1/ingest") == 1
+
+
+def test_an_old_service_that_knows_the_collector_at_its_old_door_only_is_found_out(
+    service: Service,
+) -> None:
+    service.envelope_status = 401
+    door = sink(service)
+    assert outcomes(door) == outcomes(door) == [TAKEN] * 3
+    assert service.paths.count("/v1/ingest") == 1
+
+
+def test_a_collector_that_nobody_knows_goes_on_asking_with_envelopes(service: Service) -> None:
+    service.status = service.envelope_status = 401
+    door = sink(service)
+    for _ in range(2):
+        reply = next(iter(outcomes(door)))
+        assert isinstance(reply, Reply)
+        assert reply.verdict is Verdict.HOLD
+    assert service.paths.count("/v1/ingest") == 2
+
+
+def test_an_old_service_is_tried_again_after_an_hour(service: Service) -> None:
+    now = [NOW]
+    door = IngestSink(service.url, "secret", lambda: now[0])
+    service.envelope_status = 404
+    outcomes(door)
+    now[0] += 3601
+    service.envelope_status = 200
+    assert outcomes(door) == [TAKEN] * 3
+    assert service.paths[-1] == "/v1/ingest"
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+def test_an_envelope_that_is_refused_or_fails_is_sent_one_by_one(
+    service: Service, status: int
+) -> None:
+    service.envelope_status = status
+    door = sink(service)
+    assert outcomes(door) == outcomes(door) == [TAKEN] * 3
+    assert service.paths.count("/v1/ingest") == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"[]", b'{"parts": 7}', b'{"parts": [{"status": 200}]}', b'{"parts": [{}]}']
+)
+def test_an_answer_that_says_nothing_keeps_every_entry(service: Service, answer: bytes) -> None:
+    service.answer = answer
+    assert [type(reply) for reply in outcomes(sink(service))] == [StoreError] * 3
+
+
+def test_a_service_that_fails_keeps_every_entry(service: Service) -> None:
+    service.status = service.envelope_status = 500
+    assert [type(reply) for reply in outcomes(sink(service))] == [StoreError] * 3
+
+
+def test_nobody_there_is_found_out_once_for_all() -> None:
+    door = IngestSink("http://127.0.0.1:9", "secret", lambda: NOW)
+    replies = outcomes(door)
+    assert len(set(map(id, replies))) == 1
+    assert [type(reply) for reply in replies] == [StoreError] * 3

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.kubelet_devices import Devices, Place, base, profile_share
+from collector.kubelet_devices import Devices, Place, base
 from collector.podresources import Device
+from gpuledger.accelerators import profile_share
 from tests.collector.kubelet import GPU, node, uuid
 from tests.collector.support import tree
 

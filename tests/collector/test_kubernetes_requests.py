@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from collector.kubernetes_objects import PodSpec, parse
-from collector.kubernetes_requests import Request, cards, model, offers, request, share_milli
+from collector.kubernetes_requests import Request, request
+from gpuledger.accelerators import cards, model, offers, share_milli
 from tests.collector.kube import GPU, RESOURCES
 
 GIB = 1 << 30

@@ -23,9 +23,10 @@ from collector.kubernetes_queues import (
     pod_group_row,
     workload_row,
 )
-from collector.kubernetes_rows import Teams, World, job_row, node_row, preemptors, quota_row
+from collector.kubernetes_rows import World, job_row, node_row, preemptors, quota_row
 from gpuledger.batch import Batch
 from gpuledger.catalogue.work import Job, NodeState
+from gpuledger.kubernetes_names import Teams
 from gpuledger.native import encode
 from gpuledger.schema import FOREVER, Row
 from tests.collector.kube import (

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.pods import Pod, Pods, native_id, running_uids
+from collector.pods import Pod, Pods, running_uids
+from gpuledger.kubernetes_names import native_id
 from tests.collector.kubelet import UIDS, begin, populate
 from tests.collector.support import tree
 

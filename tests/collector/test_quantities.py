@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.quantities import BINARY, DECIMAL, amounts, milli, quantity, whole
+from collector.quantities import BINARY, DECIMAL, amounts, quantity
+from gpuledger.accelerators import milli, whole
 
 
 @pytest.mark.parametrize(

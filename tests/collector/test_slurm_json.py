@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.slurm_json import Gres, gpus, instant, job_state, node_state, number, text, tres
+from collector.slurm_json import instant, node_state, number
 from collector.slurm_rows import Snapshot, allocation_rows, job_row, node_row
 from gpuledger.batch import Batch
+from gpuledger.slurm_words import Gres, gpus, job_state, text, tres
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from collector.sacct import Ending, ending, endings
 from collector.sacct import job_row as ended_row
 from collector.slurm_devices import devices
-from collector.slurm_json import duration_s, moment
+from collector.slurm_json import moment
 from collector.slurm_pools import Site, pool_row, racks, reservation_row, shards_by_node
 from collector.slurm_rows import Snapshot, allocation_rows, job_row, node_row
 from gpuledger.catalogue.work import Allocation, Pool, Reservation
 from gpuledger.identity import gpu_id
 from gpuledger.schema import FOREVER
+from gpuledger.slurm_words import duration_s
 from tests.collector.slurm import at
 from tests.collector.slurm_versions import END, START, SUBMIT, VERSIONS, Told
 

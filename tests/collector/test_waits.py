@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from analytics.placement import CAPACITY_REASONS as COUNTED
-from collector.waits import CAPACITY_REASONS
 from gpuledger.catalogue.work import Job
 from gpuledger.schema import FOREVER
+from gpuledger.waits import CAPACITY_REASONS
 from tests.collector.slurm import NOW, Cluster, at, jobs
 
 SUBMITTED = at(1795324592)

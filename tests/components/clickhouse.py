@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.components.process import (
@@ -33,8 +34,10 @@ CONFIG = """<clickhouse>
   <keep_alive_timeout>1</keep_alive_timeout>
   <max_server_memory_usage>{memory_limit_bytes}</max_server_memory_usage>
   <mark_cache_size>67108864</mark_cache_size>
+  <backups><allowed_path>{directory}/backups/</allowed_path></backups>
   <query_log><database>system</database><table>query_log</table></query_log>
   <part_log><database>system</database><table>part_log</table></part_log>
+  {more}
 </clickhouse>
 """
 
@@ -83,14 +86,18 @@ class ClickHouse(Component):
     """One server on `directory`; started again, it has the same data and the same ports.
 
     `user` may do everything, `reader` may select and change settings; both have `password`.
+    `more` is XML for its configuration, where `{directory}` is its own.
     """
 
     user = "gpuledger"
     reader = "gpuledger_reader"
     password = "ledger-of-the-tests"
 
-    def __init__(self, directory: Path, *, memory_limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
+    def __init__(
+        self, directory: Path, *, memory_limit_bytes: int = MEMORY_LIMIT_BYTES, more: str = ""
+    ) -> None:
         self.directory = directory
+        self.more = more
         self.memory_limit_bytes = memory_limit_bytes
         self.host = "127.0.0.1"
         self.http_port = 0
@@ -140,6 +147,7 @@ class ClickHouse(Component):
         values = {
             "directory": self.directory,
             "memory_limit_bytes": self.memory_limit_bytes,
+            "more": self.more.format(directory=self.directory),
             "user": self.user,
             "reader": self.reader,
             "password": self.password,
@@ -166,6 +174,17 @@ class ClickHouse(Component):
             return False
         self.http_port, self.tcp_port = map(int, ports)
         return http_ok(f"{self.url}/ping")
+
+
+def remote_servers(name: str, tcp_ports: Sequence[int]) -> str:
+    """Configuration of a cluster of shards on loopback, one server each."""
+    shards = "".join(
+        f"<shard><replica><host>127.0.0.1</host><port>{port}</port>"
+        f"<user>{ClickHouse.user}</user><password>{ClickHouse.password}</password>"
+        "</replica></shard>"
+        for port in tcp_ports
+    )
+    return f"<remote_servers><{name}>{shards}</{name}></remote_servers>"
 
 
 def find_library() -> Path:

@@ -5,7 +5,7 @@ set -euo pipefail
 readonly PACKAGES=(
   gcc libc6-dev slurm-wlm slurmrestd slurmdbd slurm-wlm-mysql-plugin mariadb-server-core munge
   prometheus prometheus-alertmanager chromium fonts-dejavu-core
-  procps iproute2 openssl systemd prometheus-node-exporter
+  procps iproute2 openssl systemd prometheus-node-exporter victoria-metrics
 )
 readonly CHDB_PACKAGE="@chdb/lib-linux-x64-gnu@26.7.3-stable.1"
 readonly CHDB_SHA256="36ad4e999882821ef13cf2d0f52c93f48e6ee1b4498b35a201c23ce4b8d15bf5"

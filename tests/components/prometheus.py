@@ -6,7 +6,7 @@ import json
 import subprocess
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,28 @@ START_S = 30.0
 
 
 class Prometheus(Component):
-    """One Prometheus that scrapes `targets` (host:port) every second."""
+    """One Prometheus that scrapes `targets` (host:port) every second; `jobs` are more of them.
 
-    def __init__(self, directory: Path, targets: Sequence[str]) -> None:
+    With `write_to` it writes what it scrapes there, with `token` for a bearer: soon, in small
+    requests, over several connections, so that a scrape comes in pieces.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        targets: Sequence[str],
+        *,
+        jobs: Mapping[str, str] | None = None,
+        write_to: str = "",
+        token: str = "",
+        interval_s: int = 1,
+    ) -> None:
         self.directory = directory
         self.targets = list(targets)
+        self.jobs = dict(jobs or {})
+        self.write_to = write_to
+        self.token = token
+        self.interval_s = interval_s
         self.port = 0
         self.child: Child | None = None
 
@@ -43,6 +60,25 @@ class Prometheus(Component):
         if self.child is not None:
             self.child.stop()
 
+    def kill(self) -> None:
+        """End it like a power cut: nothing is flushed."""
+        assert self.child is not None
+        assert self.child.process is not None
+        self.child.process.kill()
+        self.child.process.wait()
+
+    def samples(self, selector: str, over: str = "1h") -> dict[tuple[str, ...], dict[int, float]]:
+        """What it keeps: values by milliseconds since 1970, by a series' sorted labels."""
+        asked = urllib.parse.urlencode({"query": f"{selector}[{over}]"})
+        with urllib.request.urlopen(f"{self.url}/api/v1/query?{asked}", timeout=10) as answer:
+            found = json.load(answer)["data"]["result"]
+        return {
+            tuple(f"{k}={v}" for k, v in sorted(series["metric"].items())): {
+                round(at * 1000): float(value) for at, value in series["values"]
+            }
+            for series in found
+        }
+
     def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
         """Labels and value of each series now."""
         address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
@@ -55,8 +91,24 @@ class Prometheus(Component):
         return self.directory / "prometheus.yml"
 
     def _config(self) -> dict[str, Any]:
-        jobs = [{"job_name": "tests", "static_configs": [{"targets": self.targets}]}]
-        return {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
+        jobs = [
+            {"job_name": name, "static_configs": [{"targets": targets}]}
+            for name, targets in {
+                "tests": self.targets,
+                **{name: [target] for name, target in self.jobs.items()},
+            }.items()
+            if targets
+        ]
+        config: dict[str, Any] = {
+            "global": {"scrape_interval": f"{self.interval_s}s"},
+            "scrape_configs": jobs,
+        }
+        if self.write_to:
+            queue = {"batch_send_deadline": "1s", "max_samples_per_send": 100, "min_shards": 4}
+            bearer = {"credentials": self.token}
+            writing = {"url": self.write_to, "authorization": bearer, "queue_config": queue}
+            config["remote_write"] = [writing]
+        return config
 
     def _command(self) -> list[str]:
         return [

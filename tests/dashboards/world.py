@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from analytics import accounts
 from gpuledger.batch import by_table
 from gpuledger.catalogue import (
     AlertState,
@@ -32,6 +33,7 @@ def fill(store: Store) -> None:
     """Half an hour booked: one GPU works, one idles, one is free and wanted, one is broken."""
     for batch in by_table(rows()):
         store.insert(batch)
+    accounts.write(store, [HOUR.date()])
 
 
 def rows() -> list[Row]:

@@ -12,7 +12,12 @@ from tests.components.process import program
 from tests.deploy.files import DEPLOY
 
 PROGRAM = "/opt/gpuledger/bin/gpuledger"
-UNITS = ["gpuledger-cluster.service", "gpuledger-collector.service", "gpuledger.service"]
+UNITS = [
+    "gpuledger-cluster.service",
+    "gpuledger-collector.service",
+    "gpuledger-relay.service",
+    "gpuledger.service",
+]
 NODE = UNITS[1]
 FAULTS = "collector-faults.conf"
 # Exposure in tenths; below 4 is what `systemd-analyze security` calls OK or better.

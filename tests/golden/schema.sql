@@ -72,7 +72,8 @@ CREATE TABLE IF NOT EXISTS slice_samples (
   `memory_used_mib` Nullable(UInt32) COMMENT 'memory of the slice in use' CODEC(ZSTD(1)),
   `memory_used_mib_max` Nullable(UInt32) COMMENT 'memory of the slice in use' CODEC(ZSTD(1)),
   `memory_total_mib` Nullable(UInt32) COMMENT 'memory of the slice' CODEC(ZSTD(1)),
-  `processes` Nullable(UInt16) COMMENT 'compute processes on the slice' CODEC(T64, ZSTD(1))
+  `processes` Nullable(UInt16) COMMENT 'compute processes on the slice' CODEC(T64, ZSTD(1)),
+  `source` LowCardinality(String) COMMENT 'who read it: nvml, or the mapping of a scraped exporter' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, slot, uuid) ORDER BY (toStartOfHour(ts), node, slot, uuid, ts)
@@ -119,7 +120,8 @@ CREATE TABLE IF NOT EXISTS gpu_health_samples (
   `slowdown_margin_celsius` Nullable(UInt8) COMMENT 'degrees until the hardware slows down' CODEC(T64, ZSTD(1)),
   `fan_pct` Nullable(UInt8) COMMENT 'fan speed' CODEC(T64, ZSTD(1)),
   `performance_state` Nullable(UInt8) COMMENT 'P-state, 0 is fastest' CODEC(T64, ZSTD(1)),
-  `persistence_mode` Nullable(UInt8) COMMENT '1 if the driver stays loaded without clients' CODEC(T64, ZSTD(1))
+  `persistence_mode` Nullable(UInt8) COMMENT '1 if the driver stays loaded without clients' CODEC(T64, ZSTD(1)),
+  `source` LowCardinality(String) COMMENT 'who read it: nvml, or the mapping of a scraped exporter' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, slot) ORDER BY (toStartOfHour(ts), node, slot, ts)
@@ -497,6 +499,34 @@ ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, of) ORDER BY (toStartOfHour(ts), node, of, ts)
 SETTINGS non_replicated_deduplication_window = 100000;
 
+CREATE TABLE IF NOT EXISTS quarantine (
+  `ts` DateTime64(3, 'UTC') COMMENT 'when they arrived' CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) COMMENT 'cluster that they name; empty where several' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node that they name; empty where several' CODEC(ZSTD(1)),
+  `of` LowCardinality(String) COMMENT 'table that they were sent for' CODEC(ZSTD(1)),
+  `reason` LowCardinality(String) COMMENT 'what is wrong with them, and what it looks like' CODEC(ZSTD(1)),
+  `rows` UInt32 COMMENT 'how many' CODEC(ZSTD(1)),
+  `first` DateTime64(3, 'UTC') COMMENT 'earliest time that is wrong; 1970 to 2106' CODEC(DoubleDelta, ZSTD(1)),
+  `last` DateTime64(3, 'UTC') COMMENT 'latest time that is wrong; 1970 to 2106' CODEC(DoubleDelta, ZSTD(1)),
+  `key` String COMMENT 'key of the batch that they came in' CODEC(ZSTD(3)),
+  `body` String COMMENT 'the rows as Native blocks, in base64' CODEC(ZSTD(3))
+)
+ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (of, node, ts)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS backfill_chunks (
+  `source` LowCardinality(String) COMMENT 'cluster and mapping, or the name given with --source' CODEC(ZSTD(1)),
+  `since` DateTime64(3, 'UTC') COMMENT 'begins after' CODEC(DoubleDelta, ZSTD(1)),
+  `until` DateTime64(3, 'UTC') COMMENT 'ends with' CODEC(DoubleDelta, ZSTD(1)),
+  `done` UInt8 COMMENT '1 once its rows are stored' CODEC(ZSTD(1)),
+  `samples` UInt64 COMMENT 'samples read' CODEC(ZSTD(1)),
+  `rows` UInt64 COMMENT 'rows stored' CODEC(ZSTD(1)),
+  `state` String COMMENT 'counters to go on with; only the newest stretch has them' CODEC(ZSTD(3)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of this word' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (source, since)
+SETTINGS non_replicated_deduplication_window = 100000;
+
 CREATE TABLE IF NOT EXISTS missing_values (
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
   `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
@@ -710,6 +740,7 @@ ENGINE = MergeTree PARTITION BY toStartOfHour(valid_from) ORDER BY (gpu_id, vali
 
 CREATE TABLE IF NOT EXISTS ledger_1m (
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name; empty in cells of before it was kept' CODEC(ZSTD(1)),
   `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
   `minute` DateTime64(3, 'UTC') COMMENT 'start of the minute' CODEC(DoubleDelta, ZSTD(1)),
   `alloc_id` UInt64 COMMENT 'allocation that it belongs to; 0 = none' CODEC(ZSTD(1)),
@@ -725,6 +756,7 @@ ENGINE = MergeTree PARTITION BY toStartOfHour(minute) ORDER BY (gpu_id, minute, 
 
 CREATE TABLE IF NOT EXISTS ledger_1h (
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name; empty in cells of before it was kept' CODEC(ZSTD(1)),
   `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
   `hour` DateTime64(3, 'UTC') COMMENT 'start of the hour' CODEC(DoubleDelta, ZSTD(1)),
   `alloc_id` UInt64 COMMENT 'allocation that it belongs to; 0 = none' CODEC(ZSTD(1)),
@@ -736,6 +768,52 @@ CREATE TABLE IF NOT EXISTS ledger_1h (
   `energy_mj` Nullable(UInt64) COMMENT 'energy drawn' CODEC(T64, ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(hour) ORDER BY (gpu_id, hour, alloc_id, state);
+
+CREATE TABLE IF NOT EXISTS accounts_1h (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs' CODEC(ZSTD(1)),
+  `model` LowCardinality(String) COMMENT 'GPU model' CODEC(ZSTD(1)),
+  `job` String COMMENT 'job id; empty = none' CODEC(ZSTD(3)),
+  `job_name` LowCardinality(String) COMMENT 'name given by the user' CODEC(ZSTD(1)),
+  `user` LowCardinality(String) COMMENT 'who submitted the job' CODEC(ZSTD(1)),
+  `team` LowCardinality(String) COMMENT 'team that pays; `unmapped` where nobody said; empty = no job' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'state of the ledger' CODEC(ZSTD(1)),
+  `flags` LowCardinality(String) COMMENT 'flags, joined by commas' CODEC(ZSTD(1)),
+  `cause` LowCardinality(String) COMMENT 'sub-cause of the state' CODEC(ZSTD(1)),
+  `grade` LowCardinality(String) COMMENT 'evidence grade, A to D' CODEC(ZSTD(1)),
+  `gpu_ms` UInt64 COMMENT 'GPU-seconds booked' CODEC(ZSTD(1)),
+  `energy_mj` Nullable(UInt64) COMMENT 'energy drawn' CODEC(T64, ZSTD(1)),
+  `hour` DateTime64(3, 'UTC') COMMENT 'start of the hour' CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toYYYYMMDD(hour) ORDER BY (cluster, pool, team, state, hour);
+
+CREATE TABLE IF NOT EXISTS accounts_1d (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs' CODEC(ZSTD(1)),
+  `model` LowCardinality(String) COMMENT 'GPU model' CODEC(ZSTD(1)),
+  `job` String COMMENT 'job id; empty = none' CODEC(ZSTD(3)),
+  `job_name` LowCardinality(String) COMMENT 'name given by the user' CODEC(ZSTD(1)),
+  `user` LowCardinality(String) COMMENT 'who submitted the job' CODEC(ZSTD(1)),
+  `team` LowCardinality(String) COMMENT 'team that pays; `unmapped` where nobody said; empty = no job' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'state of the ledger' CODEC(ZSTD(1)),
+  `flags` LowCardinality(String) COMMENT 'flags, joined by commas' CODEC(ZSTD(1)),
+  `cause` LowCardinality(String) COMMENT 'sub-cause of the state' CODEC(ZSTD(1)),
+  `grade` LowCardinality(String) COMMENT 'evidence grade, A to D' CODEC(ZSTD(1)),
+  `gpu_ms` UInt64 COMMENT 'GPU-seconds booked' CODEC(ZSTD(1)),
+  `energy_mj` Nullable(UInt64) COMMENT 'energy drawn' CODEC(T64, ZSTD(1)),
+  `day` DateTime64(3, 'UTC') COMMENT 'start of the day, UTC' CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toYYYYMMDD(day) ORDER BY (cluster, pool, team, state, day);
+
+CREATE TABLE IF NOT EXISTS free_blocks (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs' CODEC(ZSTD(1)),
+  `minute` DateTime64(3, 'UTC') COMMENT 'start of the minute' CODEC(DoubleDelta, ZSTD(1)),
+  `free_gpus` UInt16 COMMENT 'whole free GPUs of the node that had most of them' CODEC(ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toYYYYMMDD(minute) ORDER BY (cluster, pool, minute);
 
 CREATE TABLE IF NOT EXISTS booked_hours (
   `hour` DateTime64(3, 'UTC') COMMENT 'start of the hour' CODEC(DoubleDelta, ZSTD(1)),
@@ -822,1714 +900,1733 @@ ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (rule, subject, ts)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS gpu_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `slot` UInt16 CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
-  `uuid` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `sm_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `tensor_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `dram_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `dram_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `graphics_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `graphics_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp16_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp16_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp32_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp32_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp64_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp64_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `hmma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `hmma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `imma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `imma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `encoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `encoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `decoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `decoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `lost_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `power_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `power_mw_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `power_limit_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_limit_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `energy_mj_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `energy_mj_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `sm_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `throttle_reasons` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `thermal_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `thermal_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `brake_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `brake_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `processes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `processes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `processes_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(ZSTD(1)),
-  `source` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `slot` UInt16 CODEC(LZ4),
+  `uuid` LowCardinality(String) CODEC(LZ4),
+  `source` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `gpu_id` SimpleAggregateFunction(any, UInt64) CODEC(LZ4),
+  `utilization_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_utilization_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `sm_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `dram_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `graphics_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp16_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp32_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp64_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `hmma_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `imma_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `encoder_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `decoder_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(T64, LZ4),
+  `lost_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(T64, LZ4),
+  `memory_used_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `power_mw_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `power_mw_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `power_limit_mw_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `energy_mj_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `energy_mj_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `temperature_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `memory_temperature_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `sm_clock_mhz_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_clock_mhz_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `throttle_reasons` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(T64, LZ4),
+  `power_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `power_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `thermal_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `thermal_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `brake_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `brake_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `processes_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `processes_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, slot) ORDER BY (toStartOfHour(ts), node, slot, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, slot) ORDER BY (toStartOfHour(ts), node, slot, ts, uuid, source, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_samples_1m_mv TO gpu_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.uuid) AS `uuid`, sum(toUInt64(s.utilization_pct) * s.interval_ms) AS `utilization_pct_wsum`, sumIf(s.interval_ms, s.utilization_pct IS NOT NULL) AS `utilization_pct_cover_ms`, sum(toUInt64(s.memory_utilization_pct) * s.interval_ms) AS `memory_utilization_pct_wsum`, sumIf(s.interval_ms, s.memory_utilization_pct IS NOT NULL) AS `memory_utilization_pct_cover_ms`, sum(toUInt64(s.sm_active_bp) * s.interval_ms) AS `sm_active_bp_wsum`, sumIf(s.interval_ms, s.sm_active_bp IS NOT NULL) AS `sm_active_bp_cover_ms`, sum(toUInt64(s.sm_occupancy_bp) * s.interval_ms) AS `sm_occupancy_bp_wsum`, sumIf(s.interval_ms, s.sm_occupancy_bp IS NOT NULL) AS `sm_occupancy_bp_cover_ms`, sum(toUInt64(s.tensor_active_bp) * s.interval_ms) AS `tensor_active_bp_wsum`, sumIf(s.interval_ms, s.tensor_active_bp IS NOT NULL) AS `tensor_active_bp_cover_ms`, sum(toUInt64(s.dram_active_bp) * s.interval_ms) AS `dram_active_bp_wsum`, sumIf(s.interval_ms, s.dram_active_bp IS NOT NULL) AS `dram_active_bp_cover_ms`, sum(toUInt64(s.graphics_active_bp) * s.interval_ms) AS `graphics_active_bp_wsum`, sumIf(s.interval_ms, s.graphics_active_bp IS NOT NULL) AS `graphics_active_bp_cover_ms`, sum(toUInt64(s.fp16_active_bp) * s.interval_ms) AS `fp16_active_bp_wsum`, sumIf(s.interval_ms, s.fp16_active_bp IS NOT NULL) AS `fp16_active_bp_cover_ms`, sum(toUInt64(s.fp32_active_bp) * s.interval_ms) AS `fp32_active_bp_wsum`, sumIf(s.interval_ms, s.fp32_active_bp IS NOT NULL) AS `fp32_active_bp_cover_ms`, sum(toUInt64(s.fp64_active_bp) * s.interval_ms) AS `fp64_active_bp_wsum`, sumIf(s.interval_ms, s.fp64_active_bp IS NOT NULL) AS `fp64_active_bp_cover_ms`, sum(toUInt64(s.hmma_active_bp) * s.interval_ms) AS `hmma_active_bp_wsum`, sumIf(s.interval_ms, s.hmma_active_bp IS NOT NULL) AS `hmma_active_bp_cover_ms`, sum(toUInt64(s.imma_active_bp) * s.interval_ms) AS `imma_active_bp_wsum`, sumIf(s.interval_ms, s.imma_active_bp IS NOT NULL) AS `imma_active_bp_cover_ms`, sum(toUInt64(s.encoder_pct) * s.interval_ms) AS `encoder_pct_wsum`, sumIf(s.interval_ms, s.encoder_pct IS NOT NULL) AS `encoder_pct_cover_ms`, sum(toUInt64(s.decoder_pct) * s.interval_ms) AS `decoder_pct_wsum`, sumIf(s.interval_ms, s.decoder_pct IS NOT NULL) AS `decoder_pct_cover_ms`, sum(s.active_ms) AS `active_ms`, sum(s.lost_ms) AS `lost_ms`, sum(toUInt64(s.memory_used_mib) * s.interval_ms) AS `memory_used_mib_wsum`, sumIf(s.interval_ms, s.memory_used_mib IS NOT NULL) AS `memory_used_mib_cover_ms`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(toUInt64(s.memory_total_mib) * s.interval_ms) AS `memory_total_mib_wsum`, sumIf(s.interval_ms, s.memory_total_mib IS NOT NULL) AS `memory_total_mib_cover_ms`, sum(toUInt64(s.power_mw) * s.interval_ms) AS `power_mw_wsum`, sumIf(s.interval_ms, s.power_mw IS NOT NULL) AS `power_mw_cover_ms`, max(s.power_mw_max) AS `power_mw_max`, sum(toUInt64(s.power_limit_mw) * s.interval_ms) AS `power_limit_mw_wsum`, sumIf(s.interval_ms, s.power_limit_mw IS NOT NULL) AS `power_limit_mw_cover_ms`, min(s.energy_mj) AS `energy_mj_min`, max(s.energy_mj) AS `energy_mj_max`, sum(toUInt64(s.temperature_celsius) * s.interval_ms) AS `temperature_celsius_wsum`, sumIf(s.interval_ms, s.temperature_celsius IS NOT NULL) AS `temperature_celsius_cover_ms`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, sum(toUInt64(s.memory_temperature_celsius) * s.interval_ms) AS `memory_temperature_celsius_wsum`, sumIf(s.interval_ms, s.memory_temperature_celsius IS NOT NULL) AS `memory_temperature_celsius_cover_ms`, max(s.memory_temperature_celsius_max) AS `memory_temperature_celsius_max`, sum(toUInt64(s.sm_clock_mhz) * s.interval_ms) AS `sm_clock_mhz_wsum`, sumIf(s.interval_ms, s.sm_clock_mhz IS NOT NULL) AS `sm_clock_mhz_cover_ms`, sum(toUInt64(s.memory_clock_mhz) * s.interval_ms) AS `memory_clock_mhz_wsum`, sumIf(s.interval_ms, s.memory_clock_mhz IS NOT NULL) AS `memory_clock_mhz_cover_ms`, groupBitOr(s.throttle_reasons) AS `throttle_reasons`, min(s.power_throttle_ms) AS `power_throttle_ms_min`, max(s.power_throttle_ms) AS `power_throttle_ms_max`, min(s.thermal_throttle_ms) AS `thermal_throttle_ms_min`, max(s.thermal_throttle_ms) AS `thermal_throttle_ms_max`, min(s.brake_throttle_ms) AS `brake_throttle_ms_min`, max(s.brake_throttle_ms) AS `brake_throttle_ms_max`, min(s.pcie_receive_bytes) AS `pcie_receive_bytes_min`, max(s.pcie_receive_bytes) AS `pcie_receive_bytes_max`, min(s.pcie_transmit_bytes) AS `pcie_transmit_bytes_min`, max(s.pcie_transmit_bytes) AS `pcie_transmit_bytes_max`, min(s.nvlink_receive_bytes) AS `nvlink_receive_bytes_min`, max(s.nvlink_receive_bytes) AS `nvlink_receive_bytes_max`, min(s.nvlink_transmit_bytes) AS `nvlink_transmit_bytes_min`, max(s.nvlink_transmit_bytes) AS `nvlink_transmit_bytes_max`, sum(toUInt64(s.processes) * s.interval_ms) AS `processes_wsum`, sumIf(s.interval_ms, s.processes IS NOT NULL) AS `processes_cover_ms`, max(s.processes_max) AS `processes_max`, anyLast(s.source) AS `source`
-FROM gpu_samples AS s GROUP BY bucket, cluster, node, slot, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.source AS `source`, s.epoch AS `epoch`, toUInt64(isNotNull(s.utilization_pct)) + isNotNull(s.memory_utilization_pct) * 2 + isNotNull(s.sm_active_bp) * 4 + isNotNull(s.sm_occupancy_bp) * 8 + isNotNull(s.tensor_active_bp) * 16 + isNotNull(s.dram_active_bp) * 32 + isNotNull(s.graphics_active_bp) * 64 + isNotNull(s.fp16_active_bp) * 128 + isNotNull(s.fp32_active_bp) * 256 + isNotNull(s.fp64_active_bp) * 512 + isNotNull(s.hmma_active_bp) * 1024 + isNotNull(s.imma_active_bp) * 2048 + isNotNull(s.encoder_pct) * 4096 + isNotNull(s.decoder_pct) * 8192 + isNotNull(s.memory_used_mib) * 16384 + isNotNull(s.memory_total_mib) * 32768 + isNotNull(s.power_mw) * 65536 + isNotNull(s.power_limit_mw) * 131072 + isNotNull(s.temperature_celsius) * 262144 + isNotNull(s.memory_temperature_celsius) * 524288 + isNotNull(s.sm_clock_mhz) * 1048576 + isNotNull(s.memory_clock_mhz) * 2097152 + isNotNull(s.processes) * 4194304 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, any(s.gpu_id) AS `gpu_id`, sum(assumeNotNull(s.utilization_pct) * greatest(s.interval_ms, 1)) AS `utilization_pct_wsum`, sum(assumeNotNull(s.memory_utilization_pct) * greatest(s.interval_ms, 1)) AS `memory_utilization_pct_wsum`, sum(assumeNotNull(s.sm_active_bp) * greatest(s.interval_ms, 1)) AS `sm_active_bp_wsum`, sum(assumeNotNull(s.sm_occupancy_bp) * greatest(s.interval_ms, 1)) AS `sm_occupancy_bp_wsum`, sum(assumeNotNull(s.tensor_active_bp) * greatest(s.interval_ms, 1)) AS `tensor_active_bp_wsum`, sum(assumeNotNull(s.dram_active_bp) * greatest(s.interval_ms, 1)) AS `dram_active_bp_wsum`, sum(assumeNotNull(s.graphics_active_bp) * greatest(s.interval_ms, 1)) AS `graphics_active_bp_wsum`, sum(assumeNotNull(s.fp16_active_bp) * greatest(s.interval_ms, 1)) AS `fp16_active_bp_wsum`, sum(assumeNotNull(s.fp32_active_bp) * greatest(s.interval_ms, 1)) AS `fp32_active_bp_wsum`, sum(assumeNotNull(s.fp64_active_bp) * greatest(s.interval_ms, 1)) AS `fp64_active_bp_wsum`, sum(assumeNotNull(s.hmma_active_bp) * greatest(s.interval_ms, 1)) AS `hmma_active_bp_wsum`, sum(assumeNotNull(s.imma_active_bp) * greatest(s.interval_ms, 1)) AS `imma_active_bp_wsum`, sum(assumeNotNull(s.encoder_pct) * greatest(s.interval_ms, 1)) AS `encoder_pct_wsum`, sum(assumeNotNull(s.decoder_pct) * greatest(s.interval_ms, 1)) AS `decoder_pct_wsum`, sum(s.active_ms) AS `active_ms`, sum(s.lost_ms) AS `lost_ms`, sum(assumeNotNull(s.memory_used_mib) * greatest(s.interval_ms, 1)) AS `memory_used_mib_wsum`, max(ifNull(s.memory_used_mib_max, s.memory_used_mib)) AS `memory_used_mib_max`, sum(assumeNotNull(s.memory_total_mib) * greatest(s.interval_ms, 1)) AS `memory_total_mib_wsum`, sum(assumeNotNull(s.power_mw) * greatest(s.interval_ms, 1)) AS `power_mw_wsum`, max(ifNull(s.power_mw_max, s.power_mw)) AS `power_mw_max`, sum(assumeNotNull(s.power_limit_mw) * greatest(s.interval_ms, 1)) AS `power_limit_mw_wsum`, min(s.energy_mj) AS `energy_mj_min`, max(s.energy_mj) AS `energy_mj_max`, sum(assumeNotNull(s.temperature_celsius) * greatest(s.interval_ms, 1)) AS `temperature_celsius_wsum`, max(ifNull(s.temperature_celsius_max, s.temperature_celsius)) AS `temperature_celsius_max`, sum(assumeNotNull(s.memory_temperature_celsius) * greatest(s.interval_ms, 1)) AS `memory_temperature_celsius_wsum`, max(ifNull(s.memory_temperature_celsius_max, s.memory_temperature_celsius)) AS `memory_temperature_celsius_max`, sum(assumeNotNull(s.sm_clock_mhz) * greatest(s.interval_ms, 1)) AS `sm_clock_mhz_wsum`, sum(assumeNotNull(s.memory_clock_mhz) * greatest(s.interval_ms, 1)) AS `memory_clock_mhz_wsum`, groupBitOr(s.throttle_reasons) AS `throttle_reasons`, min(s.power_throttle_ms) AS `power_throttle_ms_min`, max(s.power_throttle_ms) AS `power_throttle_ms_max`, min(s.thermal_throttle_ms) AS `thermal_throttle_ms_min`, max(s.thermal_throttle_ms) AS `thermal_throttle_ms_max`, min(s.brake_throttle_ms) AS `brake_throttle_ms_min`, max(s.brake_throttle_ms) AS `brake_throttle_ms_max`, min(s.pcie_receive_bytes) AS `pcie_receive_bytes_min`, max(s.pcie_receive_bytes) AS `pcie_receive_bytes_max`, min(s.pcie_transmit_bytes) AS `pcie_transmit_bytes_min`, max(s.pcie_transmit_bytes) AS `pcie_transmit_bytes_max`, min(s.nvlink_receive_bytes) AS `nvlink_receive_bytes_min`, max(s.nvlink_receive_bytes) AS `nvlink_receive_bytes_max`, min(s.nvlink_transmit_bytes) AS `nvlink_transmit_bytes_min`, max(s.nvlink_transmit_bytes) AS `nvlink_transmit_bytes_max`, sum(assumeNotNull(s.processes) * greatest(s.interval_ms, 1)) AS `processes_wsum`, max(ifNull(s.processes_max, s.processes)) AS `processes_max`
+FROM gpu_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.slot, s.uuid, s.source, s.epoch, known
+COMMENT 'gpuledger 2429a1b16751bd48';
 
 CREATE OR REPLACE VIEW v_gpu_samples_1m AS
-SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.memory_utilization_pct_wsum) / nullIf(sum(s.memory_utilization_pct_cover_ms), 0) / 100 AS memory_utilization_ratio, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.graphics_active_bp_wsum) / nullIf(sum(s.graphics_active_bp_cover_ms), 0) / 10000 AS graphics_active_ratio, sum(s.fp16_active_bp_wsum) / nullIf(sum(s.fp16_active_bp_cover_ms), 0) / 10000 AS fp16_active_ratio, sum(s.fp32_active_bp_wsum) / nullIf(sum(s.fp32_active_bp_cover_ms), 0) / 10000 AS fp32_active_ratio, sum(s.fp64_active_bp_wsum) / nullIf(sum(s.fp64_active_bp_cover_ms), 0) / 10000 AS fp64_active_ratio, sum(s.hmma_active_bp_wsum) / nullIf(sum(s.hmma_active_bp_cover_ms), 0) / 10000 AS hmma_active_ratio, sum(s.imma_active_bp_wsum) / nullIf(sum(s.imma_active_bp_cover_ms), 0) / 10000 AS imma_active_ratio, sum(s.encoder_pct_wsum) / nullIf(sum(s.encoder_pct_cover_ms), 0) / 100 AS encoder_ratio, sum(s.decoder_pct_wsum) / nullIf(sum(s.decoder_pct_cover_ms), 0) / 100 AS decoder_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.lost_ms) / 1000 AS lost_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.power_mw_wsum) / nullIf(sum(s.power_mw_cover_ms), 0) / 1000 AS power_watts, max(s.power_mw_max) / 1000 AS power_watts_max, sum(s.power_limit_mw_wsum) / nullIf(sum(s.power_limit_mw_cover_ms), 0) / 1000 AS power_limit_watts, min(s.energy_mj_min) / 1000 AS energy_joules_first, max(s.energy_mj_max) / 1000 AS energy_joules_last, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, sum(s.memory_temperature_celsius_wsum) / nullIf(sum(s.memory_temperature_celsius_cover_ms), 0) AS memory_temperature_celsius, max(s.memory_temperature_celsius_max) AS memory_temperature_celsius_max, sum(s.sm_clock_mhz_wsum) / nullIf(sum(s.sm_clock_mhz_cover_ms), 0) * 1000000 / 1 AS sm_clock_hertz, sum(s.memory_clock_mhz_wsum) / nullIf(sum(s.memory_clock_mhz_cover_ms), 0) * 1000000 / 1 AS memory_clock_hertz, groupBitOr(s.throttle_reasons) AS throttle_reasons, min(s.power_throttle_ms_min) / 1000 AS power_throttle_seconds_first, max(s.power_throttle_ms_max) / 1000 AS power_throttle_seconds_last, min(s.thermal_throttle_ms_min) / 1000 AS thermal_throttle_seconds_first, max(s.thermal_throttle_ms_max) / 1000 AS thermal_throttle_seconds_last, min(s.brake_throttle_ms_min) / 1000 AS brake_throttle_seconds_first, max(s.brake_throttle_ms_max) / 1000 AS brake_throttle_seconds_last, min(s.pcie_receive_bytes_min) AS pcie_receive_bytes_first, max(s.pcie_receive_bytes_max) AS pcie_receive_bytes_last, min(s.pcie_transmit_bytes_min) AS pcie_transmit_bytes_first, max(s.pcie_transmit_bytes_max) AS pcie_transmit_bytes_last, min(s.nvlink_receive_bytes_min) AS nvlink_receive_bytes_first, max(s.nvlink_receive_bytes_max) AS nvlink_receive_bytes_last, min(s.nvlink_transmit_bytes_min) AS nvlink_transmit_bytes_first, max(s.nvlink_transmit_bytes_max) AS nvlink_transmit_bytes_last, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes, max(s.processes_max) AS processes_max, anyLast(s.source) AS source
-FROM gpu_samples_1m AS s GROUP BY ts, cluster, node, slot;
+SELECT w.ts AS ts, w.cluster AS cluster, w.node AS node, w.slot AS slot, ifNull(argMin(w.own_covered_seconds, w.place), 0) AS covered_seconds, argMin(w.own_gpu_id, w.place) AS gpu_id, argMin(w.own_uuid, w.place) AS uuid, argMin(w.own_utilization_ratio, w.place) AS utilization_ratio, argMin(w.own_memory_utilization_ratio, w.place) AS memory_utilization_ratio, argMin(w.own_sm_active_ratio, w.place) AS sm_active_ratio, argMin(w.own_sm_occupancy_ratio, w.place) AS sm_occupancy_ratio, argMin(w.own_tensor_active_ratio, w.place) AS tensor_active_ratio, argMin(w.own_dram_active_ratio, w.place) AS dram_active_ratio, argMin(w.own_graphics_active_ratio, w.place) AS graphics_active_ratio, argMin(w.own_fp16_active_ratio, w.place) AS fp16_active_ratio, argMin(w.own_fp32_active_ratio, w.place) AS fp32_active_ratio, argMin(w.own_fp64_active_ratio, w.place) AS fp64_active_ratio, argMin(w.own_hmma_active_ratio, w.place) AS hmma_active_ratio, argMin(w.own_imma_active_ratio, w.place) AS imma_active_ratio, argMin(w.own_encoder_ratio, w.place) AS encoder_ratio, argMin(w.own_decoder_ratio, w.place) AS decoder_ratio, argMin(w.own_active_seconds, w.place) AS active_seconds, argMin(w.own_lost_seconds, w.place) AS lost_seconds, argMin(w.own_memory_used_bytes, w.place) AS memory_used_bytes, argMin(w.own_memory_used_bytes_max, w.place) AS memory_used_bytes_max, argMin(w.own_memory_total_bytes, w.place) AS memory_total_bytes, argMin(w.own_power_watts, w.place) AS power_watts, argMin(w.own_power_watts_max, w.place) AS power_watts_max, argMin(w.own_power_limit_watts, w.place) AS power_limit_watts, argMin(w.own_energy_joules_first, w.place) AS energy_joules_first, argMin(w.own_energy_joules_last, w.place) AS energy_joules_last, argMin(w.own_temperature_celsius, w.place) AS temperature_celsius, argMin(w.own_temperature_celsius_max, w.place) AS temperature_celsius_max, argMin(w.own_memory_temperature_celsius, w.place) AS memory_temperature_celsius, argMin(w.own_memory_temperature_celsius_max, w.place) AS memory_temperature_celsius_max, argMin(w.own_sm_clock_hertz, w.place) AS sm_clock_hertz, argMin(w.own_memory_clock_hertz, w.place) AS memory_clock_hertz, argMin(w.own_throttle_reasons, w.place) AS throttle_reasons, argMin(w.own_power_throttle_seconds_first, w.place) AS power_throttle_seconds_first, argMin(w.own_power_throttle_seconds_last, w.place) AS power_throttle_seconds_last, argMin(w.own_thermal_throttle_seconds_first, w.place) AS thermal_throttle_seconds_first, argMin(w.own_thermal_throttle_seconds_last, w.place) AS thermal_throttle_seconds_last, argMin(w.own_brake_throttle_seconds_first, w.place) AS brake_throttle_seconds_first, argMin(w.own_brake_throttle_seconds_last, w.place) AS brake_throttle_seconds_last, argMin(w.own_pcie_receive_bytes_first, w.place) AS pcie_receive_bytes_first, argMin(w.own_pcie_receive_bytes_last, w.place) AS pcie_receive_bytes_last, argMin(w.own_pcie_transmit_bytes_first, w.place) AS pcie_transmit_bytes_first, argMin(w.own_pcie_transmit_bytes_last, w.place) AS pcie_transmit_bytes_last, argMin(w.own_nvlink_receive_bytes_first, w.place) AS nvlink_receive_bytes_first, argMin(w.own_nvlink_receive_bytes_last, w.place) AS nvlink_receive_bytes_last, argMin(w.own_nvlink_transmit_bytes_first, w.place) AS nvlink_transmit_bytes_first, argMin(w.own_nvlink_transmit_bytes_last, w.place) AS nvlink_transmit_bytes_last, argMin(w.own_processes, w.place) AS processes, argMin(w.own_processes_max, w.place) AS processes_max, argMin(w.own_source, w.place) AS source
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot, if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)) AS place, nullIf(least(sum(s.interval_ms), 60000) / 1000, 0) AS `own_covered_seconds`, any(s.gpu_id) AS `own_gpu_id`, any(s.uuid) AS `own_uuid`, sumIf(s.utilization_pct_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 100 AS `own_utilization_ratio`, sumIf(s.memory_utilization_pct_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 100 AS `own_memory_utilization_ratio`, sumIf(s.sm_active_bp_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 10000 AS `own_sm_active_ratio`, sumIf(s.sm_occupancy_bp_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 10000 AS `own_sm_occupancy_ratio`, sumIf(s.tensor_active_bp_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) / 10000 AS `own_tensor_active_ratio`, sumIf(s.dram_active_bp_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) / 10000 AS `own_dram_active_ratio`, sumIf(s.graphics_active_bp_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) / 10000 AS `own_graphics_active_ratio`, sumIf(s.fp16_active_bp_wsum, bitTest(s.known, 7)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 7)), 0) / 10000 AS `own_fp16_active_ratio`, sumIf(s.fp32_active_bp_wsum, bitTest(s.known, 8)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 8)), 0) / 10000 AS `own_fp32_active_ratio`, sumIf(s.fp64_active_bp_wsum, bitTest(s.known, 9)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 9)), 0) / 10000 AS `own_fp64_active_ratio`, sumIf(s.hmma_active_bp_wsum, bitTest(s.known, 10)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 10)), 0) / 10000 AS `own_hmma_active_ratio`, sumIf(s.imma_active_bp_wsum, bitTest(s.known, 11)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 11)), 0) / 10000 AS `own_imma_active_ratio`, sumIf(s.encoder_pct_wsum, bitTest(s.known, 12)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 12)), 0) / 100 AS `own_encoder_ratio`, sumIf(s.decoder_pct_wsum, bitTest(s.known, 13)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 13)), 0) / 100 AS `own_decoder_ratio`, sum(s.active_ms) / 1000 AS `own_active_seconds`, sum(s.lost_ms) / 1000 AS `own_lost_seconds`, sumIf(s.memory_used_mib_wsum, bitTest(s.known, 14)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 14)), 0) * 1048576 / 1 AS `own_memory_used_bytes`, max(s.memory_used_mib_max) * 1048576 / 1 AS `own_memory_used_bytes_max`, sumIf(s.memory_total_mib_wsum, bitTest(s.known, 15)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 15)), 0) * 1048576 / 1 AS `own_memory_total_bytes`, sumIf(s.power_mw_wsum, bitTest(s.known, 16)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 16)), 0) / 1000 AS `own_power_watts`, max(s.power_mw_max) / 1000 AS `own_power_watts_max`, sumIf(s.power_limit_mw_wsum, bitTest(s.known, 17)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 17)), 0) / 1000 AS `own_power_limit_watts`, min(s.energy_mj_min) / 1000 AS `own_energy_joules_first`, max(s.energy_mj_max) / 1000 AS `own_energy_joules_last`, sumIf(s.temperature_celsius_wsum, bitTest(s.known, 18)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 18)), 0) AS `own_temperature_celsius`, max(s.temperature_celsius_max) AS `own_temperature_celsius_max`, sumIf(s.memory_temperature_celsius_wsum, bitTest(s.known, 19)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 19)), 0) AS `own_memory_temperature_celsius`, max(s.memory_temperature_celsius_max) AS `own_memory_temperature_celsius_max`, sumIf(s.sm_clock_mhz_wsum, bitTest(s.known, 20)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 20)), 0) * 1000000 / 1 AS `own_sm_clock_hertz`, sumIf(s.memory_clock_mhz_wsum, bitTest(s.known, 21)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 21)), 0) * 1000000 / 1 AS `own_memory_clock_hertz`, groupBitOr(s.throttle_reasons) AS `own_throttle_reasons`, min(s.power_throttle_ms_min) / 1000 AS `own_power_throttle_seconds_first`, max(s.power_throttle_ms_max) / 1000 AS `own_power_throttle_seconds_last`, min(s.thermal_throttle_ms_min) / 1000 AS `own_thermal_throttle_seconds_first`, max(s.thermal_throttle_ms_max) / 1000 AS `own_thermal_throttle_seconds_last`, min(s.brake_throttle_ms_min) / 1000 AS `own_brake_throttle_seconds_first`, max(s.brake_throttle_ms_max) / 1000 AS `own_brake_throttle_seconds_last`, min(s.pcie_receive_bytes_min) AS `own_pcie_receive_bytes_first`, max(s.pcie_receive_bytes_max) AS `own_pcie_receive_bytes_last`, min(s.pcie_transmit_bytes_min) AS `own_pcie_transmit_bytes_first`, max(s.pcie_transmit_bytes_max) AS `own_pcie_transmit_bytes_last`, min(s.nvlink_receive_bytes_min) AS `own_nvlink_receive_bytes_first`, max(s.nvlink_receive_bytes_max) AS `own_nvlink_receive_bytes_last`, min(s.nvlink_transmit_bytes_min) AS `own_nvlink_transmit_bytes_first`, max(s.nvlink_transmit_bytes_max) AS `own_nvlink_transmit_bytes_last`, sumIf(s.processes_wsum, bitTest(s.known, 22)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 22)), 0) AS `own_processes`, max(s.processes_max) AS `own_processes_max`, any(s.source) AS `own_source`
+FROM gpu_samples_1m AS s GROUP BY ts, cluster, node, slot, place
+) AS w GROUP BY ts, cluster, node, slot
+COMMENT 'gpuledger e5064636d01ae7df';
+
+CREATE OR REPLACE VIEW v_gpu_samples_losers AS
+SELECT toStartOfHour(ts) AS hour, cluster, node, slot, lost.2 AS source,
+  argMin(first.2, first.1) AS instead, count() AS minutes
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot,
+  arraySort(groupUniqArray((if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)), toString(s.source)))) AS told, told[1] AS first
+FROM gpu_samples_1m AS s GROUP BY ts, cluster, node, slot HAVING length(told) > 1
+) ARRAY JOIN arrayPopFront(told) AS lost
+GROUP BY hour, cluster, node, slot, source
+COMMENT 'gpuledger 5e778bafe395ba7b';
 
 CREATE TABLE IF NOT EXISTS gpu_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `slot` UInt16 CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
-  `uuid` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `sm_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `tensor_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `dram_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `dram_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `graphics_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `graphics_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp16_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp16_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp32_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp32_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp64_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp64_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `hmma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `hmma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `imma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `imma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `encoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `encoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `decoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `decoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `lost_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `power_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `power_mw_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `power_limit_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_limit_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `energy_mj_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `energy_mj_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `sm_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `throttle_reasons` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `thermal_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `thermal_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `brake_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `brake_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `processes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `processes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `processes_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(ZSTD(1)),
-  `source` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `slot` UInt16 CODEC(LZ4),
+  `uuid` LowCardinality(String) CODEC(LZ4),
+  `source` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `gpu_id` SimpleAggregateFunction(any, UInt64) CODEC(LZ4),
+  `utilization_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_utilization_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `sm_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `dram_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `graphics_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp16_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp32_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp64_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `hmma_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `imma_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `encoder_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `decoder_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(T64, LZ4),
+  `lost_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(T64, LZ4),
+  `memory_used_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `power_mw_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `power_mw_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `power_limit_mw_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `energy_mj_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `energy_mj_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `temperature_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `memory_temperature_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `sm_clock_mhz_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_clock_mhz_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `throttle_reasons` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(T64, LZ4),
+  `power_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `power_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `thermal_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `thermal_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `brake_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `brake_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `processes_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `processes_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, cluster, epoch)
+PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, uuid, source, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_samples_1h_mv TO gpu_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.uuid) AS `uuid`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.utilization_pct_cover_ms) AS `utilization_pct_cover_ms`, sum(s.memory_utilization_pct_wsum) AS `memory_utilization_pct_wsum`, sum(s.memory_utilization_pct_cover_ms) AS `memory_utilization_pct_cover_ms`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_active_bp_cover_ms) AS `sm_active_bp_cover_ms`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.sm_occupancy_bp_cover_ms) AS `sm_occupancy_bp_cover_ms`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.tensor_active_bp_cover_ms) AS `tensor_active_bp_cover_ms`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.dram_active_bp_cover_ms) AS `dram_active_bp_cover_ms`, sum(s.graphics_active_bp_wsum) AS `graphics_active_bp_wsum`, sum(s.graphics_active_bp_cover_ms) AS `graphics_active_bp_cover_ms`, sum(s.fp16_active_bp_wsum) AS `fp16_active_bp_wsum`, sum(s.fp16_active_bp_cover_ms) AS `fp16_active_bp_cover_ms`, sum(s.fp32_active_bp_wsum) AS `fp32_active_bp_wsum`, sum(s.fp32_active_bp_cover_ms) AS `fp32_active_bp_cover_ms`, sum(s.fp64_active_bp_wsum) AS `fp64_active_bp_wsum`, sum(s.fp64_active_bp_cover_ms) AS `fp64_active_bp_cover_ms`, sum(s.hmma_active_bp_wsum) AS `hmma_active_bp_wsum`, sum(s.hmma_active_bp_cover_ms) AS `hmma_active_bp_cover_ms`, sum(s.imma_active_bp_wsum) AS `imma_active_bp_wsum`, sum(s.imma_active_bp_cover_ms) AS `imma_active_bp_cover_ms`, sum(s.encoder_pct_wsum) AS `encoder_pct_wsum`, sum(s.encoder_pct_cover_ms) AS `encoder_pct_cover_ms`, sum(s.decoder_pct_wsum) AS `decoder_pct_wsum`, sum(s.decoder_pct_cover_ms) AS `decoder_pct_cover_ms`, sum(s.active_ms) AS `active_ms`, sum(s.lost_ms) AS `lost_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, sum(s.memory_used_mib_cover_ms) AS `memory_used_mib_cover_ms`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_total_mib_cover_ms) AS `memory_total_mib_cover_ms`, sum(s.power_mw_wsum) AS `power_mw_wsum`, sum(s.power_mw_cover_ms) AS `power_mw_cover_ms`, max(s.power_mw_max) AS `power_mw_max`, sum(s.power_limit_mw_wsum) AS `power_limit_mw_wsum`, sum(s.power_limit_mw_cover_ms) AS `power_limit_mw_cover_ms`, min(s.energy_mj_min) AS `energy_mj_min`, max(s.energy_mj_max) AS `energy_mj_max`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, sum(s.temperature_celsius_cover_ms) AS `temperature_celsius_cover_ms`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, sum(s.memory_temperature_celsius_wsum) AS `memory_temperature_celsius_wsum`, sum(s.memory_temperature_celsius_cover_ms) AS `memory_temperature_celsius_cover_ms`, max(s.memory_temperature_celsius_max) AS `memory_temperature_celsius_max`, sum(s.sm_clock_mhz_wsum) AS `sm_clock_mhz_wsum`, sum(s.sm_clock_mhz_cover_ms) AS `sm_clock_mhz_cover_ms`, sum(s.memory_clock_mhz_wsum) AS `memory_clock_mhz_wsum`, sum(s.memory_clock_mhz_cover_ms) AS `memory_clock_mhz_cover_ms`, groupBitOr(s.throttle_reasons) AS `throttle_reasons`, min(s.power_throttle_ms_min) AS `power_throttle_ms_min`, max(s.power_throttle_ms_max) AS `power_throttle_ms_max`, min(s.thermal_throttle_ms_min) AS `thermal_throttle_ms_min`, max(s.thermal_throttle_ms_max) AS `thermal_throttle_ms_max`, min(s.brake_throttle_ms_min) AS `brake_throttle_ms_min`, max(s.brake_throttle_ms_max) AS `brake_throttle_ms_max`, min(s.pcie_receive_bytes_min) AS `pcie_receive_bytes_min`, max(s.pcie_receive_bytes_max) AS `pcie_receive_bytes_max`, min(s.pcie_transmit_bytes_min) AS `pcie_transmit_bytes_min`, max(s.pcie_transmit_bytes_max) AS `pcie_transmit_bytes_max`, min(s.nvlink_receive_bytes_min) AS `nvlink_receive_bytes_min`, max(s.nvlink_receive_bytes_max) AS `nvlink_receive_bytes_max`, min(s.nvlink_transmit_bytes_min) AS `nvlink_transmit_bytes_min`, max(s.nvlink_transmit_bytes_max) AS `nvlink_transmit_bytes_max`, sum(s.processes_wsum) AS `processes_wsum`, sum(s.processes_cover_ms) AS `processes_cover_ms`, max(s.processes_max) AS `processes_max`, anyLast(s.source) AS `source`
-FROM gpu_samples_1m AS s GROUP BY bucket, cluster, node, slot, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.source AS `source`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, any(s.gpu_id) AS `gpu_id`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.memory_utilization_pct_wsum) AS `memory_utilization_pct_wsum`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.graphics_active_bp_wsum) AS `graphics_active_bp_wsum`, sum(s.fp16_active_bp_wsum) AS `fp16_active_bp_wsum`, sum(s.fp32_active_bp_wsum) AS `fp32_active_bp_wsum`, sum(s.fp64_active_bp_wsum) AS `fp64_active_bp_wsum`, sum(s.hmma_active_bp_wsum) AS `hmma_active_bp_wsum`, sum(s.imma_active_bp_wsum) AS `imma_active_bp_wsum`, sum(s.encoder_pct_wsum) AS `encoder_pct_wsum`, sum(s.decoder_pct_wsum) AS `decoder_pct_wsum`, sum(s.active_ms) AS `active_ms`, sum(s.lost_ms) AS `lost_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.power_mw_wsum) AS `power_mw_wsum`, max(s.power_mw_max) AS `power_mw_max`, sum(s.power_limit_mw_wsum) AS `power_limit_mw_wsum`, min(s.energy_mj_min) AS `energy_mj_min`, max(s.energy_mj_max) AS `energy_mj_max`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, sum(s.memory_temperature_celsius_wsum) AS `memory_temperature_celsius_wsum`, max(s.memory_temperature_celsius_max) AS `memory_temperature_celsius_max`, sum(s.sm_clock_mhz_wsum) AS `sm_clock_mhz_wsum`, sum(s.memory_clock_mhz_wsum) AS `memory_clock_mhz_wsum`, groupBitOr(s.throttle_reasons) AS `throttle_reasons`, min(s.power_throttle_ms_min) AS `power_throttle_ms_min`, max(s.power_throttle_ms_max) AS `power_throttle_ms_max`, min(s.thermal_throttle_ms_min) AS `thermal_throttle_ms_min`, max(s.thermal_throttle_ms_max) AS `thermal_throttle_ms_max`, min(s.brake_throttle_ms_min) AS `brake_throttle_ms_min`, max(s.brake_throttle_ms_max) AS `brake_throttle_ms_max`, min(s.pcie_receive_bytes_min) AS `pcie_receive_bytes_min`, max(s.pcie_receive_bytes_max) AS `pcie_receive_bytes_max`, min(s.pcie_transmit_bytes_min) AS `pcie_transmit_bytes_min`, max(s.pcie_transmit_bytes_max) AS `pcie_transmit_bytes_max`, min(s.nvlink_receive_bytes_min) AS `nvlink_receive_bytes_min`, max(s.nvlink_receive_bytes_max) AS `nvlink_receive_bytes_max`, min(s.nvlink_transmit_bytes_min) AS `nvlink_transmit_bytes_min`, max(s.nvlink_transmit_bytes_max) AS `nvlink_transmit_bytes_max`, sum(s.processes_wsum) AS `processes_wsum`, max(s.processes_max) AS `processes_max`
+FROM gpu_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.slot, s.uuid, s.source, s.epoch, known
+COMMENT 'gpuledger da06515b2ce4f115';
 
 CREATE OR REPLACE VIEW v_gpu_samples_1h AS
-SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.memory_utilization_pct_wsum) / nullIf(sum(s.memory_utilization_pct_cover_ms), 0) / 100 AS memory_utilization_ratio, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.graphics_active_bp_wsum) / nullIf(sum(s.graphics_active_bp_cover_ms), 0) / 10000 AS graphics_active_ratio, sum(s.fp16_active_bp_wsum) / nullIf(sum(s.fp16_active_bp_cover_ms), 0) / 10000 AS fp16_active_ratio, sum(s.fp32_active_bp_wsum) / nullIf(sum(s.fp32_active_bp_cover_ms), 0) / 10000 AS fp32_active_ratio, sum(s.fp64_active_bp_wsum) / nullIf(sum(s.fp64_active_bp_cover_ms), 0) / 10000 AS fp64_active_ratio, sum(s.hmma_active_bp_wsum) / nullIf(sum(s.hmma_active_bp_cover_ms), 0) / 10000 AS hmma_active_ratio, sum(s.imma_active_bp_wsum) / nullIf(sum(s.imma_active_bp_cover_ms), 0) / 10000 AS imma_active_ratio, sum(s.encoder_pct_wsum) / nullIf(sum(s.encoder_pct_cover_ms), 0) / 100 AS encoder_ratio, sum(s.decoder_pct_wsum) / nullIf(sum(s.decoder_pct_cover_ms), 0) / 100 AS decoder_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.lost_ms) / 1000 AS lost_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.power_mw_wsum) / nullIf(sum(s.power_mw_cover_ms), 0) / 1000 AS power_watts, max(s.power_mw_max) / 1000 AS power_watts_max, sum(s.power_limit_mw_wsum) / nullIf(sum(s.power_limit_mw_cover_ms), 0) / 1000 AS power_limit_watts, min(s.energy_mj_min) / 1000 AS energy_joules_first, max(s.energy_mj_max) / 1000 AS energy_joules_last, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, sum(s.memory_temperature_celsius_wsum) / nullIf(sum(s.memory_temperature_celsius_cover_ms), 0) AS memory_temperature_celsius, max(s.memory_temperature_celsius_max) AS memory_temperature_celsius_max, sum(s.sm_clock_mhz_wsum) / nullIf(sum(s.sm_clock_mhz_cover_ms), 0) * 1000000 / 1 AS sm_clock_hertz, sum(s.memory_clock_mhz_wsum) / nullIf(sum(s.memory_clock_mhz_cover_ms), 0) * 1000000 / 1 AS memory_clock_hertz, groupBitOr(s.throttle_reasons) AS throttle_reasons, min(s.power_throttle_ms_min) / 1000 AS power_throttle_seconds_first, max(s.power_throttle_ms_max) / 1000 AS power_throttle_seconds_last, min(s.thermal_throttle_ms_min) / 1000 AS thermal_throttle_seconds_first, max(s.thermal_throttle_ms_max) / 1000 AS thermal_throttle_seconds_last, min(s.brake_throttle_ms_min) / 1000 AS brake_throttle_seconds_first, max(s.brake_throttle_ms_max) / 1000 AS brake_throttle_seconds_last, min(s.pcie_receive_bytes_min) AS pcie_receive_bytes_first, max(s.pcie_receive_bytes_max) AS pcie_receive_bytes_last, min(s.pcie_transmit_bytes_min) AS pcie_transmit_bytes_first, max(s.pcie_transmit_bytes_max) AS pcie_transmit_bytes_last, min(s.nvlink_receive_bytes_min) AS nvlink_receive_bytes_first, max(s.nvlink_receive_bytes_max) AS nvlink_receive_bytes_last, min(s.nvlink_transmit_bytes_min) AS nvlink_transmit_bytes_first, max(s.nvlink_transmit_bytes_max) AS nvlink_transmit_bytes_last, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes, max(s.processes_max) AS processes_max, anyLast(s.source) AS source
-FROM gpu_samples_1h AS s GROUP BY ts, cluster, node, slot;
+SELECT w.ts AS ts, w.cluster AS cluster, w.node AS node, w.slot AS slot, ifNull(argMin(w.own_covered_seconds, w.place), 0) AS covered_seconds, argMin(w.own_gpu_id, w.place) AS gpu_id, argMin(w.own_uuid, w.place) AS uuid, argMin(w.own_utilization_ratio, w.place) AS utilization_ratio, argMin(w.own_memory_utilization_ratio, w.place) AS memory_utilization_ratio, argMin(w.own_sm_active_ratio, w.place) AS sm_active_ratio, argMin(w.own_sm_occupancy_ratio, w.place) AS sm_occupancy_ratio, argMin(w.own_tensor_active_ratio, w.place) AS tensor_active_ratio, argMin(w.own_dram_active_ratio, w.place) AS dram_active_ratio, argMin(w.own_graphics_active_ratio, w.place) AS graphics_active_ratio, argMin(w.own_fp16_active_ratio, w.place) AS fp16_active_ratio, argMin(w.own_fp32_active_ratio, w.place) AS fp32_active_ratio, argMin(w.own_fp64_active_ratio, w.place) AS fp64_active_ratio, argMin(w.own_hmma_active_ratio, w.place) AS hmma_active_ratio, argMin(w.own_imma_active_ratio, w.place) AS imma_active_ratio, argMin(w.own_encoder_ratio, w.place) AS encoder_ratio, argMin(w.own_decoder_ratio, w.place) AS decoder_ratio, argMin(w.own_active_seconds, w.place) AS active_seconds, argMin(w.own_lost_seconds, w.place) AS lost_seconds, argMin(w.own_memory_used_bytes, w.place) AS memory_used_bytes, argMin(w.own_memory_used_bytes_max, w.place) AS memory_used_bytes_max, argMin(w.own_memory_total_bytes, w.place) AS memory_total_bytes, argMin(w.own_power_watts, w.place) AS power_watts, argMin(w.own_power_watts_max, w.place) AS power_watts_max, argMin(w.own_power_limit_watts, w.place) AS power_limit_watts, argMin(w.own_energy_joules_first, w.place) AS energy_joules_first, argMin(w.own_energy_joules_last, w.place) AS energy_joules_last, argMin(w.own_temperature_celsius, w.place) AS temperature_celsius, argMin(w.own_temperature_celsius_max, w.place) AS temperature_celsius_max, argMin(w.own_memory_temperature_celsius, w.place) AS memory_temperature_celsius, argMin(w.own_memory_temperature_celsius_max, w.place) AS memory_temperature_celsius_max, argMin(w.own_sm_clock_hertz, w.place) AS sm_clock_hertz, argMin(w.own_memory_clock_hertz, w.place) AS memory_clock_hertz, argMin(w.own_throttle_reasons, w.place) AS throttle_reasons, argMin(w.own_power_throttle_seconds_first, w.place) AS power_throttle_seconds_first, argMin(w.own_power_throttle_seconds_last, w.place) AS power_throttle_seconds_last, argMin(w.own_thermal_throttle_seconds_first, w.place) AS thermal_throttle_seconds_first, argMin(w.own_thermal_throttle_seconds_last, w.place) AS thermal_throttle_seconds_last, argMin(w.own_brake_throttle_seconds_first, w.place) AS brake_throttle_seconds_first, argMin(w.own_brake_throttle_seconds_last, w.place) AS brake_throttle_seconds_last, argMin(w.own_pcie_receive_bytes_first, w.place) AS pcie_receive_bytes_first, argMin(w.own_pcie_receive_bytes_last, w.place) AS pcie_receive_bytes_last, argMin(w.own_pcie_transmit_bytes_first, w.place) AS pcie_transmit_bytes_first, argMin(w.own_pcie_transmit_bytes_last, w.place) AS pcie_transmit_bytes_last, argMin(w.own_nvlink_receive_bytes_first, w.place) AS nvlink_receive_bytes_first, argMin(w.own_nvlink_receive_bytes_last, w.place) AS nvlink_receive_bytes_last, argMin(w.own_nvlink_transmit_bytes_first, w.place) AS nvlink_transmit_bytes_first, argMin(w.own_nvlink_transmit_bytes_last, w.place) AS nvlink_transmit_bytes_last, argMin(w.own_processes, w.place) AS processes, argMin(w.own_processes_max, w.place) AS processes_max, argMin(w.own_source, w.place) AS source
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot, if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)) AS place, nullIf(least(sum(s.interval_ms), 3600000) / 1000, 0) AS `own_covered_seconds`, any(s.gpu_id) AS `own_gpu_id`, any(s.uuid) AS `own_uuid`, sumIf(s.utilization_pct_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 100 AS `own_utilization_ratio`, sumIf(s.memory_utilization_pct_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 100 AS `own_memory_utilization_ratio`, sumIf(s.sm_active_bp_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 10000 AS `own_sm_active_ratio`, sumIf(s.sm_occupancy_bp_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 10000 AS `own_sm_occupancy_ratio`, sumIf(s.tensor_active_bp_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) / 10000 AS `own_tensor_active_ratio`, sumIf(s.dram_active_bp_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) / 10000 AS `own_dram_active_ratio`, sumIf(s.graphics_active_bp_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) / 10000 AS `own_graphics_active_ratio`, sumIf(s.fp16_active_bp_wsum, bitTest(s.known, 7)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 7)), 0) / 10000 AS `own_fp16_active_ratio`, sumIf(s.fp32_active_bp_wsum, bitTest(s.known, 8)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 8)), 0) / 10000 AS `own_fp32_active_ratio`, sumIf(s.fp64_active_bp_wsum, bitTest(s.known, 9)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 9)), 0) / 10000 AS `own_fp64_active_ratio`, sumIf(s.hmma_active_bp_wsum, bitTest(s.known, 10)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 10)), 0) / 10000 AS `own_hmma_active_ratio`, sumIf(s.imma_active_bp_wsum, bitTest(s.known, 11)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 11)), 0) / 10000 AS `own_imma_active_ratio`, sumIf(s.encoder_pct_wsum, bitTest(s.known, 12)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 12)), 0) / 100 AS `own_encoder_ratio`, sumIf(s.decoder_pct_wsum, bitTest(s.known, 13)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 13)), 0) / 100 AS `own_decoder_ratio`, sum(s.active_ms) / 1000 AS `own_active_seconds`, sum(s.lost_ms) / 1000 AS `own_lost_seconds`, sumIf(s.memory_used_mib_wsum, bitTest(s.known, 14)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 14)), 0) * 1048576 / 1 AS `own_memory_used_bytes`, max(s.memory_used_mib_max) * 1048576 / 1 AS `own_memory_used_bytes_max`, sumIf(s.memory_total_mib_wsum, bitTest(s.known, 15)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 15)), 0) * 1048576 / 1 AS `own_memory_total_bytes`, sumIf(s.power_mw_wsum, bitTest(s.known, 16)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 16)), 0) / 1000 AS `own_power_watts`, max(s.power_mw_max) / 1000 AS `own_power_watts_max`, sumIf(s.power_limit_mw_wsum, bitTest(s.known, 17)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 17)), 0) / 1000 AS `own_power_limit_watts`, min(s.energy_mj_min) / 1000 AS `own_energy_joules_first`, max(s.energy_mj_max) / 1000 AS `own_energy_joules_last`, sumIf(s.temperature_celsius_wsum, bitTest(s.known, 18)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 18)), 0) AS `own_temperature_celsius`, max(s.temperature_celsius_max) AS `own_temperature_celsius_max`, sumIf(s.memory_temperature_celsius_wsum, bitTest(s.known, 19)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 19)), 0) AS `own_memory_temperature_celsius`, max(s.memory_temperature_celsius_max) AS `own_memory_temperature_celsius_max`, sumIf(s.sm_clock_mhz_wsum, bitTest(s.known, 20)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 20)), 0) * 1000000 / 1 AS `own_sm_clock_hertz`, sumIf(s.memory_clock_mhz_wsum, bitTest(s.known, 21)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 21)), 0) * 1000000 / 1 AS `own_memory_clock_hertz`, groupBitOr(s.throttle_reasons) AS `own_throttle_reasons`, min(s.power_throttle_ms_min) / 1000 AS `own_power_throttle_seconds_first`, max(s.power_throttle_ms_max) / 1000 AS `own_power_throttle_seconds_last`, min(s.thermal_throttle_ms_min) / 1000 AS `own_thermal_throttle_seconds_first`, max(s.thermal_throttle_ms_max) / 1000 AS `own_thermal_throttle_seconds_last`, min(s.brake_throttle_ms_min) / 1000 AS `own_brake_throttle_seconds_first`, max(s.brake_throttle_ms_max) / 1000 AS `own_brake_throttle_seconds_last`, min(s.pcie_receive_bytes_min) AS `own_pcie_receive_bytes_first`, max(s.pcie_receive_bytes_max) AS `own_pcie_receive_bytes_last`, min(s.pcie_transmit_bytes_min) AS `own_pcie_transmit_bytes_first`, max(s.pcie_transmit_bytes_max) AS `own_pcie_transmit_bytes_last`, min(s.nvlink_receive_bytes_min) AS `own_nvlink_receive_bytes_first`, max(s.nvlink_receive_bytes_max) AS `own_nvlink_receive_bytes_last`, min(s.nvlink_transmit_bytes_min) AS `own_nvlink_transmit_bytes_first`, max(s.nvlink_transmit_bytes_max) AS `own_nvlink_transmit_bytes_last`, sumIf(s.processes_wsum, bitTest(s.known, 22)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 22)), 0) AS `own_processes`, max(s.processes_max) AS `own_processes_max`, any(s.source) AS `own_source`
+FROM gpu_samples_1h AS s GROUP BY ts, cluster, node, slot, place
+) AS w GROUP BY ts, cluster, node, slot
+COMMENT 'gpuledger 51d299db6f00cd51';
 
 CREATE TABLE IF NOT EXISTS gpu_samples_1d (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `slot` UInt16 CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
-  `uuid` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `sm_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `tensor_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `dram_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `dram_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `graphics_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `graphics_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp16_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp16_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp32_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp32_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fp64_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fp64_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `hmma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `hmma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `imma_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `imma_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `encoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `encoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `decoder_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `decoder_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `lost_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `power_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `power_mw_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `power_limit_mw_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_limit_mw_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `energy_mj_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `energy_mj_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `sm_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_clock_mhz_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_clock_mhz_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `throttle_reasons` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `power_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `thermal_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `thermal_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `brake_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `brake_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `processes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `processes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `processes_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(ZSTD(1)),
-  `source` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `slot` UInt16 CODEC(LZ4),
+  `uuid` LowCardinality(String) CODEC(LZ4),
+  `source` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `gpu_id` SimpleAggregateFunction(any, UInt64) CODEC(LZ4),
+  `utilization_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_utilization_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `sm_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `dram_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `graphics_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp16_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp32_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fp64_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `hmma_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `imma_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `encoder_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `decoder_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(T64, LZ4),
+  `lost_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(T64, LZ4),
+  `memory_used_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `power_mw_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `power_mw_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `power_limit_mw_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `energy_mj_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `energy_mj_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `temperature_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `memory_temperature_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `sm_clock_mhz_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_clock_mhz_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `throttle_reasons` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(T64, LZ4),
+  `power_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `power_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `thermal_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `thermal_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `brake_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `brake_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `processes_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `processes_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, cluster, epoch)
+PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, uuid, source, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_samples_1d_mv TO gpu_samples_1d AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfDay(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.uuid) AS `uuid`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.utilization_pct_cover_ms) AS `utilization_pct_cover_ms`, sum(s.memory_utilization_pct_wsum) AS `memory_utilization_pct_wsum`, sum(s.memory_utilization_pct_cover_ms) AS `memory_utilization_pct_cover_ms`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_active_bp_cover_ms) AS `sm_active_bp_cover_ms`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.sm_occupancy_bp_cover_ms) AS `sm_occupancy_bp_cover_ms`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.tensor_active_bp_cover_ms) AS `tensor_active_bp_cover_ms`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.dram_active_bp_cover_ms) AS `dram_active_bp_cover_ms`, sum(s.graphics_active_bp_wsum) AS `graphics_active_bp_wsum`, sum(s.graphics_active_bp_cover_ms) AS `graphics_active_bp_cover_ms`, sum(s.fp16_active_bp_wsum) AS `fp16_active_bp_wsum`, sum(s.fp16_active_bp_cover_ms) AS `fp16_active_bp_cover_ms`, sum(s.fp32_active_bp_wsum) AS `fp32_active_bp_wsum`, sum(s.fp32_active_bp_cover_ms) AS `fp32_active_bp_cover_ms`, sum(s.fp64_active_bp_wsum) AS `fp64_active_bp_wsum`, sum(s.fp64_active_bp_cover_ms) AS `fp64_active_bp_cover_ms`, sum(s.hmma_active_bp_wsum) AS `hmma_active_bp_wsum`, sum(s.hmma_active_bp_cover_ms) AS `hmma_active_bp_cover_ms`, sum(s.imma_active_bp_wsum) AS `imma_active_bp_wsum`, sum(s.imma_active_bp_cover_ms) AS `imma_active_bp_cover_ms`, sum(s.encoder_pct_wsum) AS `encoder_pct_wsum`, sum(s.encoder_pct_cover_ms) AS `encoder_pct_cover_ms`, sum(s.decoder_pct_wsum) AS `decoder_pct_wsum`, sum(s.decoder_pct_cover_ms) AS `decoder_pct_cover_ms`, sum(s.active_ms) AS `active_ms`, sum(s.lost_ms) AS `lost_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, sum(s.memory_used_mib_cover_ms) AS `memory_used_mib_cover_ms`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_total_mib_cover_ms) AS `memory_total_mib_cover_ms`, sum(s.power_mw_wsum) AS `power_mw_wsum`, sum(s.power_mw_cover_ms) AS `power_mw_cover_ms`, max(s.power_mw_max) AS `power_mw_max`, sum(s.power_limit_mw_wsum) AS `power_limit_mw_wsum`, sum(s.power_limit_mw_cover_ms) AS `power_limit_mw_cover_ms`, min(s.energy_mj_min) AS `energy_mj_min`, max(s.energy_mj_max) AS `energy_mj_max`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, sum(s.temperature_celsius_cover_ms) AS `temperature_celsius_cover_ms`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, sum(s.memory_temperature_celsius_wsum) AS `memory_temperature_celsius_wsum`, sum(s.memory_temperature_celsius_cover_ms) AS `memory_temperature_celsius_cover_ms`, max(s.memory_temperature_celsius_max) AS `memory_temperature_celsius_max`, sum(s.sm_clock_mhz_wsum) AS `sm_clock_mhz_wsum`, sum(s.sm_clock_mhz_cover_ms) AS `sm_clock_mhz_cover_ms`, sum(s.memory_clock_mhz_wsum) AS `memory_clock_mhz_wsum`, sum(s.memory_clock_mhz_cover_ms) AS `memory_clock_mhz_cover_ms`, groupBitOr(s.throttle_reasons) AS `throttle_reasons`, min(s.power_throttle_ms_min) AS `power_throttle_ms_min`, max(s.power_throttle_ms_max) AS `power_throttle_ms_max`, min(s.thermal_throttle_ms_min) AS `thermal_throttle_ms_min`, max(s.thermal_throttle_ms_max) AS `thermal_throttle_ms_max`, min(s.brake_throttle_ms_min) AS `brake_throttle_ms_min`, max(s.brake_throttle_ms_max) AS `brake_throttle_ms_max`, min(s.pcie_receive_bytes_min) AS `pcie_receive_bytes_min`, max(s.pcie_receive_bytes_max) AS `pcie_receive_bytes_max`, min(s.pcie_transmit_bytes_min) AS `pcie_transmit_bytes_min`, max(s.pcie_transmit_bytes_max) AS `pcie_transmit_bytes_max`, min(s.nvlink_receive_bytes_min) AS `nvlink_receive_bytes_min`, max(s.nvlink_receive_bytes_max) AS `nvlink_receive_bytes_max`, min(s.nvlink_transmit_bytes_min) AS `nvlink_transmit_bytes_min`, max(s.nvlink_transmit_bytes_max) AS `nvlink_transmit_bytes_max`, sum(s.processes_wsum) AS `processes_wsum`, sum(s.processes_cover_ms) AS `processes_cover_ms`, max(s.processes_max) AS `processes_max`, anyLast(s.source) AS `source`
-FROM gpu_samples_1h AS s GROUP BY bucket, cluster, node, slot, epoch);
+SELECT toStartOfDay(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.source AS `source`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, any(s.gpu_id) AS `gpu_id`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.memory_utilization_pct_wsum) AS `memory_utilization_pct_wsum`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.graphics_active_bp_wsum) AS `graphics_active_bp_wsum`, sum(s.fp16_active_bp_wsum) AS `fp16_active_bp_wsum`, sum(s.fp32_active_bp_wsum) AS `fp32_active_bp_wsum`, sum(s.fp64_active_bp_wsum) AS `fp64_active_bp_wsum`, sum(s.hmma_active_bp_wsum) AS `hmma_active_bp_wsum`, sum(s.imma_active_bp_wsum) AS `imma_active_bp_wsum`, sum(s.encoder_pct_wsum) AS `encoder_pct_wsum`, sum(s.decoder_pct_wsum) AS `decoder_pct_wsum`, sum(s.active_ms) AS `active_ms`, sum(s.lost_ms) AS `lost_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.power_mw_wsum) AS `power_mw_wsum`, max(s.power_mw_max) AS `power_mw_max`, sum(s.power_limit_mw_wsum) AS `power_limit_mw_wsum`, min(s.energy_mj_min) AS `energy_mj_min`, max(s.energy_mj_max) AS `energy_mj_max`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, sum(s.memory_temperature_celsius_wsum) AS `memory_temperature_celsius_wsum`, max(s.memory_temperature_celsius_max) AS `memory_temperature_celsius_max`, sum(s.sm_clock_mhz_wsum) AS `sm_clock_mhz_wsum`, sum(s.memory_clock_mhz_wsum) AS `memory_clock_mhz_wsum`, groupBitOr(s.throttle_reasons) AS `throttle_reasons`, min(s.power_throttle_ms_min) AS `power_throttle_ms_min`, max(s.power_throttle_ms_max) AS `power_throttle_ms_max`, min(s.thermal_throttle_ms_min) AS `thermal_throttle_ms_min`, max(s.thermal_throttle_ms_max) AS `thermal_throttle_ms_max`, min(s.brake_throttle_ms_min) AS `brake_throttle_ms_min`, max(s.brake_throttle_ms_max) AS `brake_throttle_ms_max`, min(s.pcie_receive_bytes_min) AS `pcie_receive_bytes_min`, max(s.pcie_receive_bytes_max) AS `pcie_receive_bytes_max`, min(s.pcie_transmit_bytes_min) AS `pcie_transmit_bytes_min`, max(s.pcie_transmit_bytes_max) AS `pcie_transmit_bytes_max`, min(s.nvlink_receive_bytes_min) AS `nvlink_receive_bytes_min`, max(s.nvlink_receive_bytes_max) AS `nvlink_receive_bytes_max`, min(s.nvlink_transmit_bytes_min) AS `nvlink_transmit_bytes_min`, max(s.nvlink_transmit_bytes_max) AS `nvlink_transmit_bytes_max`, sum(s.processes_wsum) AS `processes_wsum`, max(s.processes_max) AS `processes_max`
+FROM gpu_samples_1h AS s GROUP BY toStartOfDay(s.ts), s.cluster, s.node, s.slot, s.uuid, s.source, s.epoch, known
+COMMENT 'gpuledger 77904b5fa0093b42';
 
 CREATE OR REPLACE VIEW v_gpu_samples_1d AS
-SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 86400000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.memory_utilization_pct_wsum) / nullIf(sum(s.memory_utilization_pct_cover_ms), 0) / 100 AS memory_utilization_ratio, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.graphics_active_bp_wsum) / nullIf(sum(s.graphics_active_bp_cover_ms), 0) / 10000 AS graphics_active_ratio, sum(s.fp16_active_bp_wsum) / nullIf(sum(s.fp16_active_bp_cover_ms), 0) / 10000 AS fp16_active_ratio, sum(s.fp32_active_bp_wsum) / nullIf(sum(s.fp32_active_bp_cover_ms), 0) / 10000 AS fp32_active_ratio, sum(s.fp64_active_bp_wsum) / nullIf(sum(s.fp64_active_bp_cover_ms), 0) / 10000 AS fp64_active_ratio, sum(s.hmma_active_bp_wsum) / nullIf(sum(s.hmma_active_bp_cover_ms), 0) / 10000 AS hmma_active_ratio, sum(s.imma_active_bp_wsum) / nullIf(sum(s.imma_active_bp_cover_ms), 0) / 10000 AS imma_active_ratio, sum(s.encoder_pct_wsum) / nullIf(sum(s.encoder_pct_cover_ms), 0) / 100 AS encoder_ratio, sum(s.decoder_pct_wsum) / nullIf(sum(s.decoder_pct_cover_ms), 0) / 100 AS decoder_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.lost_ms) / 1000 AS lost_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.power_mw_wsum) / nullIf(sum(s.power_mw_cover_ms), 0) / 1000 AS power_watts, max(s.power_mw_max) / 1000 AS power_watts_max, sum(s.power_limit_mw_wsum) / nullIf(sum(s.power_limit_mw_cover_ms), 0) / 1000 AS power_limit_watts, min(s.energy_mj_min) / 1000 AS energy_joules_first, max(s.energy_mj_max) / 1000 AS energy_joules_last, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, sum(s.memory_temperature_celsius_wsum) / nullIf(sum(s.memory_temperature_celsius_cover_ms), 0) AS memory_temperature_celsius, max(s.memory_temperature_celsius_max) AS memory_temperature_celsius_max, sum(s.sm_clock_mhz_wsum) / nullIf(sum(s.sm_clock_mhz_cover_ms), 0) * 1000000 / 1 AS sm_clock_hertz, sum(s.memory_clock_mhz_wsum) / nullIf(sum(s.memory_clock_mhz_cover_ms), 0) * 1000000 / 1 AS memory_clock_hertz, groupBitOr(s.throttle_reasons) AS throttle_reasons, min(s.power_throttle_ms_min) / 1000 AS power_throttle_seconds_first, max(s.power_throttle_ms_max) / 1000 AS power_throttle_seconds_last, min(s.thermal_throttle_ms_min) / 1000 AS thermal_throttle_seconds_first, max(s.thermal_throttle_ms_max) / 1000 AS thermal_throttle_seconds_last, min(s.brake_throttle_ms_min) / 1000 AS brake_throttle_seconds_first, max(s.brake_throttle_ms_max) / 1000 AS brake_throttle_seconds_last, min(s.pcie_receive_bytes_min) AS pcie_receive_bytes_first, max(s.pcie_receive_bytes_max) AS pcie_receive_bytes_last, min(s.pcie_transmit_bytes_min) AS pcie_transmit_bytes_first, max(s.pcie_transmit_bytes_max) AS pcie_transmit_bytes_last, min(s.nvlink_receive_bytes_min) AS nvlink_receive_bytes_first, max(s.nvlink_receive_bytes_max) AS nvlink_receive_bytes_last, min(s.nvlink_transmit_bytes_min) AS nvlink_transmit_bytes_first, max(s.nvlink_transmit_bytes_max) AS nvlink_transmit_bytes_last, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes, max(s.processes_max) AS processes_max, anyLast(s.source) AS source
-FROM gpu_samples_1d AS s GROUP BY ts, cluster, node, slot;
+SELECT w.ts AS ts, w.cluster AS cluster, w.node AS node, w.slot AS slot, ifNull(argMin(w.own_covered_seconds, w.place), 0) AS covered_seconds, argMin(w.own_gpu_id, w.place) AS gpu_id, argMin(w.own_uuid, w.place) AS uuid, argMin(w.own_utilization_ratio, w.place) AS utilization_ratio, argMin(w.own_memory_utilization_ratio, w.place) AS memory_utilization_ratio, argMin(w.own_sm_active_ratio, w.place) AS sm_active_ratio, argMin(w.own_sm_occupancy_ratio, w.place) AS sm_occupancy_ratio, argMin(w.own_tensor_active_ratio, w.place) AS tensor_active_ratio, argMin(w.own_dram_active_ratio, w.place) AS dram_active_ratio, argMin(w.own_graphics_active_ratio, w.place) AS graphics_active_ratio, argMin(w.own_fp16_active_ratio, w.place) AS fp16_active_ratio, argMin(w.own_fp32_active_ratio, w.place) AS fp32_active_ratio, argMin(w.own_fp64_active_ratio, w.place) AS fp64_active_ratio, argMin(w.own_hmma_active_ratio, w.place) AS hmma_active_ratio, argMin(w.own_imma_active_ratio, w.place) AS imma_active_ratio, argMin(w.own_encoder_ratio, w.place) AS encoder_ratio, argMin(w.own_decoder_ratio, w.place) AS decoder_ratio, argMin(w.own_active_seconds, w.place) AS active_seconds, argMin(w.own_lost_seconds, w.place) AS lost_seconds, argMin(w.own_memory_used_bytes, w.place) AS memory_used_bytes, argMin(w.own_memory_used_bytes_max, w.place) AS memory_used_bytes_max, argMin(w.own_memory_total_bytes, w.place) AS memory_total_bytes, argMin(w.own_power_watts, w.place) AS power_watts, argMin(w.own_power_watts_max, w.place) AS power_watts_max, argMin(w.own_power_limit_watts, w.place) AS power_limit_watts, argMin(w.own_energy_joules_first, w.place) AS energy_joules_first, argMin(w.own_energy_joules_last, w.place) AS energy_joules_last, argMin(w.own_temperature_celsius, w.place) AS temperature_celsius, argMin(w.own_temperature_celsius_max, w.place) AS temperature_celsius_max, argMin(w.own_memory_temperature_celsius, w.place) AS memory_temperature_celsius, argMin(w.own_memory_temperature_celsius_max, w.place) AS memory_temperature_celsius_max, argMin(w.own_sm_clock_hertz, w.place) AS sm_clock_hertz, argMin(w.own_memory_clock_hertz, w.place) AS memory_clock_hertz, argMin(w.own_throttle_reasons, w.place) AS throttle_reasons, argMin(w.own_power_throttle_seconds_first, w.place) AS power_throttle_seconds_first, argMin(w.own_power_throttle_seconds_last, w.place) AS power_throttle_seconds_last, argMin(w.own_thermal_throttle_seconds_first, w.place) AS thermal_throttle_seconds_first, argMin(w.own_thermal_throttle_seconds_last, w.place) AS thermal_throttle_seconds_last, argMin(w.own_brake_throttle_seconds_first, w.place) AS brake_throttle_seconds_first, argMin(w.own_brake_throttle_seconds_last, w.place) AS brake_throttle_seconds_last, argMin(w.own_pcie_receive_bytes_first, w.place) AS pcie_receive_bytes_first, argMin(w.own_pcie_receive_bytes_last, w.place) AS pcie_receive_bytes_last, argMin(w.own_pcie_transmit_bytes_first, w.place) AS pcie_transmit_bytes_first, argMin(w.own_pcie_transmit_bytes_last, w.place) AS pcie_transmit_bytes_last, argMin(w.own_nvlink_receive_bytes_first, w.place) AS nvlink_receive_bytes_first, argMin(w.own_nvlink_receive_bytes_last, w.place) AS nvlink_receive_bytes_last, argMin(w.own_nvlink_transmit_bytes_first, w.place) AS nvlink_transmit_bytes_first, argMin(w.own_nvlink_transmit_bytes_last, w.place) AS nvlink_transmit_bytes_last, argMin(w.own_processes, w.place) AS processes, argMin(w.own_processes_max, w.place) AS processes_max, argMin(w.own_source, w.place) AS source
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot, if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)) AS place, nullIf(least(sum(s.interval_ms), 86400000) / 1000, 0) AS `own_covered_seconds`, any(s.gpu_id) AS `own_gpu_id`, any(s.uuid) AS `own_uuid`, sumIf(s.utilization_pct_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 100 AS `own_utilization_ratio`, sumIf(s.memory_utilization_pct_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 100 AS `own_memory_utilization_ratio`, sumIf(s.sm_active_bp_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 10000 AS `own_sm_active_ratio`, sumIf(s.sm_occupancy_bp_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 10000 AS `own_sm_occupancy_ratio`, sumIf(s.tensor_active_bp_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) / 10000 AS `own_tensor_active_ratio`, sumIf(s.dram_active_bp_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) / 10000 AS `own_dram_active_ratio`, sumIf(s.graphics_active_bp_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) / 10000 AS `own_graphics_active_ratio`, sumIf(s.fp16_active_bp_wsum, bitTest(s.known, 7)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 7)), 0) / 10000 AS `own_fp16_active_ratio`, sumIf(s.fp32_active_bp_wsum, bitTest(s.known, 8)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 8)), 0) / 10000 AS `own_fp32_active_ratio`, sumIf(s.fp64_active_bp_wsum, bitTest(s.known, 9)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 9)), 0) / 10000 AS `own_fp64_active_ratio`, sumIf(s.hmma_active_bp_wsum, bitTest(s.known, 10)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 10)), 0) / 10000 AS `own_hmma_active_ratio`, sumIf(s.imma_active_bp_wsum, bitTest(s.known, 11)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 11)), 0) / 10000 AS `own_imma_active_ratio`, sumIf(s.encoder_pct_wsum, bitTest(s.known, 12)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 12)), 0) / 100 AS `own_encoder_ratio`, sumIf(s.decoder_pct_wsum, bitTest(s.known, 13)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 13)), 0) / 100 AS `own_decoder_ratio`, sum(s.active_ms) / 1000 AS `own_active_seconds`, sum(s.lost_ms) / 1000 AS `own_lost_seconds`, sumIf(s.memory_used_mib_wsum, bitTest(s.known, 14)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 14)), 0) * 1048576 / 1 AS `own_memory_used_bytes`, max(s.memory_used_mib_max) * 1048576 / 1 AS `own_memory_used_bytes_max`, sumIf(s.memory_total_mib_wsum, bitTest(s.known, 15)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 15)), 0) * 1048576 / 1 AS `own_memory_total_bytes`, sumIf(s.power_mw_wsum, bitTest(s.known, 16)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 16)), 0) / 1000 AS `own_power_watts`, max(s.power_mw_max) / 1000 AS `own_power_watts_max`, sumIf(s.power_limit_mw_wsum, bitTest(s.known, 17)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 17)), 0) / 1000 AS `own_power_limit_watts`, min(s.energy_mj_min) / 1000 AS `own_energy_joules_first`, max(s.energy_mj_max) / 1000 AS `own_energy_joules_last`, sumIf(s.temperature_celsius_wsum, bitTest(s.known, 18)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 18)), 0) AS `own_temperature_celsius`, max(s.temperature_celsius_max) AS `own_temperature_celsius_max`, sumIf(s.memory_temperature_celsius_wsum, bitTest(s.known, 19)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 19)), 0) AS `own_memory_temperature_celsius`, max(s.memory_temperature_celsius_max) AS `own_memory_temperature_celsius_max`, sumIf(s.sm_clock_mhz_wsum, bitTest(s.known, 20)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 20)), 0) * 1000000 / 1 AS `own_sm_clock_hertz`, sumIf(s.memory_clock_mhz_wsum, bitTest(s.known, 21)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 21)), 0) * 1000000 / 1 AS `own_memory_clock_hertz`, groupBitOr(s.throttle_reasons) AS `own_throttle_reasons`, min(s.power_throttle_ms_min) / 1000 AS `own_power_throttle_seconds_first`, max(s.power_throttle_ms_max) / 1000 AS `own_power_throttle_seconds_last`, min(s.thermal_throttle_ms_min) / 1000 AS `own_thermal_throttle_seconds_first`, max(s.thermal_throttle_ms_max) / 1000 AS `own_thermal_throttle_seconds_last`, min(s.brake_throttle_ms_min) / 1000 AS `own_brake_throttle_seconds_first`, max(s.brake_throttle_ms_max) / 1000 AS `own_brake_throttle_seconds_last`, min(s.pcie_receive_bytes_min) AS `own_pcie_receive_bytes_first`, max(s.pcie_receive_bytes_max) AS `own_pcie_receive_bytes_last`, min(s.pcie_transmit_bytes_min) AS `own_pcie_transmit_bytes_first`, max(s.pcie_transmit_bytes_max) AS `own_pcie_transmit_bytes_last`, min(s.nvlink_receive_bytes_min) AS `own_nvlink_receive_bytes_first`, max(s.nvlink_receive_bytes_max) AS `own_nvlink_receive_bytes_last`, min(s.nvlink_transmit_bytes_min) AS `own_nvlink_transmit_bytes_first`, max(s.nvlink_transmit_bytes_max) AS `own_nvlink_transmit_bytes_last`, sumIf(s.processes_wsum, bitTest(s.known, 22)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 22)), 0) AS `own_processes`, max(s.processes_max) AS `own_processes_max`, any(s.source) AS `own_source`
+FROM gpu_samples_1d AS s GROUP BY ts, cluster, node, slot, place
+) AS w GROUP BY ts, cluster, node, slot
+COMMENT 'gpuledger f0cd055eead44607';
 
 CREATE OR REPLACE VIEW v_gpu_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, uuid AS uuid, utilization_pct / 100 AS utilization_ratio, memory_utilization_pct / 100 AS memory_utilization_ratio, sm_active_bp / 10000 AS sm_active_ratio, sm_occupancy_bp / 10000 AS sm_occupancy_ratio, tensor_active_bp / 10000 AS tensor_active_ratio, dram_active_bp / 10000 AS dram_active_ratio, graphics_active_bp / 10000 AS graphics_active_ratio, fp16_active_bp / 10000 AS fp16_active_ratio, fp32_active_bp / 10000 AS fp32_active_ratio, fp64_active_bp / 10000 AS fp64_active_ratio, hmma_active_bp / 10000 AS hmma_active_ratio, imma_active_bp / 10000 AS imma_active_ratio, encoder_pct / 100 AS encoder_ratio, decoder_pct / 100 AS decoder_ratio, active_ms / 1000 AS active_seconds, lost_ms / 1000 AS lost_seconds, memory_used_mib * 1048576 / 1 AS memory_used_bytes, memory_used_mib_max * 1048576 / 1 AS memory_used_bytes_max, memory_total_mib * 1048576 / 1 AS memory_total_bytes, power_mw / 1000 AS power_watts, power_mw_max / 1000 AS power_watts_max, power_limit_mw / 1000 AS power_limit_watts, energy_mj / 1000 AS energy_joules, temperature_celsius AS temperature_celsius, temperature_celsius_max AS temperature_celsius_max, memory_temperature_celsius AS memory_temperature_celsius, memory_temperature_celsius_max AS memory_temperature_celsius_max, sm_clock_mhz * 1000000 / 1 AS sm_clock_hertz, memory_clock_mhz * 1000000 / 1 AS memory_clock_hertz, throttle_reasons AS throttle_reasons, power_throttle_ms / 1000 AS power_throttle_seconds, thermal_throttle_ms / 1000 AS thermal_throttle_seconds, brake_throttle_ms / 1000 AS brake_throttle_seconds, pcie_receive_bytes AS pcie_receive_bytes, pcie_transmit_bytes AS pcie_transmit_bytes, nvlink_receive_bytes AS nvlink_receive_bytes, nvlink_transmit_bytes AS nvlink_transmit_bytes, processes AS processes, processes_max AS processes_max, source AS source FROM gpu_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, uuid AS uuid, utilization_pct / 100 AS utilization_ratio, memory_utilization_pct / 100 AS memory_utilization_ratio, sm_active_bp / 10000 AS sm_active_ratio, sm_occupancy_bp / 10000 AS sm_occupancy_ratio, tensor_active_bp / 10000 AS tensor_active_ratio, dram_active_bp / 10000 AS dram_active_ratio, graphics_active_bp / 10000 AS graphics_active_ratio, fp16_active_bp / 10000 AS fp16_active_ratio, fp32_active_bp / 10000 AS fp32_active_ratio, fp64_active_bp / 10000 AS fp64_active_ratio, hmma_active_bp / 10000 AS hmma_active_ratio, imma_active_bp / 10000 AS imma_active_ratio, encoder_pct / 100 AS encoder_ratio, decoder_pct / 100 AS decoder_ratio, active_ms / 1000 AS active_seconds, lost_ms / 1000 AS lost_seconds, memory_used_mib * 1048576 / 1 AS memory_used_bytes, ifNull(memory_used_mib_max, memory_used_mib) * 1048576 / 1 AS memory_used_bytes_max, memory_total_mib * 1048576 / 1 AS memory_total_bytes, power_mw / 1000 AS power_watts, ifNull(power_mw_max, power_mw) / 1000 AS power_watts_max, power_limit_mw / 1000 AS power_limit_watts, energy_mj / 1000 AS energy_joules, temperature_celsius AS temperature_celsius, ifNull(temperature_celsius_max, temperature_celsius) AS temperature_celsius_max, memory_temperature_celsius AS memory_temperature_celsius, ifNull(memory_temperature_celsius_max, memory_temperature_celsius) AS memory_temperature_celsius_max, sm_clock_mhz * 1000000 / 1 AS sm_clock_hertz, memory_clock_mhz * 1000000 / 1 AS memory_clock_hertz, throttle_reasons AS throttle_reasons, power_throttle_ms / 1000 AS power_throttle_seconds, thermal_throttle_ms / 1000 AS thermal_throttle_seconds, brake_throttle_ms / 1000 AS brake_throttle_seconds, pcie_receive_bytes AS pcie_receive_bytes, pcie_transmit_bytes AS pcie_transmit_bytes, nvlink_receive_bytes AS nvlink_receive_bytes, nvlink_transmit_bytes AS nvlink_transmit_bytes, processes AS processes, ifNull(processes_max, processes) AS processes_max, source AS source FROM gpu_samples
+COMMENT 'gpuledger aca7dedb94bf675a';
 
 CREATE TABLE IF NOT EXISTS slice_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `slot` UInt16 CODEC(ZSTD(1)),
-  `uuid` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
-  `profile` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `gpu_instance` SimpleAggregateFunction(anyLast, UInt16) CODEC(ZSTD(1)),
-  `compute_instance` SimpleAggregateFunction(anyLast, UInt16) CODEC(ZSTD(1)),
-  `sm_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `tensor_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `dram_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `dram_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `processes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `processes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `slot` UInt16 CODEC(LZ4),
+  `uuid` LowCardinality(String) CODEC(LZ4),
+  `profile` LowCardinality(String) CODEC(LZ4),
+  `source` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `gpu_id` SimpleAggregateFunction(any, UInt64) CODEC(LZ4),
+  `gpu_instance` SimpleAggregateFunction(any, UInt16) CODEC(LZ4),
+  `compute_instance` SimpleAggregateFunction(any, UInt16) CODEC(LZ4),
+  `sm_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `dram_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(T64, LZ4),
+  `memory_used_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `processes_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, slot, uuid) ORDER BY (toStartOfHour(ts), node, slot, uuid, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, slot, uuid) ORDER BY (toStartOfHour(ts), node, slot, uuid, ts, profile, source, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS slice_samples_1m_mv TO slice_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.profile) AS `profile`, anyLast(s.gpu_instance) AS `gpu_instance`, anyLast(s.compute_instance) AS `compute_instance`, sum(toUInt64(s.sm_active_bp) * s.interval_ms) AS `sm_active_bp_wsum`, sumIf(s.interval_ms, s.sm_active_bp IS NOT NULL) AS `sm_active_bp_cover_ms`, sum(toUInt64(s.sm_occupancy_bp) * s.interval_ms) AS `sm_occupancy_bp_wsum`, sumIf(s.interval_ms, s.sm_occupancy_bp IS NOT NULL) AS `sm_occupancy_bp_cover_ms`, sum(toUInt64(s.tensor_active_bp) * s.interval_ms) AS `tensor_active_bp_wsum`, sumIf(s.interval_ms, s.tensor_active_bp IS NOT NULL) AS `tensor_active_bp_cover_ms`, sum(toUInt64(s.dram_active_bp) * s.interval_ms) AS `dram_active_bp_wsum`, sumIf(s.interval_ms, s.dram_active_bp IS NOT NULL) AS `dram_active_bp_cover_ms`, sum(s.active_ms) AS `active_ms`, sum(toUInt64(s.memory_used_mib) * s.interval_ms) AS `memory_used_mib_wsum`, sumIf(s.interval_ms, s.memory_used_mib IS NOT NULL) AS `memory_used_mib_cover_ms`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(toUInt64(s.memory_total_mib) * s.interval_ms) AS `memory_total_mib_wsum`, sumIf(s.interval_ms, s.memory_total_mib IS NOT NULL) AS `memory_total_mib_cover_ms`, sum(toUInt64(s.processes) * s.interval_ms) AS `processes_wsum`, sumIf(s.interval_ms, s.processes IS NOT NULL) AS `processes_cover_ms`
-FROM slice_samples AS s GROUP BY bucket, cluster, node, slot, uuid, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.profile AS `profile`, s.source AS `source`, s.epoch AS `epoch`, toUInt64(isNotNull(s.sm_active_bp)) + isNotNull(s.sm_occupancy_bp) * 2 + isNotNull(s.tensor_active_bp) * 4 + isNotNull(s.dram_active_bp) * 8 + isNotNull(s.memory_used_mib) * 16 + isNotNull(s.memory_total_mib) * 32 + isNotNull(s.processes) * 64 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, any(s.gpu_id) AS `gpu_id`, any(s.gpu_instance) AS `gpu_instance`, any(s.compute_instance) AS `compute_instance`, sum(assumeNotNull(s.sm_active_bp) * greatest(s.interval_ms, 1)) AS `sm_active_bp_wsum`, sum(assumeNotNull(s.sm_occupancy_bp) * greatest(s.interval_ms, 1)) AS `sm_occupancy_bp_wsum`, sum(assumeNotNull(s.tensor_active_bp) * greatest(s.interval_ms, 1)) AS `tensor_active_bp_wsum`, sum(assumeNotNull(s.dram_active_bp) * greatest(s.interval_ms, 1)) AS `dram_active_bp_wsum`, sum(s.active_ms) AS `active_ms`, sum(assumeNotNull(s.memory_used_mib) * greatest(s.interval_ms, 1)) AS `memory_used_mib_wsum`, max(ifNull(s.memory_used_mib_max, s.memory_used_mib)) AS `memory_used_mib_max`, sum(assumeNotNull(s.memory_total_mib) * greatest(s.interval_ms, 1)) AS `memory_total_mib_wsum`, sum(assumeNotNull(s.processes) * greatest(s.interval_ms, 1)) AS `processes_wsum`
+FROM slice_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.slot, s.uuid, s.profile, s.source, s.epoch, known
+COMMENT 'gpuledger 94ccbb93410c7ac9';
 
 CREATE OR REPLACE VIEW v_slice_samples_1m AS
-SELECT ts, cluster, node, slot, uuid, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.profile) AS profile, anyLast(s.gpu_instance) AS gpu_instance, anyLast(s.compute_instance) AS compute_instance, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes
-FROM slice_samples_1m AS s GROUP BY ts, cluster, node, slot, uuid;
+SELECT w.ts AS ts, w.cluster AS cluster, w.node AS node, w.slot AS slot, w.uuid AS uuid, ifNull(argMin(w.own_covered_seconds, w.place), 0) AS covered_seconds, argMin(w.own_gpu_id, w.place) AS gpu_id, argMin(w.own_profile, w.place) AS profile, argMin(w.own_gpu_instance, w.place) AS gpu_instance, argMin(w.own_compute_instance, w.place) AS compute_instance, argMin(w.own_sm_active_ratio, w.place) AS sm_active_ratio, argMin(w.own_sm_occupancy_ratio, w.place) AS sm_occupancy_ratio, argMin(w.own_tensor_active_ratio, w.place) AS tensor_active_ratio, argMin(w.own_dram_active_ratio, w.place) AS dram_active_ratio, argMin(w.own_active_seconds, w.place) AS active_seconds, argMin(w.own_memory_used_bytes, w.place) AS memory_used_bytes, argMin(w.own_memory_used_bytes_max, w.place) AS memory_used_bytes_max, argMin(w.own_memory_total_bytes, w.place) AS memory_total_bytes, argMin(w.own_processes, w.place) AS processes, argMin(w.own_source, w.place) AS source
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot, s.uuid AS uuid, if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)) AS place, nullIf(least(sum(s.interval_ms), 60000) / 1000, 0) AS `own_covered_seconds`, any(s.gpu_id) AS `own_gpu_id`, any(s.profile) AS `own_profile`, any(s.gpu_instance) AS `own_gpu_instance`, any(s.compute_instance) AS `own_compute_instance`, sumIf(s.sm_active_bp_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 10000 AS `own_sm_active_ratio`, sumIf(s.sm_occupancy_bp_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 10000 AS `own_sm_occupancy_ratio`, sumIf(s.tensor_active_bp_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 10000 AS `own_tensor_active_ratio`, sumIf(s.dram_active_bp_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 10000 AS `own_dram_active_ratio`, sum(s.active_ms) / 1000 AS `own_active_seconds`, sumIf(s.memory_used_mib_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) * 1048576 / 1 AS `own_memory_used_bytes`, max(s.memory_used_mib_max) * 1048576 / 1 AS `own_memory_used_bytes_max`, sumIf(s.memory_total_mib_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) * 1048576 / 1 AS `own_memory_total_bytes`, sumIf(s.processes_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) AS `own_processes`, any(s.source) AS `own_source`
+FROM slice_samples_1m AS s GROUP BY ts, cluster, node, slot, uuid, place
+) AS w GROUP BY ts, cluster, node, slot, uuid
+COMMENT 'gpuledger 85432b9b4cca88b6';
+
+CREATE OR REPLACE VIEW v_slice_samples_losers AS
+SELECT toStartOfHour(ts) AS hour, cluster, node, slot, uuid, lost.2 AS source,
+  argMin(first.2, first.1) AS instead, count() AS minutes
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot, s.uuid AS uuid,
+  arraySort(groupUniqArray((if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)), toString(s.source)))) AS told, told[1] AS first
+FROM slice_samples_1m AS s GROUP BY ts, cluster, node, slot, uuid HAVING length(told) > 1
+) ARRAY JOIN arrayPopFront(told) AS lost
+GROUP BY hour, cluster, node, slot, uuid, source
+COMMENT 'gpuledger 4d8b225268630f84';
 
 CREATE TABLE IF NOT EXISTS slice_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `slot` UInt16 CODEC(ZSTD(1)),
-  `uuid` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
-  `profile` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `gpu_instance` SimpleAggregateFunction(anyLast, UInt16) CODEC(ZSTD(1)),
-  `compute_instance` SimpleAggregateFunction(anyLast, UInt16) CODEC(ZSTD(1)),
-  `sm_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sm_occupancy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `tensor_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `dram_active_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `dram_active_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `processes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `processes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `slot` UInt16 CODEC(LZ4),
+  `uuid` LowCardinality(String) CODEC(LZ4),
+  `profile` LowCardinality(String) CODEC(LZ4),
+  `source` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `gpu_id` SimpleAggregateFunction(any, UInt64) CODEC(LZ4),
+  `gpu_instance` SimpleAggregateFunction(any, UInt16) CODEC(LZ4),
+  `compute_instance` SimpleAggregateFunction(any, UInt16) CODEC(LZ4),
+  `sm_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `sm_occupancy_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `tensor_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `dram_active_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `active_ms` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(T64, LZ4),
+  `memory_used_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_used_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `processes_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, slot, uuid) ORDER BY (node, slot, uuid, ts, cluster, epoch)
+PRIMARY KEY (node, slot, uuid) ORDER BY (node, slot, uuid, ts, profile, source, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS slice_samples_1h_mv TO slice_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.profile) AS `profile`, anyLast(s.gpu_instance) AS `gpu_instance`, anyLast(s.compute_instance) AS `compute_instance`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_active_bp_cover_ms) AS `sm_active_bp_cover_ms`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.sm_occupancy_bp_cover_ms) AS `sm_occupancy_bp_cover_ms`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.tensor_active_bp_cover_ms) AS `tensor_active_bp_cover_ms`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.dram_active_bp_cover_ms) AS `dram_active_bp_cover_ms`, sum(s.active_ms) AS `active_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, sum(s.memory_used_mib_cover_ms) AS `memory_used_mib_cover_ms`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_total_mib_cover_ms) AS `memory_total_mib_cover_ms`, sum(s.processes_wsum) AS `processes_wsum`, sum(s.processes_cover_ms) AS `processes_cover_ms`
-FROM slice_samples_1m AS s GROUP BY bucket, cluster, node, slot, uuid, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.profile AS `profile`, s.source AS `source`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, any(s.gpu_id) AS `gpu_id`, any(s.gpu_instance) AS `gpu_instance`, any(s.compute_instance) AS `compute_instance`, sum(s.sm_active_bp_wsum) AS `sm_active_bp_wsum`, sum(s.sm_occupancy_bp_wsum) AS `sm_occupancy_bp_wsum`, sum(s.tensor_active_bp_wsum) AS `tensor_active_bp_wsum`, sum(s.dram_active_bp_wsum) AS `dram_active_bp_wsum`, sum(s.active_ms) AS `active_ms`, sum(s.memory_used_mib_wsum) AS `memory_used_mib_wsum`, max(s.memory_used_mib_max) AS `memory_used_mib_max`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.processes_wsum) AS `processes_wsum`
+FROM slice_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.slot, s.uuid, s.profile, s.source, s.epoch, known
+COMMENT 'gpuledger 5539e72a1e5f0340';
 
 CREATE OR REPLACE VIEW v_slice_samples_1h AS
-SELECT ts, cluster, node, slot, uuid, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.profile) AS profile, anyLast(s.gpu_instance) AS gpu_instance, anyLast(s.compute_instance) AS compute_instance, sum(s.sm_active_bp_wsum) / nullIf(sum(s.sm_active_bp_cover_ms), 0) / 10000 AS sm_active_ratio, sum(s.sm_occupancy_bp_wsum) / nullIf(sum(s.sm_occupancy_bp_cover_ms), 0) / 10000 AS sm_occupancy_ratio, sum(s.tensor_active_bp_wsum) / nullIf(sum(s.tensor_active_bp_cover_ms), 0) / 10000 AS tensor_active_ratio, sum(s.dram_active_bp_wsum) / nullIf(sum(s.dram_active_bp_cover_ms), 0) / 10000 AS dram_active_ratio, sum(s.active_ms) / 1000 AS active_seconds, sum(s.memory_used_mib_wsum) / nullIf(sum(s.memory_used_mib_cover_ms), 0) * 1048576 / 1 AS memory_used_bytes, max(s.memory_used_mib_max) * 1048576 / 1 AS memory_used_bytes_max, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.processes_wsum) / nullIf(sum(s.processes_cover_ms), 0) AS processes
-FROM slice_samples_1h AS s GROUP BY ts, cluster, node, slot, uuid;
+SELECT w.ts AS ts, w.cluster AS cluster, w.node AS node, w.slot AS slot, w.uuid AS uuid, ifNull(argMin(w.own_covered_seconds, w.place), 0) AS covered_seconds, argMin(w.own_gpu_id, w.place) AS gpu_id, argMin(w.own_profile, w.place) AS profile, argMin(w.own_gpu_instance, w.place) AS gpu_instance, argMin(w.own_compute_instance, w.place) AS compute_instance, argMin(w.own_sm_active_ratio, w.place) AS sm_active_ratio, argMin(w.own_sm_occupancy_ratio, w.place) AS sm_occupancy_ratio, argMin(w.own_tensor_active_ratio, w.place) AS tensor_active_ratio, argMin(w.own_dram_active_ratio, w.place) AS dram_active_ratio, argMin(w.own_active_seconds, w.place) AS active_seconds, argMin(w.own_memory_used_bytes, w.place) AS memory_used_bytes, argMin(w.own_memory_used_bytes_max, w.place) AS memory_used_bytes_max, argMin(w.own_memory_total_bytes, w.place) AS memory_total_bytes, argMin(w.own_processes, w.place) AS processes, argMin(w.own_source, w.place) AS source
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot, s.uuid AS uuid, if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)) AS place, nullIf(least(sum(s.interval_ms), 3600000) / 1000, 0) AS `own_covered_seconds`, any(s.gpu_id) AS `own_gpu_id`, any(s.profile) AS `own_profile`, any(s.gpu_instance) AS `own_gpu_instance`, any(s.compute_instance) AS `own_compute_instance`, sumIf(s.sm_active_bp_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 10000 AS `own_sm_active_ratio`, sumIf(s.sm_occupancy_bp_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 10000 AS `own_sm_occupancy_ratio`, sumIf(s.tensor_active_bp_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 10000 AS `own_tensor_active_ratio`, sumIf(s.dram_active_bp_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 10000 AS `own_dram_active_ratio`, sum(s.active_ms) / 1000 AS `own_active_seconds`, sumIf(s.memory_used_mib_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) * 1048576 / 1 AS `own_memory_used_bytes`, max(s.memory_used_mib_max) * 1048576 / 1 AS `own_memory_used_bytes_max`, sumIf(s.memory_total_mib_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) * 1048576 / 1 AS `own_memory_total_bytes`, sumIf(s.processes_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) AS `own_processes`, any(s.source) AS `own_source`
+FROM slice_samples_1h AS s GROUP BY ts, cluster, node, slot, uuid, place
+) AS w GROUP BY ts, cluster, node, slot, uuid
+COMMENT 'gpuledger a1f4eee3fffa3b02';
 
 CREATE OR REPLACE VIEW v_slice_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, uuid AS uuid, gpu_id AS gpu_id, profile AS profile, gpu_instance AS gpu_instance, compute_instance AS compute_instance, sm_active_bp / 10000 AS sm_active_ratio, sm_occupancy_bp / 10000 AS sm_occupancy_ratio, tensor_active_bp / 10000 AS tensor_active_ratio, dram_active_bp / 10000 AS dram_active_ratio, active_ms / 1000 AS active_seconds, memory_used_mib * 1048576 / 1 AS memory_used_bytes, memory_used_mib_max * 1048576 / 1 AS memory_used_bytes_max, memory_total_mib * 1048576 / 1 AS memory_total_bytes, processes AS processes FROM slice_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, uuid AS uuid, gpu_id AS gpu_id, profile AS profile, gpu_instance AS gpu_instance, compute_instance AS compute_instance, sm_active_bp / 10000 AS sm_active_ratio, sm_occupancy_bp / 10000 AS sm_occupancy_ratio, tensor_active_bp / 10000 AS tensor_active_ratio, dram_active_bp / 10000 AS dram_active_ratio, active_ms / 1000 AS active_seconds, memory_used_mib * 1048576 / 1 AS memory_used_bytes, ifNull(memory_used_mib_max, memory_used_mib) * 1048576 / 1 AS memory_used_bytes_max, memory_total_mib * 1048576 / 1 AS memory_total_bytes, processes AS processes, source AS source FROM slice_samples
+COMMENT 'gpuledger 7b1add122f0678d3';
 
 CREATE TABLE IF NOT EXISTS gpu_health_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `slot` UInt16 CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
-  `uuid` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `ecc_corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_uncorrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_uncorrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_corrected_lifetime_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_corrected_lifetime_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `ecc_uncorrected_lifetime_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_uncorrected_lifetime_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `remapped_rows_corrected_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remapped_rows_corrected_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `remapped_rows_uncorrected_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remapped_rows_uncorrected_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `remap_pending_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remap_pending_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `remap_failed_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remap_failed_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `retired_pages_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retired_pages_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `recovery_action_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `recovery_action_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `pcie_generation_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_generation_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `pcie_generation_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `pcie_width_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_width_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `pcie_width_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `pcie_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_correctable_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_correctable_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_nonfatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_nonfatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_fatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_fatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlinks_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlinks_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `nvlinks_up_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlinks_up_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `nvlink_speed_mb_per_s_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_speed_mb_per_s_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `nvlink_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sync_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sync_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `board_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `board_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `reliability_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `reliability_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `low_utilization_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `low_utilization_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `slowdown_margin_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `slowdown_margin_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fan_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fan_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `performance_state_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `performance_state_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `persistence_mode_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `persistence_mode_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `slot` UInt16 CODEC(LZ4),
+  `uuid` LowCardinality(String) CODEC(LZ4),
+  `source` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `gpu_id` SimpleAggregateFunction(any, UInt64) CODEC(LZ4),
+  `ecc_corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecc_corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecc_uncorrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecc_uncorrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecc_corrected_lifetime_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `ecc_uncorrected_lifetime_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `remapped_rows_corrected_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `remapped_rows_uncorrected_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `remap_pending_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `remap_failed_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `retired_pages_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `recovery_action_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_generation_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_generation_max_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_width_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_width_max_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_correctable_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_correctable_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_nonfatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_nonfatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_fatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_fatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlinks_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `nvlinks_up_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `nvlink_speed_mb_per_s_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `nvlink_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `sync_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `sync_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `board_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `board_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `reliability_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `reliability_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `low_utilization_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `low_utilization_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `slowdown_margin_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fan_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `performance_state_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `persistence_mode_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, slot) ORDER BY (toStartOfHour(ts), node, slot, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, slot) ORDER BY (toStartOfHour(ts), node, slot, ts, uuid, source, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_health_samples_1m_mv TO gpu_health_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.uuid) AS `uuid`, min(s.ecc_corrected_errors) AS `ecc_corrected_errors_min`, max(s.ecc_corrected_errors) AS `ecc_corrected_errors_max`, min(s.ecc_uncorrected_errors) AS `ecc_uncorrected_errors_min`, max(s.ecc_uncorrected_errors) AS `ecc_uncorrected_errors_max`, sum(toUInt64(s.ecc_corrected_lifetime) * s.interval_ms) AS `ecc_corrected_lifetime_wsum`, sumIf(s.interval_ms, s.ecc_corrected_lifetime IS NOT NULL) AS `ecc_corrected_lifetime_cover_ms`, sum(toUInt64(s.ecc_uncorrected_lifetime) * s.interval_ms) AS `ecc_uncorrected_lifetime_wsum`, sumIf(s.interval_ms, s.ecc_uncorrected_lifetime IS NOT NULL) AS `ecc_uncorrected_lifetime_cover_ms`, sum(toUInt64(s.remapped_rows_corrected) * s.interval_ms) AS `remapped_rows_corrected_wsum`, sumIf(s.interval_ms, s.remapped_rows_corrected IS NOT NULL) AS `remapped_rows_corrected_cover_ms`, sum(toUInt64(s.remapped_rows_uncorrected) * s.interval_ms) AS `remapped_rows_uncorrected_wsum`, sumIf(s.interval_ms, s.remapped_rows_uncorrected IS NOT NULL) AS `remapped_rows_uncorrected_cover_ms`, sum(toUInt64(s.remap_pending) * s.interval_ms) AS `remap_pending_wsum`, sumIf(s.interval_ms, s.remap_pending IS NOT NULL) AS `remap_pending_cover_ms`, sum(toUInt64(s.remap_failed) * s.interval_ms) AS `remap_failed_wsum`, sumIf(s.interval_ms, s.remap_failed IS NOT NULL) AS `remap_failed_cover_ms`, sum(toUInt64(s.retired_pages) * s.interval_ms) AS `retired_pages_wsum`, sumIf(s.interval_ms, s.retired_pages IS NOT NULL) AS `retired_pages_cover_ms`, sum(toUInt64(s.recovery_action) * s.interval_ms) AS `recovery_action_wsum`, sumIf(s.interval_ms, s.recovery_action IS NOT NULL) AS `recovery_action_cover_ms`, sum(toUInt64(s.pcie_generation) * s.interval_ms) AS `pcie_generation_wsum`, sumIf(s.interval_ms, s.pcie_generation IS NOT NULL) AS `pcie_generation_cover_ms`, max(s.pcie_generation_max) AS `pcie_generation_max`, sum(toUInt64(s.pcie_width) * s.interval_ms) AS `pcie_width_wsum`, sumIf(s.interval_ms, s.pcie_width IS NOT NULL) AS `pcie_width_cover_ms`, max(s.pcie_width_max) AS `pcie_width_max`, min(s.pcie_replays) AS `pcie_replays_min`, max(s.pcie_replays) AS `pcie_replays_max`, min(s.pcie_correctable_errors) AS `pcie_correctable_errors_min`, max(s.pcie_correctable_errors) AS `pcie_correctable_errors_max`, min(s.pcie_nonfatal_errors) AS `pcie_nonfatal_errors_min`, max(s.pcie_nonfatal_errors) AS `pcie_nonfatal_errors_max`, min(s.pcie_fatal_errors) AS `pcie_fatal_errors_min`, max(s.pcie_fatal_errors) AS `pcie_fatal_errors_max`, sum(toUInt64(s.nvlinks) * s.interval_ms) AS `nvlinks_wsum`, sumIf(s.interval_ms, s.nvlinks IS NOT NULL) AS `nvlinks_cover_ms`, sum(toUInt64(s.nvlinks_up) * s.interval_ms) AS `nvlinks_up_wsum`, sumIf(s.interval_ms, s.nvlinks_up IS NOT NULL) AS `nvlinks_up_cover_ms`, sum(toUInt64(s.nvlink_speed_mb_per_s) * s.interval_ms) AS `nvlink_speed_mb_per_s_wsum`, sumIf(s.interval_ms, s.nvlink_speed_mb_per_s IS NOT NULL) AS `nvlink_speed_mb_per_s_cover_ms`, min(s.nvlink_replays) AS `nvlink_replays_min`, max(s.nvlink_replays) AS `nvlink_replays_max`, min(s.nvlink_recoveries) AS `nvlink_recoveries_min`, max(s.nvlink_recoveries) AS `nvlink_recoveries_max`, min(s.nvlink_crc_errors) AS `nvlink_crc_errors_min`, max(s.nvlink_crc_errors) AS `nvlink_crc_errors_max`, min(s.nvlink_symbol_errors) AS `nvlink_symbol_errors_min`, max(s.nvlink_symbol_errors) AS `nvlink_symbol_errors_max`, min(s.sync_throttle_ms) AS `sync_throttle_ms_min`, max(s.sync_throttle_ms) AS `sync_throttle_ms_max`, min(s.board_throttle_ms) AS `board_throttle_ms_min`, max(s.board_throttle_ms) AS `board_throttle_ms_max`, min(s.reliability_throttle_ms) AS `reliability_throttle_ms_min`, max(s.reliability_throttle_ms) AS `reliability_throttle_ms_max`, min(s.low_utilization_ms) AS `low_utilization_ms_min`, max(s.low_utilization_ms) AS `low_utilization_ms_max`, sum(toUInt64(s.slowdown_margin_celsius) * s.interval_ms) AS `slowdown_margin_celsius_wsum`, sumIf(s.interval_ms, s.slowdown_margin_celsius IS NOT NULL) AS `slowdown_margin_celsius_cover_ms`, sum(toUInt64(s.fan_pct) * s.interval_ms) AS `fan_pct_wsum`, sumIf(s.interval_ms, s.fan_pct IS NOT NULL) AS `fan_pct_cover_ms`, sum(toUInt64(s.performance_state) * s.interval_ms) AS `performance_state_wsum`, sumIf(s.interval_ms, s.performance_state IS NOT NULL) AS `performance_state_cover_ms`, sum(toUInt64(s.persistence_mode) * s.interval_ms) AS `persistence_mode_wsum`, sumIf(s.interval_ms, s.persistence_mode IS NOT NULL) AS `persistence_mode_cover_ms`
-FROM gpu_health_samples AS s GROUP BY bucket, cluster, node, slot, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.source AS `source`, s.epoch AS `epoch`, toUInt64(isNotNull(s.ecc_corrected_lifetime)) + isNotNull(s.ecc_uncorrected_lifetime) * 2 + isNotNull(s.remapped_rows_corrected) * 4 + isNotNull(s.remapped_rows_uncorrected) * 8 + isNotNull(s.remap_pending) * 16 + isNotNull(s.remap_failed) * 32 + isNotNull(s.retired_pages) * 64 + isNotNull(s.recovery_action) * 128 + isNotNull(s.pcie_generation) * 256 + isNotNull(s.pcie_generation_max) * 512 + isNotNull(s.pcie_width) * 1024 + isNotNull(s.pcie_width_max) * 2048 + isNotNull(s.nvlinks) * 4096 + isNotNull(s.nvlinks_up) * 8192 + isNotNull(s.nvlink_speed_mb_per_s) * 16384 + isNotNull(s.slowdown_margin_celsius) * 32768 + isNotNull(s.fan_pct) * 65536 + isNotNull(s.performance_state) * 131072 + isNotNull(s.persistence_mode) * 262144 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, any(s.gpu_id) AS `gpu_id`, min(s.ecc_corrected_errors) AS `ecc_corrected_errors_min`, max(s.ecc_corrected_errors) AS `ecc_corrected_errors_max`, min(s.ecc_uncorrected_errors) AS `ecc_uncorrected_errors_min`, max(s.ecc_uncorrected_errors) AS `ecc_uncorrected_errors_max`, sum(assumeNotNull(s.ecc_corrected_lifetime) * greatest(s.interval_ms, 1)) AS `ecc_corrected_lifetime_wsum`, sum(assumeNotNull(s.ecc_uncorrected_lifetime) * greatest(s.interval_ms, 1)) AS `ecc_uncorrected_lifetime_wsum`, sum(assumeNotNull(s.remapped_rows_corrected) * greatest(s.interval_ms, 1)) AS `remapped_rows_corrected_wsum`, sum(assumeNotNull(s.remapped_rows_uncorrected) * greatest(s.interval_ms, 1)) AS `remapped_rows_uncorrected_wsum`, sum(assumeNotNull(s.remap_pending) * greatest(s.interval_ms, 1)) AS `remap_pending_wsum`, sum(assumeNotNull(s.remap_failed) * greatest(s.interval_ms, 1)) AS `remap_failed_wsum`, sum(assumeNotNull(s.retired_pages) * greatest(s.interval_ms, 1)) AS `retired_pages_wsum`, sum(assumeNotNull(s.recovery_action) * greatest(s.interval_ms, 1)) AS `recovery_action_wsum`, sum(assumeNotNull(s.pcie_generation) * greatest(s.interval_ms, 1)) AS `pcie_generation_wsum`, sum(assumeNotNull(s.pcie_generation_max) * greatest(s.interval_ms, 1)) AS `pcie_generation_max_wsum`, sum(assumeNotNull(s.pcie_width) * greatest(s.interval_ms, 1)) AS `pcie_width_wsum`, sum(assumeNotNull(s.pcie_width_max) * greatest(s.interval_ms, 1)) AS `pcie_width_max_wsum`, min(s.pcie_replays) AS `pcie_replays_min`, max(s.pcie_replays) AS `pcie_replays_max`, min(s.pcie_correctable_errors) AS `pcie_correctable_errors_min`, max(s.pcie_correctable_errors) AS `pcie_correctable_errors_max`, min(s.pcie_nonfatal_errors) AS `pcie_nonfatal_errors_min`, max(s.pcie_nonfatal_errors) AS `pcie_nonfatal_errors_max`, min(s.pcie_fatal_errors) AS `pcie_fatal_errors_min`, max(s.pcie_fatal_errors) AS `pcie_fatal_errors_max`, sum(assumeNotNull(s.nvlinks) * greatest(s.interval_ms, 1)) AS `nvlinks_wsum`, sum(assumeNotNull(s.nvlinks_up) * greatest(s.interval_ms, 1)) AS `nvlinks_up_wsum`, sum(assumeNotNull(s.nvlink_speed_mb_per_s) * greatest(s.interval_ms, 1)) AS `nvlink_speed_mb_per_s_wsum`, min(s.nvlink_replays) AS `nvlink_replays_min`, max(s.nvlink_replays) AS `nvlink_replays_max`, min(s.nvlink_recoveries) AS `nvlink_recoveries_min`, max(s.nvlink_recoveries) AS `nvlink_recoveries_max`, min(s.nvlink_crc_errors) AS `nvlink_crc_errors_min`, max(s.nvlink_crc_errors) AS `nvlink_crc_errors_max`, min(s.nvlink_symbol_errors) AS `nvlink_symbol_errors_min`, max(s.nvlink_symbol_errors) AS `nvlink_symbol_errors_max`, min(s.sync_throttle_ms) AS `sync_throttle_ms_min`, max(s.sync_throttle_ms) AS `sync_throttle_ms_max`, min(s.board_throttle_ms) AS `board_throttle_ms_min`, max(s.board_throttle_ms) AS `board_throttle_ms_max`, min(s.reliability_throttle_ms) AS `reliability_throttle_ms_min`, max(s.reliability_throttle_ms) AS `reliability_throttle_ms_max`, min(s.low_utilization_ms) AS `low_utilization_ms_min`, max(s.low_utilization_ms) AS `low_utilization_ms_max`, sum(assumeNotNull(s.slowdown_margin_celsius) * greatest(s.interval_ms, 1)) AS `slowdown_margin_celsius_wsum`, sum(assumeNotNull(s.fan_pct) * greatest(s.interval_ms, 1)) AS `fan_pct_wsum`, sum(assumeNotNull(s.performance_state) * greatest(s.interval_ms, 1)) AS `performance_state_wsum`, sum(assumeNotNull(s.persistence_mode) * greatest(s.interval_ms, 1)) AS `persistence_mode_wsum`
+FROM gpu_health_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.slot, s.uuid, s.source, s.epoch, known
+COMMENT 'gpuledger 6ba9c4032b01d217';
 
 CREATE OR REPLACE VIEW v_gpu_health_samples_1m AS
-SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, min(s.ecc_corrected_errors_min) AS ecc_corrected_errors_first, max(s.ecc_corrected_errors_max) AS ecc_corrected_errors_last, min(s.ecc_uncorrected_errors_min) AS ecc_uncorrected_errors_first, max(s.ecc_uncorrected_errors_max) AS ecc_uncorrected_errors_last, sum(s.ecc_corrected_lifetime_wsum) / nullIf(sum(s.ecc_corrected_lifetime_cover_ms), 0) AS ecc_corrected_lifetime, sum(s.ecc_uncorrected_lifetime_wsum) / nullIf(sum(s.ecc_uncorrected_lifetime_cover_ms), 0) AS ecc_uncorrected_lifetime, sum(s.remapped_rows_corrected_wsum) / nullIf(sum(s.remapped_rows_corrected_cover_ms), 0) AS remapped_rows_corrected, sum(s.remapped_rows_uncorrected_wsum) / nullIf(sum(s.remapped_rows_uncorrected_cover_ms), 0) AS remapped_rows_uncorrected, sum(s.remap_pending_wsum) / nullIf(sum(s.remap_pending_cover_ms), 0) AS remap_pending, sum(s.remap_failed_wsum) / nullIf(sum(s.remap_failed_cover_ms), 0) AS remap_failed, sum(s.retired_pages_wsum) / nullIf(sum(s.retired_pages_cover_ms), 0) AS retired_pages, sum(s.recovery_action_wsum) / nullIf(sum(s.recovery_action_cover_ms), 0) AS recovery_action, sum(s.pcie_generation_wsum) / nullIf(sum(s.pcie_generation_cover_ms), 0) AS pcie_generation, max(s.pcie_generation_max) AS pcie_generation_max, sum(s.pcie_width_wsum) / nullIf(sum(s.pcie_width_cover_ms), 0) AS pcie_width, max(s.pcie_width_max) AS pcie_width_max, min(s.pcie_replays_min) AS pcie_replays_first, max(s.pcie_replays_max) AS pcie_replays_last, min(s.pcie_correctable_errors_min) AS pcie_correctable_errors_first, max(s.pcie_correctable_errors_max) AS pcie_correctable_errors_last, min(s.pcie_nonfatal_errors_min) AS pcie_nonfatal_errors_first, max(s.pcie_nonfatal_errors_max) AS pcie_nonfatal_errors_last, min(s.pcie_fatal_errors_min) AS pcie_fatal_errors_first, max(s.pcie_fatal_errors_max) AS pcie_fatal_errors_last, sum(s.nvlinks_wsum) / nullIf(sum(s.nvlinks_cover_ms), 0) AS nvlinks, sum(s.nvlinks_up_wsum) / nullIf(sum(s.nvlinks_up_cover_ms), 0) AS nvlinks_up, sum(s.nvlink_speed_mb_per_s_wsum) / nullIf(sum(s.nvlink_speed_mb_per_s_cover_ms), 0) * 1000000 / 1 AS nvlink_speed_bytes_per_second, min(s.nvlink_replays_min) AS nvlink_replays_first, max(s.nvlink_replays_max) AS nvlink_replays_last, min(s.nvlink_recoveries_min) AS nvlink_recoveries_first, max(s.nvlink_recoveries_max) AS nvlink_recoveries_last, min(s.nvlink_crc_errors_min) AS nvlink_crc_errors_first, max(s.nvlink_crc_errors_max) AS nvlink_crc_errors_last, min(s.nvlink_symbol_errors_min) AS nvlink_symbol_errors_first, max(s.nvlink_symbol_errors_max) AS nvlink_symbol_errors_last, min(s.sync_throttle_ms_min) / 1000 AS sync_throttle_seconds_first, max(s.sync_throttle_ms_max) / 1000 AS sync_throttle_seconds_last, min(s.board_throttle_ms_min) / 1000 AS board_throttle_seconds_first, max(s.board_throttle_ms_max) / 1000 AS board_throttle_seconds_last, min(s.reliability_throttle_ms_min) / 1000 AS reliability_throttle_seconds_first, max(s.reliability_throttle_ms_max) / 1000 AS reliability_throttle_seconds_last, min(s.low_utilization_ms_min) / 1000 AS low_utilization_seconds_first, max(s.low_utilization_ms_max) / 1000 AS low_utilization_seconds_last, sum(s.slowdown_margin_celsius_wsum) / nullIf(sum(s.slowdown_margin_celsius_cover_ms), 0) AS slowdown_margin_celsius, sum(s.fan_pct_wsum) / nullIf(sum(s.fan_pct_cover_ms), 0) / 100 AS fan_ratio, sum(s.performance_state_wsum) / nullIf(sum(s.performance_state_cover_ms), 0) AS performance_state, sum(s.persistence_mode_wsum) / nullIf(sum(s.persistence_mode_cover_ms), 0) AS persistence_mode
-FROM gpu_health_samples_1m AS s GROUP BY ts, cluster, node, slot;
+SELECT w.ts AS ts, w.cluster AS cluster, w.node AS node, w.slot AS slot, ifNull(argMin(w.own_covered_seconds, w.place), 0) AS covered_seconds, argMin(w.own_gpu_id, w.place) AS gpu_id, argMin(w.own_uuid, w.place) AS uuid, argMin(w.own_ecc_corrected_errors_first, w.place) AS ecc_corrected_errors_first, argMin(w.own_ecc_corrected_errors_last, w.place) AS ecc_corrected_errors_last, argMin(w.own_ecc_uncorrected_errors_first, w.place) AS ecc_uncorrected_errors_first, argMin(w.own_ecc_uncorrected_errors_last, w.place) AS ecc_uncorrected_errors_last, argMin(w.own_ecc_corrected_lifetime, w.place) AS ecc_corrected_lifetime, argMin(w.own_ecc_uncorrected_lifetime, w.place) AS ecc_uncorrected_lifetime, argMin(w.own_remapped_rows_corrected, w.place) AS remapped_rows_corrected, argMin(w.own_remapped_rows_uncorrected, w.place) AS remapped_rows_uncorrected, argMin(w.own_remap_pending, w.place) AS remap_pending, argMin(w.own_remap_failed, w.place) AS remap_failed, argMin(w.own_retired_pages, w.place) AS retired_pages, argMin(w.own_recovery_action, w.place) AS recovery_action, argMin(w.own_pcie_generation, w.place) AS pcie_generation, argMin(w.own_pcie_generation_max, w.place) AS pcie_generation_max, argMin(w.own_pcie_width, w.place) AS pcie_width, argMin(w.own_pcie_width_max, w.place) AS pcie_width_max, argMin(w.own_pcie_replays_first, w.place) AS pcie_replays_first, argMin(w.own_pcie_replays_last, w.place) AS pcie_replays_last, argMin(w.own_pcie_correctable_errors_first, w.place) AS pcie_correctable_errors_first, argMin(w.own_pcie_correctable_errors_last, w.place) AS pcie_correctable_errors_last, argMin(w.own_pcie_nonfatal_errors_first, w.place) AS pcie_nonfatal_errors_first, argMin(w.own_pcie_nonfatal_errors_last, w.place) AS pcie_nonfatal_errors_last, argMin(w.own_pcie_fatal_errors_first, w.place) AS pcie_fatal_errors_first, argMin(w.own_pcie_fatal_errors_last, w.place) AS pcie_fatal_errors_last, argMin(w.own_nvlinks, w.place) AS nvlinks, argMin(w.own_nvlinks_up, w.place) AS nvlinks_up, argMin(w.own_nvlink_speed_bytes_per_second, w.place) AS nvlink_speed_bytes_per_second, argMin(w.own_nvlink_replays_first, w.place) AS nvlink_replays_first, argMin(w.own_nvlink_replays_last, w.place) AS nvlink_replays_last, argMin(w.own_nvlink_recoveries_first, w.place) AS nvlink_recoveries_first, argMin(w.own_nvlink_recoveries_last, w.place) AS nvlink_recoveries_last, argMin(w.own_nvlink_crc_errors_first, w.place) AS nvlink_crc_errors_first, argMin(w.own_nvlink_crc_errors_last, w.place) AS nvlink_crc_errors_last, argMin(w.own_nvlink_symbol_errors_first, w.place) AS nvlink_symbol_errors_first, argMin(w.own_nvlink_symbol_errors_last, w.place) AS nvlink_symbol_errors_last, argMin(w.own_sync_throttle_seconds_first, w.place) AS sync_throttle_seconds_first, argMin(w.own_sync_throttle_seconds_last, w.place) AS sync_throttle_seconds_last, argMin(w.own_board_throttle_seconds_first, w.place) AS board_throttle_seconds_first, argMin(w.own_board_throttle_seconds_last, w.place) AS board_throttle_seconds_last, argMin(w.own_reliability_throttle_seconds_first, w.place) AS reliability_throttle_seconds_first, argMin(w.own_reliability_throttle_seconds_last, w.place) AS reliability_throttle_seconds_last, argMin(w.own_low_utilization_seconds_first, w.place) AS low_utilization_seconds_first, argMin(w.own_low_utilization_seconds_last, w.place) AS low_utilization_seconds_last, argMin(w.own_slowdown_margin_celsius, w.place) AS slowdown_margin_celsius, argMin(w.own_fan_ratio, w.place) AS fan_ratio, argMin(w.own_performance_state, w.place) AS performance_state, argMin(w.own_persistence_mode, w.place) AS persistence_mode, argMin(w.own_source, w.place) AS source
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot, if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)) AS place, nullIf(least(sum(s.interval_ms), 60000) / 1000, 0) AS `own_covered_seconds`, any(s.gpu_id) AS `own_gpu_id`, any(s.uuid) AS `own_uuid`, min(s.ecc_corrected_errors_min) AS `own_ecc_corrected_errors_first`, max(s.ecc_corrected_errors_max) AS `own_ecc_corrected_errors_last`, min(s.ecc_uncorrected_errors_min) AS `own_ecc_uncorrected_errors_first`, max(s.ecc_uncorrected_errors_max) AS `own_ecc_uncorrected_errors_last`, sumIf(s.ecc_corrected_lifetime_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS `own_ecc_corrected_lifetime`, sumIf(s.ecc_uncorrected_lifetime_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) AS `own_ecc_uncorrected_lifetime`, sumIf(s.remapped_rows_corrected_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) AS `own_remapped_rows_corrected`, sumIf(s.remapped_rows_uncorrected_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) AS `own_remapped_rows_uncorrected`, sumIf(s.remap_pending_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) AS `own_remap_pending`, sumIf(s.remap_failed_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) AS `own_remap_failed`, sumIf(s.retired_pages_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) AS `own_retired_pages`, sumIf(s.recovery_action_wsum, bitTest(s.known, 7)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 7)), 0) AS `own_recovery_action`, sumIf(s.pcie_generation_wsum, bitTest(s.known, 8)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 8)), 0) AS `own_pcie_generation`, sumIf(s.pcie_generation_max_wsum, bitTest(s.known, 9)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 9)), 0) AS `own_pcie_generation_max`, sumIf(s.pcie_width_wsum, bitTest(s.known, 10)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 10)), 0) AS `own_pcie_width`, sumIf(s.pcie_width_max_wsum, bitTest(s.known, 11)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 11)), 0) AS `own_pcie_width_max`, min(s.pcie_replays_min) AS `own_pcie_replays_first`, max(s.pcie_replays_max) AS `own_pcie_replays_last`, min(s.pcie_correctable_errors_min) AS `own_pcie_correctable_errors_first`, max(s.pcie_correctable_errors_max) AS `own_pcie_correctable_errors_last`, min(s.pcie_nonfatal_errors_min) AS `own_pcie_nonfatal_errors_first`, max(s.pcie_nonfatal_errors_max) AS `own_pcie_nonfatal_errors_last`, min(s.pcie_fatal_errors_min) AS `own_pcie_fatal_errors_first`, max(s.pcie_fatal_errors_max) AS `own_pcie_fatal_errors_last`, sumIf(s.nvlinks_wsum, bitTest(s.known, 12)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 12)), 0) AS `own_nvlinks`, sumIf(s.nvlinks_up_wsum, bitTest(s.known, 13)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 13)), 0) AS `own_nvlinks_up`, sumIf(s.nvlink_speed_mb_per_s_wsum, bitTest(s.known, 14)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 14)), 0) * 1000000 / 1 AS `own_nvlink_speed_bytes_per_second`, min(s.nvlink_replays_min) AS `own_nvlink_replays_first`, max(s.nvlink_replays_max) AS `own_nvlink_replays_last`, min(s.nvlink_recoveries_min) AS `own_nvlink_recoveries_first`, max(s.nvlink_recoveries_max) AS `own_nvlink_recoveries_last`, min(s.nvlink_crc_errors_min) AS `own_nvlink_crc_errors_first`, max(s.nvlink_crc_errors_max) AS `own_nvlink_crc_errors_last`, min(s.nvlink_symbol_errors_min) AS `own_nvlink_symbol_errors_first`, max(s.nvlink_symbol_errors_max) AS `own_nvlink_symbol_errors_last`, min(s.sync_throttle_ms_min) / 1000 AS `own_sync_throttle_seconds_first`, max(s.sync_throttle_ms_max) / 1000 AS `own_sync_throttle_seconds_last`, min(s.board_throttle_ms_min) / 1000 AS `own_board_throttle_seconds_first`, max(s.board_throttle_ms_max) / 1000 AS `own_board_throttle_seconds_last`, min(s.reliability_throttle_ms_min) / 1000 AS `own_reliability_throttle_seconds_first`, max(s.reliability_throttle_ms_max) / 1000 AS `own_reliability_throttle_seconds_last`, min(s.low_utilization_ms_min) / 1000 AS `own_low_utilization_seconds_first`, max(s.low_utilization_ms_max) / 1000 AS `own_low_utilization_seconds_last`, sumIf(s.slowdown_margin_celsius_wsum, bitTest(s.known, 15)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 15)), 0) AS `own_slowdown_margin_celsius`, sumIf(s.fan_pct_wsum, bitTest(s.known, 16)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 16)), 0) / 100 AS `own_fan_ratio`, sumIf(s.performance_state_wsum, bitTest(s.known, 17)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 17)), 0) AS `own_performance_state`, sumIf(s.persistence_mode_wsum, bitTest(s.known, 18)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 18)), 0) AS `own_persistence_mode`, any(s.source) AS `own_source`
+FROM gpu_health_samples_1m AS s GROUP BY ts, cluster, node, slot, place
+) AS w GROUP BY ts, cluster, node, slot
+COMMENT 'gpuledger 3312dd5c87f144dd';
+
+CREATE OR REPLACE VIEW v_gpu_health_samples_losers AS
+SELECT toStartOfHour(ts) AS hour, cluster, node, slot, lost.2 AS source,
+  argMin(first.2, first.1) AS instead, count() AS minutes
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot,
+  arraySort(groupUniqArray((if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)), toString(s.source)))) AS told, told[1] AS first
+FROM gpu_health_samples_1m AS s GROUP BY ts, cluster, node, slot HAVING length(told) > 1
+) ARRAY JOIN arrayPopFront(told) AS lost
+GROUP BY hour, cluster, node, slot, source
+COMMENT 'gpuledger 8945c167ca126ec1';
 
 CREATE TABLE IF NOT EXISTS gpu_health_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `slot` UInt16 CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `gpu_id` SimpleAggregateFunction(anyLast, UInt64) CODEC(ZSTD(1)),
-  `uuid` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `ecc_corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_uncorrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_uncorrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_corrected_lifetime_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_corrected_lifetime_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `ecc_uncorrected_lifetime_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecc_uncorrected_lifetime_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `remapped_rows_corrected_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remapped_rows_corrected_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `remapped_rows_uncorrected_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remapped_rows_uncorrected_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `remap_pending_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remap_pending_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `remap_failed_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remap_failed_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `retired_pages_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retired_pages_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `recovery_action_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `recovery_action_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `pcie_generation_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_generation_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `pcie_generation_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `pcie_width_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_width_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `pcie_width_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `pcie_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_correctable_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_correctable_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_nonfatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_nonfatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_fatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pcie_fatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlinks_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlinks_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `nvlinks_up_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlinks_up_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `nvlink_speed_mb_per_s_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_speed_mb_per_s_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `nvlink_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `nvlink_symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sync_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sync_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `board_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `board_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `reliability_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `reliability_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `low_utilization_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `low_utilization_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `slowdown_margin_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `slowdown_margin_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `fan_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `fan_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `performance_state_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `performance_state_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `persistence_mode_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `persistence_mode_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `slot` UInt16 CODEC(LZ4),
+  `uuid` LowCardinality(String) CODEC(LZ4),
+  `source` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `gpu_id` SimpleAggregateFunction(any, UInt64) CODEC(LZ4),
+  `ecc_corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecc_corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecc_uncorrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecc_uncorrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecc_corrected_lifetime_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `ecc_uncorrected_lifetime_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `remapped_rows_corrected_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `remapped_rows_uncorrected_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `remap_pending_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `remap_failed_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `retired_pages_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `recovery_action_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_generation_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_generation_max_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_width_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_width_max_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pcie_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_correctable_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_correctable_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_nonfatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_nonfatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_fatal_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pcie_fatal_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlinks_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `nvlinks_up_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `nvlink_speed_mb_per_s_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `nvlink_replays_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_replays_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `nvlink_symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `sync_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `sync_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `board_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `board_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `reliability_throttle_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `reliability_throttle_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `low_utilization_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `low_utilization_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `slowdown_margin_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `fan_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `performance_state_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `persistence_mode_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, cluster, epoch)
+PRIMARY KEY (node, slot) ORDER BY (node, slot, ts, uuid, source, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS gpu_health_samples_1h_mv TO gpu_health_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.gpu_id) AS `gpu_id`, anyLast(s.uuid) AS `uuid`, min(s.ecc_corrected_errors_min) AS `ecc_corrected_errors_min`, max(s.ecc_corrected_errors_max) AS `ecc_corrected_errors_max`, min(s.ecc_uncorrected_errors_min) AS `ecc_uncorrected_errors_min`, max(s.ecc_uncorrected_errors_max) AS `ecc_uncorrected_errors_max`, sum(s.ecc_corrected_lifetime_wsum) AS `ecc_corrected_lifetime_wsum`, sum(s.ecc_corrected_lifetime_cover_ms) AS `ecc_corrected_lifetime_cover_ms`, sum(s.ecc_uncorrected_lifetime_wsum) AS `ecc_uncorrected_lifetime_wsum`, sum(s.ecc_uncorrected_lifetime_cover_ms) AS `ecc_uncorrected_lifetime_cover_ms`, sum(s.remapped_rows_corrected_wsum) AS `remapped_rows_corrected_wsum`, sum(s.remapped_rows_corrected_cover_ms) AS `remapped_rows_corrected_cover_ms`, sum(s.remapped_rows_uncorrected_wsum) AS `remapped_rows_uncorrected_wsum`, sum(s.remapped_rows_uncorrected_cover_ms) AS `remapped_rows_uncorrected_cover_ms`, sum(s.remap_pending_wsum) AS `remap_pending_wsum`, sum(s.remap_pending_cover_ms) AS `remap_pending_cover_ms`, sum(s.remap_failed_wsum) AS `remap_failed_wsum`, sum(s.remap_failed_cover_ms) AS `remap_failed_cover_ms`, sum(s.retired_pages_wsum) AS `retired_pages_wsum`, sum(s.retired_pages_cover_ms) AS `retired_pages_cover_ms`, sum(s.recovery_action_wsum) AS `recovery_action_wsum`, sum(s.recovery_action_cover_ms) AS `recovery_action_cover_ms`, sum(s.pcie_generation_wsum) AS `pcie_generation_wsum`, sum(s.pcie_generation_cover_ms) AS `pcie_generation_cover_ms`, max(s.pcie_generation_max) AS `pcie_generation_max`, sum(s.pcie_width_wsum) AS `pcie_width_wsum`, sum(s.pcie_width_cover_ms) AS `pcie_width_cover_ms`, max(s.pcie_width_max) AS `pcie_width_max`, min(s.pcie_replays_min) AS `pcie_replays_min`, max(s.pcie_replays_max) AS `pcie_replays_max`, min(s.pcie_correctable_errors_min) AS `pcie_correctable_errors_min`, max(s.pcie_correctable_errors_max) AS `pcie_correctable_errors_max`, min(s.pcie_nonfatal_errors_min) AS `pcie_nonfatal_errors_min`, max(s.pcie_nonfatal_errors_max) AS `pcie_nonfatal_errors_max`, min(s.pcie_fatal_errors_min) AS `pcie_fatal_errors_min`, max(s.pcie_fatal_errors_max) AS `pcie_fatal_errors_max`, sum(s.nvlinks_wsum) AS `nvlinks_wsum`, sum(s.nvlinks_cover_ms) AS `nvlinks_cover_ms`, sum(s.nvlinks_up_wsum) AS `nvlinks_up_wsum`, sum(s.nvlinks_up_cover_ms) AS `nvlinks_up_cover_ms`, sum(s.nvlink_speed_mb_per_s_wsum) AS `nvlink_speed_mb_per_s_wsum`, sum(s.nvlink_speed_mb_per_s_cover_ms) AS `nvlink_speed_mb_per_s_cover_ms`, min(s.nvlink_replays_min) AS `nvlink_replays_min`, max(s.nvlink_replays_max) AS `nvlink_replays_max`, min(s.nvlink_recoveries_min) AS `nvlink_recoveries_min`, max(s.nvlink_recoveries_max) AS `nvlink_recoveries_max`, min(s.nvlink_crc_errors_min) AS `nvlink_crc_errors_min`, max(s.nvlink_crc_errors_max) AS `nvlink_crc_errors_max`, min(s.nvlink_symbol_errors_min) AS `nvlink_symbol_errors_min`, max(s.nvlink_symbol_errors_max) AS `nvlink_symbol_errors_max`, min(s.sync_throttle_ms_min) AS `sync_throttle_ms_min`, max(s.sync_throttle_ms_max) AS `sync_throttle_ms_max`, min(s.board_throttle_ms_min) AS `board_throttle_ms_min`, max(s.board_throttle_ms_max) AS `board_throttle_ms_max`, min(s.reliability_throttle_ms_min) AS `reliability_throttle_ms_min`, max(s.reliability_throttle_ms_max) AS `reliability_throttle_ms_max`, min(s.low_utilization_ms_min) AS `low_utilization_ms_min`, max(s.low_utilization_ms_max) AS `low_utilization_ms_max`, sum(s.slowdown_margin_celsius_wsum) AS `slowdown_margin_celsius_wsum`, sum(s.slowdown_margin_celsius_cover_ms) AS `slowdown_margin_celsius_cover_ms`, sum(s.fan_pct_wsum) AS `fan_pct_wsum`, sum(s.fan_pct_cover_ms) AS `fan_pct_cover_ms`, sum(s.performance_state_wsum) AS `performance_state_wsum`, sum(s.performance_state_cover_ms) AS `performance_state_cover_ms`, sum(s.persistence_mode_wsum) AS `persistence_mode_wsum`, sum(s.persistence_mode_cover_ms) AS `persistence_mode_cover_ms`
-FROM gpu_health_samples_1m AS s GROUP BY bucket, cluster, node, slot, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.slot AS `slot`, s.uuid AS `uuid`, s.source AS `source`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, any(s.gpu_id) AS `gpu_id`, min(s.ecc_corrected_errors_min) AS `ecc_corrected_errors_min`, max(s.ecc_corrected_errors_max) AS `ecc_corrected_errors_max`, min(s.ecc_uncorrected_errors_min) AS `ecc_uncorrected_errors_min`, max(s.ecc_uncorrected_errors_max) AS `ecc_uncorrected_errors_max`, sum(s.ecc_corrected_lifetime_wsum) AS `ecc_corrected_lifetime_wsum`, sum(s.ecc_uncorrected_lifetime_wsum) AS `ecc_uncorrected_lifetime_wsum`, sum(s.remapped_rows_corrected_wsum) AS `remapped_rows_corrected_wsum`, sum(s.remapped_rows_uncorrected_wsum) AS `remapped_rows_uncorrected_wsum`, sum(s.remap_pending_wsum) AS `remap_pending_wsum`, sum(s.remap_failed_wsum) AS `remap_failed_wsum`, sum(s.retired_pages_wsum) AS `retired_pages_wsum`, sum(s.recovery_action_wsum) AS `recovery_action_wsum`, sum(s.pcie_generation_wsum) AS `pcie_generation_wsum`, sum(s.pcie_generation_max_wsum) AS `pcie_generation_max_wsum`, sum(s.pcie_width_wsum) AS `pcie_width_wsum`, sum(s.pcie_width_max_wsum) AS `pcie_width_max_wsum`, min(s.pcie_replays_min) AS `pcie_replays_min`, max(s.pcie_replays_max) AS `pcie_replays_max`, min(s.pcie_correctable_errors_min) AS `pcie_correctable_errors_min`, max(s.pcie_correctable_errors_max) AS `pcie_correctable_errors_max`, min(s.pcie_nonfatal_errors_min) AS `pcie_nonfatal_errors_min`, max(s.pcie_nonfatal_errors_max) AS `pcie_nonfatal_errors_max`, min(s.pcie_fatal_errors_min) AS `pcie_fatal_errors_min`, max(s.pcie_fatal_errors_max) AS `pcie_fatal_errors_max`, sum(s.nvlinks_wsum) AS `nvlinks_wsum`, sum(s.nvlinks_up_wsum) AS `nvlinks_up_wsum`, sum(s.nvlink_speed_mb_per_s_wsum) AS `nvlink_speed_mb_per_s_wsum`, min(s.nvlink_replays_min) AS `nvlink_replays_min`, max(s.nvlink_replays_max) AS `nvlink_replays_max`, min(s.nvlink_recoveries_min) AS `nvlink_recoveries_min`, max(s.nvlink_recoveries_max) AS `nvlink_recoveries_max`, min(s.nvlink_crc_errors_min) AS `nvlink_crc_errors_min`, max(s.nvlink_crc_errors_max) AS `nvlink_crc_errors_max`, min(s.nvlink_symbol_errors_min) AS `nvlink_symbol_errors_min`, max(s.nvlink_symbol_errors_max) AS `nvlink_symbol_errors_max`, min(s.sync_throttle_ms_min) AS `sync_throttle_ms_min`, max(s.sync_throttle_ms_max) AS `sync_throttle_ms_max`, min(s.board_throttle_ms_min) AS `board_throttle_ms_min`, max(s.board_throttle_ms_max) AS `board_throttle_ms_max`, min(s.reliability_throttle_ms_min) AS `reliability_throttle_ms_min`, max(s.reliability_throttle_ms_max) AS `reliability_throttle_ms_max`, min(s.low_utilization_ms_min) AS `low_utilization_ms_min`, max(s.low_utilization_ms_max) AS `low_utilization_ms_max`, sum(s.slowdown_margin_celsius_wsum) AS `slowdown_margin_celsius_wsum`, sum(s.fan_pct_wsum) AS `fan_pct_wsum`, sum(s.performance_state_wsum) AS `performance_state_wsum`, sum(s.persistence_mode_wsum) AS `persistence_mode_wsum`
+FROM gpu_health_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.slot, s.uuid, s.source, s.epoch, known
+COMMENT 'gpuledger df0ea7e2c71d9e25';
 
 CREATE OR REPLACE VIEW v_gpu_health_samples_1h AS
-SELECT ts, cluster, node, slot, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.gpu_id) AS gpu_id, anyLast(s.uuid) AS uuid, min(s.ecc_corrected_errors_min) AS ecc_corrected_errors_first, max(s.ecc_corrected_errors_max) AS ecc_corrected_errors_last, min(s.ecc_uncorrected_errors_min) AS ecc_uncorrected_errors_first, max(s.ecc_uncorrected_errors_max) AS ecc_uncorrected_errors_last, sum(s.ecc_corrected_lifetime_wsum) / nullIf(sum(s.ecc_corrected_lifetime_cover_ms), 0) AS ecc_corrected_lifetime, sum(s.ecc_uncorrected_lifetime_wsum) / nullIf(sum(s.ecc_uncorrected_lifetime_cover_ms), 0) AS ecc_uncorrected_lifetime, sum(s.remapped_rows_corrected_wsum) / nullIf(sum(s.remapped_rows_corrected_cover_ms), 0) AS remapped_rows_corrected, sum(s.remapped_rows_uncorrected_wsum) / nullIf(sum(s.remapped_rows_uncorrected_cover_ms), 0) AS remapped_rows_uncorrected, sum(s.remap_pending_wsum) / nullIf(sum(s.remap_pending_cover_ms), 0) AS remap_pending, sum(s.remap_failed_wsum) / nullIf(sum(s.remap_failed_cover_ms), 0) AS remap_failed, sum(s.retired_pages_wsum) / nullIf(sum(s.retired_pages_cover_ms), 0) AS retired_pages, sum(s.recovery_action_wsum) / nullIf(sum(s.recovery_action_cover_ms), 0) AS recovery_action, sum(s.pcie_generation_wsum) / nullIf(sum(s.pcie_generation_cover_ms), 0) AS pcie_generation, max(s.pcie_generation_max) AS pcie_generation_max, sum(s.pcie_width_wsum) / nullIf(sum(s.pcie_width_cover_ms), 0) AS pcie_width, max(s.pcie_width_max) AS pcie_width_max, min(s.pcie_replays_min) AS pcie_replays_first, max(s.pcie_replays_max) AS pcie_replays_last, min(s.pcie_correctable_errors_min) AS pcie_correctable_errors_first, max(s.pcie_correctable_errors_max) AS pcie_correctable_errors_last, min(s.pcie_nonfatal_errors_min) AS pcie_nonfatal_errors_first, max(s.pcie_nonfatal_errors_max) AS pcie_nonfatal_errors_last, min(s.pcie_fatal_errors_min) AS pcie_fatal_errors_first, max(s.pcie_fatal_errors_max) AS pcie_fatal_errors_last, sum(s.nvlinks_wsum) / nullIf(sum(s.nvlinks_cover_ms), 0) AS nvlinks, sum(s.nvlinks_up_wsum) / nullIf(sum(s.nvlinks_up_cover_ms), 0) AS nvlinks_up, sum(s.nvlink_speed_mb_per_s_wsum) / nullIf(sum(s.nvlink_speed_mb_per_s_cover_ms), 0) * 1000000 / 1 AS nvlink_speed_bytes_per_second, min(s.nvlink_replays_min) AS nvlink_replays_first, max(s.nvlink_replays_max) AS nvlink_replays_last, min(s.nvlink_recoveries_min) AS nvlink_recoveries_first, max(s.nvlink_recoveries_max) AS nvlink_recoveries_last, min(s.nvlink_crc_errors_min) AS nvlink_crc_errors_first, max(s.nvlink_crc_errors_max) AS nvlink_crc_errors_last, min(s.nvlink_symbol_errors_min) AS nvlink_symbol_errors_first, max(s.nvlink_symbol_errors_max) AS nvlink_symbol_errors_last, min(s.sync_throttle_ms_min) / 1000 AS sync_throttle_seconds_first, max(s.sync_throttle_ms_max) / 1000 AS sync_throttle_seconds_last, min(s.board_throttle_ms_min) / 1000 AS board_throttle_seconds_first, max(s.board_throttle_ms_max) / 1000 AS board_throttle_seconds_last, min(s.reliability_throttle_ms_min) / 1000 AS reliability_throttle_seconds_first, max(s.reliability_throttle_ms_max) / 1000 AS reliability_throttle_seconds_last, min(s.low_utilization_ms_min) / 1000 AS low_utilization_seconds_first, max(s.low_utilization_ms_max) / 1000 AS low_utilization_seconds_last, sum(s.slowdown_margin_celsius_wsum) / nullIf(sum(s.slowdown_margin_celsius_cover_ms), 0) AS slowdown_margin_celsius, sum(s.fan_pct_wsum) / nullIf(sum(s.fan_pct_cover_ms), 0) / 100 AS fan_ratio, sum(s.performance_state_wsum) / nullIf(sum(s.performance_state_cover_ms), 0) AS performance_state, sum(s.persistence_mode_wsum) / nullIf(sum(s.persistence_mode_cover_ms), 0) AS persistence_mode
-FROM gpu_health_samples_1h AS s GROUP BY ts, cluster, node, slot;
+SELECT w.ts AS ts, w.cluster AS cluster, w.node AS node, w.slot AS slot, ifNull(argMin(w.own_covered_seconds, w.place), 0) AS covered_seconds, argMin(w.own_gpu_id, w.place) AS gpu_id, argMin(w.own_uuid, w.place) AS uuid, argMin(w.own_ecc_corrected_errors_first, w.place) AS ecc_corrected_errors_first, argMin(w.own_ecc_corrected_errors_last, w.place) AS ecc_corrected_errors_last, argMin(w.own_ecc_uncorrected_errors_first, w.place) AS ecc_uncorrected_errors_first, argMin(w.own_ecc_uncorrected_errors_last, w.place) AS ecc_uncorrected_errors_last, argMin(w.own_ecc_corrected_lifetime, w.place) AS ecc_corrected_lifetime, argMin(w.own_ecc_uncorrected_lifetime, w.place) AS ecc_uncorrected_lifetime, argMin(w.own_remapped_rows_corrected, w.place) AS remapped_rows_corrected, argMin(w.own_remapped_rows_uncorrected, w.place) AS remapped_rows_uncorrected, argMin(w.own_remap_pending, w.place) AS remap_pending, argMin(w.own_remap_failed, w.place) AS remap_failed, argMin(w.own_retired_pages, w.place) AS retired_pages, argMin(w.own_recovery_action, w.place) AS recovery_action, argMin(w.own_pcie_generation, w.place) AS pcie_generation, argMin(w.own_pcie_generation_max, w.place) AS pcie_generation_max, argMin(w.own_pcie_width, w.place) AS pcie_width, argMin(w.own_pcie_width_max, w.place) AS pcie_width_max, argMin(w.own_pcie_replays_first, w.place) AS pcie_replays_first, argMin(w.own_pcie_replays_last, w.place) AS pcie_replays_last, argMin(w.own_pcie_correctable_errors_first, w.place) AS pcie_correctable_errors_first, argMin(w.own_pcie_correctable_errors_last, w.place) AS pcie_correctable_errors_last, argMin(w.own_pcie_nonfatal_errors_first, w.place) AS pcie_nonfatal_errors_first, argMin(w.own_pcie_nonfatal_errors_last, w.place) AS pcie_nonfatal_errors_last, argMin(w.own_pcie_fatal_errors_first, w.place) AS pcie_fatal_errors_first, argMin(w.own_pcie_fatal_errors_last, w.place) AS pcie_fatal_errors_last, argMin(w.own_nvlinks, w.place) AS nvlinks, argMin(w.own_nvlinks_up, w.place) AS nvlinks_up, argMin(w.own_nvlink_speed_bytes_per_second, w.place) AS nvlink_speed_bytes_per_second, argMin(w.own_nvlink_replays_first, w.place) AS nvlink_replays_first, argMin(w.own_nvlink_replays_last, w.place) AS nvlink_replays_last, argMin(w.own_nvlink_recoveries_first, w.place) AS nvlink_recoveries_first, argMin(w.own_nvlink_recoveries_last, w.place) AS nvlink_recoveries_last, argMin(w.own_nvlink_crc_errors_first, w.place) AS nvlink_crc_errors_first, argMin(w.own_nvlink_crc_errors_last, w.place) AS nvlink_crc_errors_last, argMin(w.own_nvlink_symbol_errors_first, w.place) AS nvlink_symbol_errors_first, argMin(w.own_nvlink_symbol_errors_last, w.place) AS nvlink_symbol_errors_last, argMin(w.own_sync_throttle_seconds_first, w.place) AS sync_throttle_seconds_first, argMin(w.own_sync_throttle_seconds_last, w.place) AS sync_throttle_seconds_last, argMin(w.own_board_throttle_seconds_first, w.place) AS board_throttle_seconds_first, argMin(w.own_board_throttle_seconds_last, w.place) AS board_throttle_seconds_last, argMin(w.own_reliability_throttle_seconds_first, w.place) AS reliability_throttle_seconds_first, argMin(w.own_reliability_throttle_seconds_last, w.place) AS reliability_throttle_seconds_last, argMin(w.own_low_utilization_seconds_first, w.place) AS low_utilization_seconds_first, argMin(w.own_low_utilization_seconds_last, w.place) AS low_utilization_seconds_last, argMin(w.own_slowdown_margin_celsius, w.place) AS slowdown_margin_celsius, argMin(w.own_fan_ratio, w.place) AS fan_ratio, argMin(w.own_performance_state, w.place) AS performance_state, argMin(w.own_persistence_mode, w.place) AS persistence_mode, argMin(w.own_source, w.place) AS source
+FROM (
+SELECT s.ts AS ts, s.cluster AS cluster, s.node AS node, s.slot AS slot, if(indexOf(['nvml', 'dcgm-exporter'], s.source) > 0, toUInt64(indexOf(['nvml', 'dcgm-exporter'], s.source)), 3 + bitShiftRight(sipHash64(s.source), 8)) AS place, nullIf(least(sum(s.interval_ms), 3600000) / 1000, 0) AS `own_covered_seconds`, any(s.gpu_id) AS `own_gpu_id`, any(s.uuid) AS `own_uuid`, min(s.ecc_corrected_errors_min) AS `own_ecc_corrected_errors_first`, max(s.ecc_corrected_errors_max) AS `own_ecc_corrected_errors_last`, min(s.ecc_uncorrected_errors_min) AS `own_ecc_uncorrected_errors_first`, max(s.ecc_uncorrected_errors_max) AS `own_ecc_uncorrected_errors_last`, sumIf(s.ecc_corrected_lifetime_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS `own_ecc_corrected_lifetime`, sumIf(s.ecc_uncorrected_lifetime_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) AS `own_ecc_uncorrected_lifetime`, sumIf(s.remapped_rows_corrected_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) AS `own_remapped_rows_corrected`, sumIf(s.remapped_rows_uncorrected_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) AS `own_remapped_rows_uncorrected`, sumIf(s.remap_pending_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) AS `own_remap_pending`, sumIf(s.remap_failed_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) AS `own_remap_failed`, sumIf(s.retired_pages_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) AS `own_retired_pages`, sumIf(s.recovery_action_wsum, bitTest(s.known, 7)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 7)), 0) AS `own_recovery_action`, sumIf(s.pcie_generation_wsum, bitTest(s.known, 8)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 8)), 0) AS `own_pcie_generation`, sumIf(s.pcie_generation_max_wsum, bitTest(s.known, 9)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 9)), 0) AS `own_pcie_generation_max`, sumIf(s.pcie_width_wsum, bitTest(s.known, 10)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 10)), 0) AS `own_pcie_width`, sumIf(s.pcie_width_max_wsum, bitTest(s.known, 11)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 11)), 0) AS `own_pcie_width_max`, min(s.pcie_replays_min) AS `own_pcie_replays_first`, max(s.pcie_replays_max) AS `own_pcie_replays_last`, min(s.pcie_correctable_errors_min) AS `own_pcie_correctable_errors_first`, max(s.pcie_correctable_errors_max) AS `own_pcie_correctable_errors_last`, min(s.pcie_nonfatal_errors_min) AS `own_pcie_nonfatal_errors_first`, max(s.pcie_nonfatal_errors_max) AS `own_pcie_nonfatal_errors_last`, min(s.pcie_fatal_errors_min) AS `own_pcie_fatal_errors_first`, max(s.pcie_fatal_errors_max) AS `own_pcie_fatal_errors_last`, sumIf(s.nvlinks_wsum, bitTest(s.known, 12)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 12)), 0) AS `own_nvlinks`, sumIf(s.nvlinks_up_wsum, bitTest(s.known, 13)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 13)), 0) AS `own_nvlinks_up`, sumIf(s.nvlink_speed_mb_per_s_wsum, bitTest(s.known, 14)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 14)), 0) * 1000000 / 1 AS `own_nvlink_speed_bytes_per_second`, min(s.nvlink_replays_min) AS `own_nvlink_replays_first`, max(s.nvlink_replays_max) AS `own_nvlink_replays_last`, min(s.nvlink_recoveries_min) AS `own_nvlink_recoveries_first`, max(s.nvlink_recoveries_max) AS `own_nvlink_recoveries_last`, min(s.nvlink_crc_errors_min) AS `own_nvlink_crc_errors_first`, max(s.nvlink_crc_errors_max) AS `own_nvlink_crc_errors_last`, min(s.nvlink_symbol_errors_min) AS `own_nvlink_symbol_errors_first`, max(s.nvlink_symbol_errors_max) AS `own_nvlink_symbol_errors_last`, min(s.sync_throttle_ms_min) / 1000 AS `own_sync_throttle_seconds_first`, max(s.sync_throttle_ms_max) / 1000 AS `own_sync_throttle_seconds_last`, min(s.board_throttle_ms_min) / 1000 AS `own_board_throttle_seconds_first`, max(s.board_throttle_ms_max) / 1000 AS `own_board_throttle_seconds_last`, min(s.reliability_throttle_ms_min) / 1000 AS `own_reliability_throttle_seconds_first`, max(s.reliability_throttle_ms_max) / 1000 AS `own_reliability_throttle_seconds_last`, min(s.low_utilization_ms_min) / 1000 AS `own_low_utilization_seconds_first`, max(s.low_utilization_ms_max) / 1000 AS `own_low_utilization_seconds_last`, sumIf(s.slowdown_margin_celsius_wsum, bitTest(s.known, 15)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 15)), 0) AS `own_slowdown_margin_celsius`, sumIf(s.fan_pct_wsum, bitTest(s.known, 16)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 16)), 0) / 100 AS `own_fan_ratio`, sumIf(s.performance_state_wsum, bitTest(s.known, 17)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 17)), 0) AS `own_performance_state`, sumIf(s.persistence_mode_wsum, bitTest(s.known, 18)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 18)), 0) AS `own_persistence_mode`, any(s.source) AS `own_source`
+FROM gpu_health_samples_1h AS s GROUP BY ts, cluster, node, slot, place
+) AS w GROUP BY ts, cluster, node, slot
+COMMENT 'gpuledger f12ab89fca3883c3';
 
 CREATE OR REPLACE VIEW v_gpu_health_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, uuid AS uuid, ecc_corrected_errors AS ecc_corrected_errors, ecc_uncorrected_errors AS ecc_uncorrected_errors, ecc_corrected_lifetime AS ecc_corrected_lifetime, ecc_uncorrected_lifetime AS ecc_uncorrected_lifetime, remapped_rows_corrected AS remapped_rows_corrected, remapped_rows_uncorrected AS remapped_rows_uncorrected, remap_pending AS remap_pending, remap_failed AS remap_failed, retired_pages AS retired_pages, recovery_action AS recovery_action, pcie_generation AS pcie_generation, pcie_generation_max AS pcie_generation_max, pcie_width AS pcie_width, pcie_width_max AS pcie_width_max, pcie_replays AS pcie_replays, pcie_correctable_errors AS pcie_correctable_errors, pcie_nonfatal_errors AS pcie_nonfatal_errors, pcie_fatal_errors AS pcie_fatal_errors, nvlinks AS nvlinks, nvlinks_up AS nvlinks_up, nvlink_speed_mb_per_s * 1000000 / 1 AS nvlink_speed_bytes_per_second, nvlink_replays AS nvlink_replays, nvlink_recoveries AS nvlink_recoveries, nvlink_crc_errors AS nvlink_crc_errors, nvlink_symbol_errors AS nvlink_symbol_errors, sync_throttle_ms / 1000 AS sync_throttle_seconds, board_throttle_ms / 1000 AS board_throttle_seconds, reliability_throttle_ms / 1000 AS reliability_throttle_seconds, low_utilization_ms / 1000 AS low_utilization_seconds, slowdown_margin_celsius AS slowdown_margin_celsius, fan_pct / 100 AS fan_ratio, performance_state AS performance_state, persistence_mode AS persistence_mode FROM gpu_health_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, uuid AS uuid, ecc_corrected_errors AS ecc_corrected_errors, ecc_uncorrected_errors AS ecc_uncorrected_errors, ecc_corrected_lifetime AS ecc_corrected_lifetime, ecc_uncorrected_lifetime AS ecc_uncorrected_lifetime, remapped_rows_corrected AS remapped_rows_corrected, remapped_rows_uncorrected AS remapped_rows_uncorrected, remap_pending AS remap_pending, remap_failed AS remap_failed, retired_pages AS retired_pages, recovery_action AS recovery_action, pcie_generation AS pcie_generation, pcie_generation_max AS pcie_generation_max, pcie_width AS pcie_width, pcie_width_max AS pcie_width_max, pcie_replays AS pcie_replays, pcie_correctable_errors AS pcie_correctable_errors, pcie_nonfatal_errors AS pcie_nonfatal_errors, pcie_fatal_errors AS pcie_fatal_errors, nvlinks AS nvlinks, nvlinks_up AS nvlinks_up, nvlink_speed_mb_per_s * 1000000 / 1 AS nvlink_speed_bytes_per_second, nvlink_replays AS nvlink_replays, nvlink_recoveries AS nvlink_recoveries, nvlink_crc_errors AS nvlink_crc_errors, nvlink_symbol_errors AS nvlink_symbol_errors, sync_throttle_ms / 1000 AS sync_throttle_seconds, board_throttle_ms / 1000 AS board_throttle_seconds, reliability_throttle_ms / 1000 AS reliability_throttle_seconds, low_utilization_ms / 1000 AS low_utilization_seconds, slowdown_margin_celsius AS slowdown_margin_celsius, fan_pct / 100 AS fan_ratio, performance_state AS performance_state, persistence_mode AS persistence_mode, source AS source FROM gpu_health_samples
+COMMENT 'gpuledger 24eed64e6056c2d4';
 
 CREATE OR REPLACE VIEW v_process_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, pid AS pid, user AS user, executable AS executable, started AS started, memory_used_mib * 1048576 / 1 AS memory_used_bytes, sm_pct / 100 AS sm_ratio, memory_pct / 100 AS memory_ratio, slice AS slice, runtime AS runtime, container AS container FROM process_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, pid AS pid, user AS user, executable AS executable, started AS started, memory_used_mib * 1048576 / 1 AS memory_used_bytes, sm_pct / 100 AS sm_ratio, memory_pct / 100 AS memory_ratio, slice AS slice, runtime AS runtime, container AS container FROM process_samples
+COMMENT 'gpuledger 636fc9fbb5aa2e1e';
 
 CREATE OR REPLACE VIEW v_gpu_events AS
-SELECT ts AS ts, cluster AS cluster, node AS node, slot AS slot, gpu_id AS gpu_id, kind AS kind, code AS code, cause AS cause, recovery AS recovery, count AS count, told_by AS told_by, detail AS detail FROM gpu_events;
+SELECT ts AS ts, cluster AS cluster, node AS node, slot AS slot, gpu_id AS gpu_id, kind AS kind, code AS code, cause AS cause, recovery AS recovery, count AS count, told_by AS told_by, detail AS detail FROM gpu_events
+COMMENT 'gpuledger f9b1d422b9d195b7';
 
 CREATE TABLE IF NOT EXISTS host_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpu_busy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_busy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpu_busy_bp_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(ZSTD(1)),
-  `cpu_iowait_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_iowait_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `load1_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `load1_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_available_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_available_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `interrupt_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `interrupt_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `swap_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `swap_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `clock_error_us_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `clock_error_us_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `clock_synchronized_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `clock_synchronized_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpus_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpu_busy_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpu_busy_bp_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(T64, LZ4),
+  `cpu_iowait_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `load1_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_available_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `interrupt_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `interrupt_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `swap_used_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `clock_error_us_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `clock_synchronized_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node) ORDER BY (toStartOfHour(ts), node, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node) ORDER BY (toStartOfHour(ts), node, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS host_samples_1m_mv TO host_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, sum(toUInt64(s.cpus) * s.interval_ms) AS `cpus_wsum`, sumIf(s.interval_ms, s.cpus IS NOT NULL) AS `cpus_cover_ms`, sum(toUInt64(s.cpu_busy_bp) * s.interval_ms) AS `cpu_busy_bp_wsum`, sumIf(s.interval_ms, s.cpu_busy_bp IS NOT NULL) AS `cpu_busy_bp_cover_ms`, max(s.cpu_busy_bp_max) AS `cpu_busy_bp_max`, sum(toUInt64(s.cpu_iowait_bp) * s.interval_ms) AS `cpu_iowait_bp_wsum`, sumIf(s.interval_ms, s.cpu_iowait_bp IS NOT NULL) AS `cpu_iowait_bp_cover_ms`, sum(toUInt64(s.load1) * s.interval_ms) AS `load1_wsum`, sumIf(s.interval_ms, s.load1 IS NOT NULL) AS `load1_cover_ms`, sum(toUInt64(s.memory_total_mib) * s.interval_ms) AS `memory_total_mib_wsum`, sumIf(s.interval_ms, s.memory_total_mib IS NOT NULL) AS `memory_total_mib_cover_ms`, sum(toUInt64(s.memory_available_mib) * s.interval_ms) AS `memory_available_mib_wsum`, sumIf(s.interval_ms, s.memory_available_mib IS NOT NULL) AS `memory_available_mib_cover_ms`, min(s.cpu_pressure_us) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us) AS `cpu_pressure_us_max`, min(s.io_pressure_us) AS `io_pressure_us_min`, max(s.io_pressure_us) AS `io_pressure_us_max`, min(s.memory_pressure_us) AS `memory_pressure_us_min`, max(s.memory_pressure_us) AS `memory_pressure_us_max`, min(s.io_stall_us) AS `io_stall_us_min`, max(s.io_stall_us) AS `io_stall_us_max`, min(s.memory_stall_us) AS `memory_stall_us_min`, max(s.memory_stall_us) AS `memory_stall_us_max`, min(s.interrupt_stall_us) AS `interrupt_stall_us_min`, max(s.interrupt_stall_us) AS `interrupt_stall_us_max`, sum(toUInt64(s.swap_used_mib) * s.interval_ms) AS `swap_used_mib_wsum`, sumIf(s.interval_ms, s.swap_used_mib IS NOT NULL) AS `swap_used_mib_cover_ms`, sum(toUInt64(s.clock_error_us) * s.interval_ms) AS `clock_error_us_wsum`, sumIf(s.interval_ms, s.clock_error_us IS NOT NULL) AS `clock_error_us_cover_ms`, sum(toUInt64(s.clock_synchronized) * s.interval_ms) AS `clock_synchronized_wsum`, sumIf(s.interval_ms, s.clock_synchronized IS NOT NULL) AS `clock_synchronized_cover_ms`
-FROM host_samples AS s GROUP BY bucket, cluster, node, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, toUInt64(isNotNull(s.cpus)) + isNotNull(s.cpu_busy_bp) * 2 + isNotNull(s.cpu_iowait_bp) * 4 + isNotNull(s.load1) * 8 + isNotNull(s.memory_total_mib) * 16 + isNotNull(s.memory_available_mib) * 32 + isNotNull(s.swap_used_mib) * 64 + isNotNull(s.clock_error_us) * 128 + isNotNull(s.clock_synchronized) * 256 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(assumeNotNull(s.cpus) * greatest(s.interval_ms, 1)) AS `cpus_wsum`, sum(assumeNotNull(s.cpu_busy_bp) * greatest(s.interval_ms, 1)) AS `cpu_busy_bp_wsum`, max(ifNull(s.cpu_busy_bp_max, s.cpu_busy_bp)) AS `cpu_busy_bp_max`, sum(assumeNotNull(s.cpu_iowait_bp) * greatest(s.interval_ms, 1)) AS `cpu_iowait_bp_wsum`, sum(assumeNotNull(s.load1) * greatest(s.interval_ms, 1)) AS `load1_wsum`, sum(assumeNotNull(s.memory_total_mib) * greatest(s.interval_ms, 1)) AS `memory_total_mib_wsum`, sum(assumeNotNull(s.memory_available_mib) * greatest(s.interval_ms, 1)) AS `memory_available_mib_wsum`, min(s.cpu_pressure_us) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us) AS `cpu_pressure_us_max`, min(s.io_pressure_us) AS `io_pressure_us_min`, max(s.io_pressure_us) AS `io_pressure_us_max`, min(s.memory_pressure_us) AS `memory_pressure_us_min`, max(s.memory_pressure_us) AS `memory_pressure_us_max`, min(s.io_stall_us) AS `io_stall_us_min`, max(s.io_stall_us) AS `io_stall_us_max`, min(s.memory_stall_us) AS `memory_stall_us_min`, max(s.memory_stall_us) AS `memory_stall_us_max`, min(s.interrupt_stall_us) AS `interrupt_stall_us_min`, max(s.interrupt_stall_us) AS `interrupt_stall_us_max`, sum(assumeNotNull(s.swap_used_mib) * greatest(s.interval_ms, 1)) AS `swap_used_mib_wsum`, sum(assumeNotNull(s.clock_error_us) * greatest(s.interval_ms, 1)) AS `clock_error_us_wsum`, sum(assumeNotNull(s.clock_synchronized) * greatest(s.interval_ms, 1)) AS `clock_synchronized_wsum`
+FROM host_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.epoch, known
+COMMENT 'gpuledger 1e9285f7092fb6b2';
 
 CREATE OR REPLACE VIEW v_host_samples_1m AS
-SELECT ts, cluster, node, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, sum(s.cpus_wsum) / nullIf(sum(s.cpus_cover_ms), 0) AS cpus, sum(s.cpu_busy_bp_wsum) / nullIf(sum(s.cpu_busy_bp_cover_ms), 0) / 10000 AS cpu_busy_ratio, max(s.cpu_busy_bp_max) / 10000 AS cpu_busy_ratio_max, sum(s.cpu_iowait_bp_wsum) / nullIf(sum(s.cpu_iowait_bp_cover_ms), 0) / 10000 AS cpu_iowait_ratio, sum(s.load1_wsum) / nullIf(sum(s.load1_cover_ms), 0) / 100 AS load1, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.memory_available_mib_wsum) / nullIf(sum(s.memory_available_mib_cover_ms), 0) * 1048576 / 1 AS memory_available_bytes, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last, min(s.io_stall_us_min) / 1000000 AS io_stall_seconds_first, max(s.io_stall_us_max) / 1000000 AS io_stall_seconds_last, min(s.memory_stall_us_min) / 1000000 AS memory_stall_seconds_first, max(s.memory_stall_us_max) / 1000000 AS memory_stall_seconds_last, min(s.interrupt_stall_us_min) / 1000000 AS interrupt_stall_seconds_first, max(s.interrupt_stall_us_max) / 1000000 AS interrupt_stall_seconds_last, sum(s.swap_used_mib_wsum) / nullIf(sum(s.swap_used_mib_cover_ms), 0) * 1048576 / 1 AS swap_used_bytes, sum(s.clock_error_us_wsum) / nullIf(sum(s.clock_error_us_cover_ms), 0) / 1000000 AS clock_error_seconds, sum(s.clock_synchronized_wsum) / nullIf(sum(s.clock_synchronized_cover_ms), 0) AS clock_synchronized
-FROM host_samples_1m AS s GROUP BY ts, cluster, node;
+SELECT ts, cluster, node, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, sumIf(s.cpus_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS cpus, sumIf(s.cpu_busy_bp_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 10000 AS cpu_busy_ratio, max(s.cpu_busy_bp_max) / 10000 AS cpu_busy_ratio_max, sumIf(s.cpu_iowait_bp_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 10000 AS cpu_iowait_ratio, sumIf(s.load1_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 100 AS load1, sumIf(s.memory_total_mib_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) * 1048576 / 1 AS memory_total_bytes, sumIf(s.memory_available_mib_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) * 1048576 / 1 AS memory_available_bytes, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last, min(s.io_stall_us_min) / 1000000 AS io_stall_seconds_first, max(s.io_stall_us_max) / 1000000 AS io_stall_seconds_last, min(s.memory_stall_us_min) / 1000000 AS memory_stall_seconds_first, max(s.memory_stall_us_max) / 1000000 AS memory_stall_seconds_last, min(s.interrupt_stall_us_min) / 1000000 AS interrupt_stall_seconds_first, max(s.interrupt_stall_us_max) / 1000000 AS interrupt_stall_seconds_last, sumIf(s.swap_used_mib_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) * 1048576 / 1 AS swap_used_bytes, sumIf(s.clock_error_us_wsum, bitTest(s.known, 7)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 7)), 0) / 1000000 AS clock_error_seconds, sumIf(s.clock_synchronized_wsum, bitTest(s.known, 8)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 8)), 0) AS clock_synchronized
+FROM host_samples_1m AS s GROUP BY ts, cluster, node
+COMMENT 'gpuledger a9eab2055187bce0';
 
 CREATE TABLE IF NOT EXISTS host_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpu_busy_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_busy_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpu_busy_bp_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(ZSTD(1)),
-  `cpu_iowait_bp_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_iowait_bp_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `load1_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `load1_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_total_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_total_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_available_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_available_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `interrupt_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `interrupt_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `swap_used_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `swap_used_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `clock_error_us_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `clock_error_us_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `clock_synchronized_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `clock_synchronized_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpus_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpu_busy_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpu_busy_bp_max` SimpleAggregateFunction(max, Nullable(UInt16)) CODEC(T64, LZ4),
+  `cpu_iowait_bp_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `load1_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_total_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_available_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `interrupt_stall_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `interrupt_stall_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `swap_used_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `clock_error_us_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `clock_synchronized_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node) ORDER BY (node, ts, cluster, epoch)
+PRIMARY KEY (node) ORDER BY (node, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS host_samples_1h_mv TO host_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, sum(s.cpus_wsum) AS `cpus_wsum`, sum(s.cpus_cover_ms) AS `cpus_cover_ms`, sum(s.cpu_busy_bp_wsum) AS `cpu_busy_bp_wsum`, sum(s.cpu_busy_bp_cover_ms) AS `cpu_busy_bp_cover_ms`, max(s.cpu_busy_bp_max) AS `cpu_busy_bp_max`, sum(s.cpu_iowait_bp_wsum) AS `cpu_iowait_bp_wsum`, sum(s.cpu_iowait_bp_cover_ms) AS `cpu_iowait_bp_cover_ms`, sum(s.load1_wsum) AS `load1_wsum`, sum(s.load1_cover_ms) AS `load1_cover_ms`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_total_mib_cover_ms) AS `memory_total_mib_cover_ms`, sum(s.memory_available_mib_wsum) AS `memory_available_mib_wsum`, sum(s.memory_available_mib_cover_ms) AS `memory_available_mib_cover_ms`, min(s.cpu_pressure_us_min) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us_max) AS `cpu_pressure_us_max`, min(s.io_pressure_us_min) AS `io_pressure_us_min`, max(s.io_pressure_us_max) AS `io_pressure_us_max`, min(s.memory_pressure_us_min) AS `memory_pressure_us_min`, max(s.memory_pressure_us_max) AS `memory_pressure_us_max`, min(s.io_stall_us_min) AS `io_stall_us_min`, max(s.io_stall_us_max) AS `io_stall_us_max`, min(s.memory_stall_us_min) AS `memory_stall_us_min`, max(s.memory_stall_us_max) AS `memory_stall_us_max`, min(s.interrupt_stall_us_min) AS `interrupt_stall_us_min`, max(s.interrupt_stall_us_max) AS `interrupt_stall_us_max`, sum(s.swap_used_mib_wsum) AS `swap_used_mib_wsum`, sum(s.swap_used_mib_cover_ms) AS `swap_used_mib_cover_ms`, sum(s.clock_error_us_wsum) AS `clock_error_us_wsum`, sum(s.clock_error_us_cover_ms) AS `clock_error_us_cover_ms`, sum(s.clock_synchronized_wsum) AS `clock_synchronized_wsum`, sum(s.clock_synchronized_cover_ms) AS `clock_synchronized_cover_ms`
-FROM host_samples_1m AS s GROUP BY bucket, cluster, node, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(s.cpus_wsum) AS `cpus_wsum`, sum(s.cpu_busy_bp_wsum) AS `cpu_busy_bp_wsum`, max(s.cpu_busy_bp_max) AS `cpu_busy_bp_max`, sum(s.cpu_iowait_bp_wsum) AS `cpu_iowait_bp_wsum`, sum(s.load1_wsum) AS `load1_wsum`, sum(s.memory_total_mib_wsum) AS `memory_total_mib_wsum`, sum(s.memory_available_mib_wsum) AS `memory_available_mib_wsum`, min(s.cpu_pressure_us_min) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us_max) AS `cpu_pressure_us_max`, min(s.io_pressure_us_min) AS `io_pressure_us_min`, max(s.io_pressure_us_max) AS `io_pressure_us_max`, min(s.memory_pressure_us_min) AS `memory_pressure_us_min`, max(s.memory_pressure_us_max) AS `memory_pressure_us_max`, min(s.io_stall_us_min) AS `io_stall_us_min`, max(s.io_stall_us_max) AS `io_stall_us_max`, min(s.memory_stall_us_min) AS `memory_stall_us_min`, max(s.memory_stall_us_max) AS `memory_stall_us_max`, min(s.interrupt_stall_us_min) AS `interrupt_stall_us_min`, max(s.interrupt_stall_us_max) AS `interrupt_stall_us_max`, sum(s.swap_used_mib_wsum) AS `swap_used_mib_wsum`, sum(s.clock_error_us_wsum) AS `clock_error_us_wsum`, sum(s.clock_synchronized_wsum) AS `clock_synchronized_wsum`
+FROM host_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.epoch, known
+COMMENT 'gpuledger 3348c1245634a62e';
 
 CREATE OR REPLACE VIEW v_host_samples_1h AS
-SELECT ts, cluster, node, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, sum(s.cpus_wsum) / nullIf(sum(s.cpus_cover_ms), 0) AS cpus, sum(s.cpu_busy_bp_wsum) / nullIf(sum(s.cpu_busy_bp_cover_ms), 0) / 10000 AS cpu_busy_ratio, max(s.cpu_busy_bp_max) / 10000 AS cpu_busy_ratio_max, sum(s.cpu_iowait_bp_wsum) / nullIf(sum(s.cpu_iowait_bp_cover_ms), 0) / 10000 AS cpu_iowait_ratio, sum(s.load1_wsum) / nullIf(sum(s.load1_cover_ms), 0) / 100 AS load1, sum(s.memory_total_mib_wsum) / nullIf(sum(s.memory_total_mib_cover_ms), 0) * 1048576 / 1 AS memory_total_bytes, sum(s.memory_available_mib_wsum) / nullIf(sum(s.memory_available_mib_cover_ms), 0) * 1048576 / 1 AS memory_available_bytes, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last, min(s.io_stall_us_min) / 1000000 AS io_stall_seconds_first, max(s.io_stall_us_max) / 1000000 AS io_stall_seconds_last, min(s.memory_stall_us_min) / 1000000 AS memory_stall_seconds_first, max(s.memory_stall_us_max) / 1000000 AS memory_stall_seconds_last, min(s.interrupt_stall_us_min) / 1000000 AS interrupt_stall_seconds_first, max(s.interrupt_stall_us_max) / 1000000 AS interrupt_stall_seconds_last, sum(s.swap_used_mib_wsum) / nullIf(sum(s.swap_used_mib_cover_ms), 0) * 1048576 / 1 AS swap_used_bytes, sum(s.clock_error_us_wsum) / nullIf(sum(s.clock_error_us_cover_ms), 0) / 1000000 AS clock_error_seconds, sum(s.clock_synchronized_wsum) / nullIf(sum(s.clock_synchronized_cover_ms), 0) AS clock_synchronized
-FROM host_samples_1h AS s GROUP BY ts, cluster, node;
+SELECT ts, cluster, node, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, sumIf(s.cpus_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS cpus, sumIf(s.cpu_busy_bp_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 10000 AS cpu_busy_ratio, max(s.cpu_busy_bp_max) / 10000 AS cpu_busy_ratio_max, sumIf(s.cpu_iowait_bp_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 10000 AS cpu_iowait_ratio, sumIf(s.load1_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 100 AS load1, sumIf(s.memory_total_mib_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) * 1048576 / 1 AS memory_total_bytes, sumIf(s.memory_available_mib_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) * 1048576 / 1 AS memory_available_bytes, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last, min(s.io_stall_us_min) / 1000000 AS io_stall_seconds_first, max(s.io_stall_us_max) / 1000000 AS io_stall_seconds_last, min(s.memory_stall_us_min) / 1000000 AS memory_stall_seconds_first, max(s.memory_stall_us_max) / 1000000 AS memory_stall_seconds_last, min(s.interrupt_stall_us_min) / 1000000 AS interrupt_stall_seconds_first, max(s.interrupt_stall_us_max) / 1000000 AS interrupt_stall_seconds_last, sumIf(s.swap_used_mib_wsum, bitTest(s.known, 6)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 6)), 0) * 1048576 / 1 AS swap_used_bytes, sumIf(s.clock_error_us_wsum, bitTest(s.known, 7)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 7)), 0) / 1000000 AS clock_error_seconds, sumIf(s.clock_synchronized_wsum, bitTest(s.known, 8)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 8)), 0) AS clock_synchronized
+FROM host_samples_1h AS s GROUP BY ts, cluster, node
+COMMENT 'gpuledger 3e8d37d07d4fae1a';
 
 CREATE OR REPLACE VIEW v_host_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, cpus AS cpus, cpu_busy_bp / 10000 AS cpu_busy_ratio, cpu_busy_bp_max / 10000 AS cpu_busy_ratio_max, cpu_iowait_bp / 10000 AS cpu_iowait_ratio, load1 / 100 AS load1, memory_total_mib * 1048576 / 1 AS memory_total_bytes, memory_available_mib * 1048576 / 1 AS memory_available_bytes, cpu_pressure_us / 1000000 AS cpu_pressure_seconds, io_pressure_us / 1000000 AS io_pressure_seconds, memory_pressure_us / 1000000 AS memory_pressure_seconds, io_stall_us / 1000000 AS io_stall_seconds, memory_stall_us / 1000000 AS memory_stall_seconds, interrupt_stall_us / 1000000 AS interrupt_stall_seconds, swap_used_mib * 1048576 / 1 AS swap_used_bytes, clock_error_us / 1000000 AS clock_error_seconds, clock_synchronized AS clock_synchronized FROM host_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, cpus AS cpus, cpu_busy_bp / 10000 AS cpu_busy_ratio, ifNull(cpu_busy_bp_max, cpu_busy_bp) / 10000 AS cpu_busy_ratio_max, cpu_iowait_bp / 10000 AS cpu_iowait_ratio, load1 / 100 AS load1, memory_total_mib * 1048576 / 1 AS memory_total_bytes, memory_available_mib * 1048576 / 1 AS memory_available_bytes, cpu_pressure_us / 1000000 AS cpu_pressure_seconds, io_pressure_us / 1000000 AS io_pressure_seconds, memory_pressure_us / 1000000 AS memory_pressure_seconds, io_stall_us / 1000000 AS io_stall_seconds, memory_stall_us / 1000000 AS memory_stall_seconds, interrupt_stall_us / 1000000 AS interrupt_stall_seconds, swap_used_mib * 1048576 / 1 AS swap_used_bytes, clock_error_us / 1000000 AS clock_error_seconds, clock_synchronized AS clock_synchronized FROM host_samples
+COMMENT 'gpuledger 929ab6f99c593aac';
 
 CREATE TABLE IF NOT EXISTS cgroup_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `runtime` LowCardinality(String) CODEC(ZSTD(1)),
-  `name` String CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpu_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_throttled_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_throttled_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `memory_limit_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_limit_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `out_of_memory_kills_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_memory_kills_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `runtime` LowCardinality(String) CODEC(LZ4),
+  `name` String CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpu_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_throttled_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_throttled_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `memory_limit_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `out_of_memory_kills_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_memory_kills_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, runtime, name) ORDER BY (toStartOfHour(ts), node, runtime, name, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, runtime, name) ORDER BY (toStartOfHour(ts), node, runtime, name, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS cgroup_samples_1m_mv TO cgroup_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.runtime AS `runtime`, s.name AS `name`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.cpu_us) AS `cpu_us_min`, max(s.cpu_us) AS `cpu_us_max`, min(s.cpu_throttled_us) AS `cpu_throttled_us_min`, max(s.cpu_throttled_us) AS `cpu_throttled_us_max`, sum(toUInt64(s.memory_mib) * s.interval_ms) AS `memory_mib_wsum`, sumIf(s.interval_ms, s.memory_mib IS NOT NULL) AS `memory_mib_cover_ms`, max(s.memory_mib_max) AS `memory_mib_max`, sum(toUInt64(s.memory_limit_mib) * s.interval_ms) AS `memory_limit_mib_wsum`, sumIf(s.interval_ms, s.memory_limit_mib IS NOT NULL) AS `memory_limit_mib_cover_ms`, min(s.out_of_memory_kills) AS `out_of_memory_kills_min`, max(s.out_of_memory_kills) AS `out_of_memory_kills_max`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`, min(s.cpu_pressure_us) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us) AS `cpu_pressure_us_max`, min(s.io_pressure_us) AS `io_pressure_us_min`, max(s.io_pressure_us) AS `io_pressure_us_max`, min(s.memory_pressure_us) AS `memory_pressure_us_min`, max(s.memory_pressure_us) AS `memory_pressure_us_max`
-FROM cgroup_samples AS s GROUP BY bucket, cluster, node, runtime, name, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.runtime AS `runtime`, s.name AS `name`, s.epoch AS `epoch`, toUInt64(isNotNull(s.memory_mib)) + isNotNull(s.memory_limit_mib) * 2 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, min(s.cpu_us) AS `cpu_us_min`, max(s.cpu_us) AS `cpu_us_max`, min(s.cpu_throttled_us) AS `cpu_throttled_us_min`, max(s.cpu_throttled_us) AS `cpu_throttled_us_max`, sum(assumeNotNull(s.memory_mib) * greatest(s.interval_ms, 1)) AS `memory_mib_wsum`, max(ifNull(s.memory_mib_max, s.memory_mib)) AS `memory_mib_max`, sum(assumeNotNull(s.memory_limit_mib) * greatest(s.interval_ms, 1)) AS `memory_limit_mib_wsum`, min(s.out_of_memory_kills) AS `out_of_memory_kills_min`, max(s.out_of_memory_kills) AS `out_of_memory_kills_max`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`, min(s.cpu_pressure_us) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us) AS `cpu_pressure_us_max`, min(s.io_pressure_us) AS `io_pressure_us_min`, max(s.io_pressure_us) AS `io_pressure_us_max`, min(s.memory_pressure_us) AS `memory_pressure_us_min`, max(s.memory_pressure_us) AS `memory_pressure_us_max`
+FROM cgroup_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.runtime, s.name, s.epoch, known
+COMMENT 'gpuledger 6ad5effd6eebd631';
 
 CREATE OR REPLACE VIEW v_cgroup_samples_1m AS
-SELECT ts, cluster, node, runtime, name, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.cpu_us_min) / 1000000 AS cpu_seconds_first, max(s.cpu_us_max) / 1000000 AS cpu_seconds_last, min(s.cpu_throttled_us_min) / 1000000 AS cpu_throttled_seconds_first, max(s.cpu_throttled_us_max) / 1000000 AS cpu_throttled_seconds_last, sum(s.memory_mib_wsum) / nullIf(sum(s.memory_mib_cover_ms), 0) * 1048576 / 1 AS memory_bytes, max(s.memory_mib_max) * 1048576 / 1 AS memory_bytes_max, sum(s.memory_limit_mib_wsum) / nullIf(sum(s.memory_limit_mib_cover_ms), 0) * 1048576 / 1 AS memory_limit_bytes, min(s.out_of_memory_kills_min) AS out_of_memory_kills_first, max(s.out_of_memory_kills_max) AS out_of_memory_kills_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last
-FROM cgroup_samples_1m AS s GROUP BY ts, cluster, node, runtime, name;
+SELECT ts, cluster, node, runtime, name, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.cpu_us_min) / 1000000 AS cpu_seconds_first, max(s.cpu_us_max) / 1000000 AS cpu_seconds_last, min(s.cpu_throttled_us_min) / 1000000 AS cpu_throttled_seconds_first, max(s.cpu_throttled_us_max) / 1000000 AS cpu_throttled_seconds_last, sumIf(s.memory_mib_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) * 1048576 / 1 AS memory_bytes, max(s.memory_mib_max) * 1048576 / 1 AS memory_bytes_max, sumIf(s.memory_limit_mib_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) * 1048576 / 1 AS memory_limit_bytes, min(s.out_of_memory_kills_min) AS out_of_memory_kills_first, max(s.out_of_memory_kills_max) AS out_of_memory_kills_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last
+FROM cgroup_samples_1m AS s GROUP BY ts, cluster, node, runtime, name
+COMMENT 'gpuledger d9b41be5d8dd1f8d';
 
 CREATE TABLE IF NOT EXISTS cgroup_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `runtime` LowCardinality(String) CODEC(ZSTD(1)),
-  `name` String CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `cpu_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_throttled_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_throttled_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `memory_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `memory_limit_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_limit_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `out_of_memory_kills_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_memory_kills_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `runtime` LowCardinality(String) CODEC(LZ4),
+  `name` String CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `cpu_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_throttled_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_throttled_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `memory_mib_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `memory_limit_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `out_of_memory_kills_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_memory_kills_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cpu_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `io_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_pressure_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `memory_pressure_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, runtime, name) ORDER BY (node, runtime, name, ts, cluster, epoch)
+PRIMARY KEY (node, runtime, name) ORDER BY (node, runtime, name, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS cgroup_samples_1h_mv TO cgroup_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.runtime AS `runtime`, s.name AS `name`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.cpu_us_min) AS `cpu_us_min`, max(s.cpu_us_max) AS `cpu_us_max`, min(s.cpu_throttled_us_min) AS `cpu_throttled_us_min`, max(s.cpu_throttled_us_max) AS `cpu_throttled_us_max`, sum(s.memory_mib_wsum) AS `memory_mib_wsum`, sum(s.memory_mib_cover_ms) AS `memory_mib_cover_ms`, max(s.memory_mib_max) AS `memory_mib_max`, sum(s.memory_limit_mib_wsum) AS `memory_limit_mib_wsum`, sum(s.memory_limit_mib_cover_ms) AS `memory_limit_mib_cover_ms`, min(s.out_of_memory_kills_min) AS `out_of_memory_kills_min`, max(s.out_of_memory_kills_max) AS `out_of_memory_kills_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.cpu_pressure_us_min) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us_max) AS `cpu_pressure_us_max`, min(s.io_pressure_us_min) AS `io_pressure_us_min`, max(s.io_pressure_us_max) AS `io_pressure_us_max`, min(s.memory_pressure_us_min) AS `memory_pressure_us_min`, max(s.memory_pressure_us_max) AS `memory_pressure_us_max`
-FROM cgroup_samples_1m AS s GROUP BY bucket, cluster, node, runtime, name, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.runtime AS `runtime`, s.name AS `name`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, min(s.cpu_us_min) AS `cpu_us_min`, max(s.cpu_us_max) AS `cpu_us_max`, min(s.cpu_throttled_us_min) AS `cpu_throttled_us_min`, max(s.cpu_throttled_us_max) AS `cpu_throttled_us_max`, sum(s.memory_mib_wsum) AS `memory_mib_wsum`, max(s.memory_mib_max) AS `memory_mib_max`, sum(s.memory_limit_mib_wsum) AS `memory_limit_mib_wsum`, min(s.out_of_memory_kills_min) AS `out_of_memory_kills_min`, max(s.out_of_memory_kills_max) AS `out_of_memory_kills_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.cpu_pressure_us_min) AS `cpu_pressure_us_min`, max(s.cpu_pressure_us_max) AS `cpu_pressure_us_max`, min(s.io_pressure_us_min) AS `io_pressure_us_min`, max(s.io_pressure_us_max) AS `io_pressure_us_max`, min(s.memory_pressure_us_min) AS `memory_pressure_us_min`, max(s.memory_pressure_us_max) AS `memory_pressure_us_max`
+FROM cgroup_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.runtime, s.name, s.epoch, known
+COMMENT 'gpuledger 020d27de082cb7c3';
 
 CREATE OR REPLACE VIEW v_cgroup_samples_1h AS
-SELECT ts, cluster, node, runtime, name, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.cpu_us_min) / 1000000 AS cpu_seconds_first, max(s.cpu_us_max) / 1000000 AS cpu_seconds_last, min(s.cpu_throttled_us_min) / 1000000 AS cpu_throttled_seconds_first, max(s.cpu_throttled_us_max) / 1000000 AS cpu_throttled_seconds_last, sum(s.memory_mib_wsum) / nullIf(sum(s.memory_mib_cover_ms), 0) * 1048576 / 1 AS memory_bytes, max(s.memory_mib_max) * 1048576 / 1 AS memory_bytes_max, sum(s.memory_limit_mib_wsum) / nullIf(sum(s.memory_limit_mib_cover_ms), 0) * 1048576 / 1 AS memory_limit_bytes, min(s.out_of_memory_kills_min) AS out_of_memory_kills_first, max(s.out_of_memory_kills_max) AS out_of_memory_kills_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last
-FROM cgroup_samples_1h AS s GROUP BY ts, cluster, node, runtime, name;
+SELECT ts, cluster, node, runtime, name, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.cpu_us_min) / 1000000 AS cpu_seconds_first, max(s.cpu_us_max) / 1000000 AS cpu_seconds_last, min(s.cpu_throttled_us_min) / 1000000 AS cpu_throttled_seconds_first, max(s.cpu_throttled_us_max) / 1000000 AS cpu_throttled_seconds_last, sumIf(s.memory_mib_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) * 1048576 / 1 AS memory_bytes, max(s.memory_mib_max) * 1048576 / 1 AS memory_bytes_max, sumIf(s.memory_limit_mib_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) * 1048576 / 1 AS memory_limit_bytes, min(s.out_of_memory_kills_min) AS out_of_memory_kills_first, max(s.out_of_memory_kills_max) AS out_of_memory_kills_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.cpu_pressure_us_min) / 1000000 AS cpu_pressure_seconds_first, max(s.cpu_pressure_us_max) / 1000000 AS cpu_pressure_seconds_last, min(s.io_pressure_us_min) / 1000000 AS io_pressure_seconds_first, max(s.io_pressure_us_max) / 1000000 AS io_pressure_seconds_last, min(s.memory_pressure_us_min) / 1000000 AS memory_pressure_seconds_first, max(s.memory_pressure_us_max) / 1000000 AS memory_pressure_seconds_last
+FROM cgroup_samples_1h AS s GROUP BY ts, cluster, node, runtime, name
+COMMENT 'gpuledger 83d9896f08573a27';
 
 CREATE OR REPLACE VIEW v_cgroup_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, runtime AS runtime, name AS name, cpu_us / 1000000 AS cpu_seconds, cpu_throttled_us / 1000000 AS cpu_throttled_seconds, memory_mib * 1048576 / 1 AS memory_bytes, memory_mib_max * 1048576 / 1 AS memory_bytes_max, memory_limit_mib * 1048576 / 1 AS memory_limit_bytes, out_of_memory_kills AS out_of_memory_kills, read_bytes AS read_bytes, write_bytes AS write_bytes, cpu_pressure_us / 1000000 AS cpu_pressure_seconds, io_pressure_us / 1000000 AS io_pressure_seconds, memory_pressure_us / 1000000 AS memory_pressure_seconds FROM cgroup_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, runtime AS runtime, name AS name, cpu_us / 1000000 AS cpu_seconds, cpu_throttled_us / 1000000 AS cpu_throttled_seconds, memory_mib * 1048576 / 1 AS memory_bytes, ifNull(memory_mib_max, memory_mib) * 1048576 / 1 AS memory_bytes_max, memory_limit_mib * 1048576 / 1 AS memory_limit_bytes, out_of_memory_kills AS out_of_memory_kills, read_bytes AS read_bytes, write_bytes AS write_bytes, cpu_pressure_us / 1000000 AS cpu_pressure_seconds, io_pressure_us / 1000000 AS io_pressure_seconds, memory_pressure_us / 1000000 AS memory_pressure_seconds FROM cgroup_samples
+COMMENT 'gpuledger 6b47a5ed7a2d1bea';
 
 CREATE TABLE IF NOT EXISTS network_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `device` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `kind` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `interface` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `up_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `up_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `speed_mb_per_s_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `speed_mb_per_s_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_wait_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_wait_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_downs_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_downs_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `carrier_changes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `carrier_changes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pause_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pause_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_integrity_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_integrity_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `buffer_overruns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `buffer_overruns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remote_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remote_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `constraint_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `constraint_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecn_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecn_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cnp_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cnp_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cnp_handled_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cnp_handled_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_sequence_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_sequence_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sequence_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sequence_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ack_timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ack_timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `rnr_retries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `rnr_retries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `duplicate_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `duplicate_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `implied_naks_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `implied_naks_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_buffer_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_buffer_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `completion_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `completion_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `kind` LowCardinality(String) CODEC(LZ4),
+  `interface` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `up_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `speed_mb_per_s_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_wait_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_wait_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_downs_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_downs_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `carrier_changes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `carrier_changes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pause_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pause_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_integrity_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_integrity_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `buffer_overruns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `buffer_overruns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `remote_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `remote_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `constraint_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `constraint_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecn_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecn_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cnp_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cnp_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cnp_handled_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cnp_handled_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_sequence_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_sequence_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `sequence_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `sequence_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ack_timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ack_timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `rnr_retries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `rnr_retries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `duplicate_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `duplicate_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `implied_naks_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `implied_naks_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_buffer_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_buffer_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `completion_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `completion_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts, kind, interface, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS network_samples_1m_mv TO network_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.kind) AS `kind`, anyLast(s.interface) AS `interface`, sum(toUInt64(s.up_pct) * s.interval_ms) AS `up_pct_wsum`, sumIf(s.interval_ms, s.up_pct IS NOT NULL) AS `up_pct_cover_ms`, sum(toUInt64(s.speed_mb_per_s) * s.interval_ms) AS `speed_mb_per_s_wsum`, sumIf(s.interval_ms, s.speed_mb_per_s IS NOT NULL) AS `speed_mb_per_s_cover_ms`, min(s.receive_bytes) AS `receive_bytes_min`, max(s.receive_bytes) AS `receive_bytes_max`, min(s.transmit_bytes) AS `transmit_bytes_min`, max(s.transmit_bytes) AS `transmit_bytes_max`, min(s.receive_packets) AS `receive_packets_min`, max(s.receive_packets) AS `receive_packets_max`, min(s.transmit_packets) AS `transmit_packets_min`, max(s.transmit_packets) AS `transmit_packets_max`, min(s.receive_errors) AS `receive_errors_min`, max(s.receive_errors) AS `receive_errors_max`, min(s.transmit_errors) AS `transmit_errors_min`, max(s.transmit_errors) AS `transmit_errors_max`, min(s.transmit_wait) AS `transmit_wait_min`, max(s.transmit_wait) AS `transmit_wait_max`, min(s.link_downs) AS `link_downs_min`, max(s.link_downs) AS `link_downs_max`, min(s.carrier_changes) AS `carrier_changes_min`, max(s.carrier_changes) AS `carrier_changes_max`, min(s.receive_discards) AS `receive_discards_min`, max(s.receive_discards) AS `receive_discards_max`, min(s.crc_errors) AS `crc_errors_min`, max(s.crc_errors) AS `crc_errors_max`, min(s.symbol_errors) AS `symbol_errors_min`, max(s.symbol_errors) AS `symbol_errors_max`, min(s.corrected_errors) AS `corrected_errors_min`, max(s.corrected_errors) AS `corrected_errors_max`, min(s.receive_pauses) AS `receive_pauses_min`, max(s.receive_pauses) AS `receive_pauses_max`, min(s.transmit_pauses) AS `transmit_pauses_min`, max(s.transmit_pauses) AS `transmit_pauses_max`, min(s.pause_us) AS `pause_us_min`, max(s.pause_us) AS `pause_us_max`, min(s.link_recoveries) AS `link_recoveries_min`, max(s.link_recoveries) AS `link_recoveries_max`, min(s.link_integrity_errors) AS `link_integrity_errors_min`, max(s.link_integrity_errors) AS `link_integrity_errors_max`, min(s.buffer_overruns) AS `buffer_overruns_min`, max(s.buffer_overruns) AS `buffer_overruns_max`, min(s.remote_errors) AS `remote_errors_min`, max(s.remote_errors) AS `remote_errors_max`, min(s.constraint_errors) AS `constraint_errors_min`, max(s.constraint_errors) AS `constraint_errors_max`, min(s.ecn_packets) AS `ecn_packets_min`, max(s.ecn_packets) AS `ecn_packets_max`, min(s.cnp_sent) AS `cnp_sent_min`, max(s.cnp_sent) AS `cnp_sent_max`, min(s.cnp_handled) AS `cnp_handled_min`, max(s.cnp_handled) AS `cnp_handled_max`, min(s.out_of_sequence) AS `out_of_sequence_min`, max(s.out_of_sequence) AS `out_of_sequence_max`, min(s.sequence_errors) AS `sequence_errors_min`, max(s.sequence_errors) AS `sequence_errors_max`, min(s.ack_timeouts) AS `ack_timeouts_min`, max(s.ack_timeouts) AS `ack_timeouts_max`, min(s.rnr_retries) AS `rnr_retries_min`, max(s.rnr_retries) AS `rnr_retries_max`, min(s.duplicate_requests) AS `duplicate_requests_min`, max(s.duplicate_requests) AS `duplicate_requests_max`, min(s.implied_naks) AS `implied_naks_min`, max(s.implied_naks) AS `implied_naks_max`, min(s.out_of_buffer) AS `out_of_buffer_min`, max(s.out_of_buffer) AS `out_of_buffer_max`, min(s.retransmits) AS `retransmits_min`, max(s.retransmits) AS `retransmits_max`, min(s.completion_errors) AS `completion_errors_min`, max(s.completion_errors) AS `completion_errors_max`
-FROM network_samples AS s GROUP BY bucket, cluster, node, device, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.kind AS `kind`, s.interface AS `interface`, s.epoch AS `epoch`, toUInt64(isNotNull(s.up_pct)) + isNotNull(s.speed_mb_per_s) * 2 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(assumeNotNull(s.up_pct) * greatest(s.interval_ms, 1)) AS `up_pct_wsum`, sum(assumeNotNull(s.speed_mb_per_s) * greatest(s.interval_ms, 1)) AS `speed_mb_per_s_wsum`, min(s.receive_bytes) AS `receive_bytes_min`, max(s.receive_bytes) AS `receive_bytes_max`, min(s.transmit_bytes) AS `transmit_bytes_min`, max(s.transmit_bytes) AS `transmit_bytes_max`, min(s.receive_packets) AS `receive_packets_min`, max(s.receive_packets) AS `receive_packets_max`, min(s.transmit_packets) AS `transmit_packets_min`, max(s.transmit_packets) AS `transmit_packets_max`, min(s.receive_errors) AS `receive_errors_min`, max(s.receive_errors) AS `receive_errors_max`, min(s.transmit_errors) AS `transmit_errors_min`, max(s.transmit_errors) AS `transmit_errors_max`, min(s.transmit_wait) AS `transmit_wait_min`, max(s.transmit_wait) AS `transmit_wait_max`, min(s.link_downs) AS `link_downs_min`, max(s.link_downs) AS `link_downs_max`, min(s.carrier_changes) AS `carrier_changes_min`, max(s.carrier_changes) AS `carrier_changes_max`, min(s.receive_discards) AS `receive_discards_min`, max(s.receive_discards) AS `receive_discards_max`, min(s.crc_errors) AS `crc_errors_min`, max(s.crc_errors) AS `crc_errors_max`, min(s.symbol_errors) AS `symbol_errors_min`, max(s.symbol_errors) AS `symbol_errors_max`, min(s.corrected_errors) AS `corrected_errors_min`, max(s.corrected_errors) AS `corrected_errors_max`, min(s.receive_pauses) AS `receive_pauses_min`, max(s.receive_pauses) AS `receive_pauses_max`, min(s.transmit_pauses) AS `transmit_pauses_min`, max(s.transmit_pauses) AS `transmit_pauses_max`, min(s.pause_us) AS `pause_us_min`, max(s.pause_us) AS `pause_us_max`, min(s.link_recoveries) AS `link_recoveries_min`, max(s.link_recoveries) AS `link_recoveries_max`, min(s.link_integrity_errors) AS `link_integrity_errors_min`, max(s.link_integrity_errors) AS `link_integrity_errors_max`, min(s.buffer_overruns) AS `buffer_overruns_min`, max(s.buffer_overruns) AS `buffer_overruns_max`, min(s.remote_errors) AS `remote_errors_min`, max(s.remote_errors) AS `remote_errors_max`, min(s.constraint_errors) AS `constraint_errors_min`, max(s.constraint_errors) AS `constraint_errors_max`, min(s.ecn_packets) AS `ecn_packets_min`, max(s.ecn_packets) AS `ecn_packets_max`, min(s.cnp_sent) AS `cnp_sent_min`, max(s.cnp_sent) AS `cnp_sent_max`, min(s.cnp_handled) AS `cnp_handled_min`, max(s.cnp_handled) AS `cnp_handled_max`, min(s.out_of_sequence) AS `out_of_sequence_min`, max(s.out_of_sequence) AS `out_of_sequence_max`, min(s.sequence_errors) AS `sequence_errors_min`, max(s.sequence_errors) AS `sequence_errors_max`, min(s.ack_timeouts) AS `ack_timeouts_min`, max(s.ack_timeouts) AS `ack_timeouts_max`, min(s.rnr_retries) AS `rnr_retries_min`, max(s.rnr_retries) AS `rnr_retries_max`, min(s.duplicate_requests) AS `duplicate_requests_min`, max(s.duplicate_requests) AS `duplicate_requests_max`, min(s.implied_naks) AS `implied_naks_min`, max(s.implied_naks) AS `implied_naks_max`, min(s.out_of_buffer) AS `out_of_buffer_min`, max(s.out_of_buffer) AS `out_of_buffer_max`, min(s.retransmits) AS `retransmits_min`, max(s.retransmits) AS `retransmits_max`, min(s.completion_errors) AS `completion_errors_min`, max(s.completion_errors) AS `completion_errors_max`
+FROM network_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.device, s.kind, s.interface, s.epoch, known
+COMMENT 'gpuledger 7acb4e3f639009c0';
 
 CREATE OR REPLACE VIEW v_network_samples_1m AS
-SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.kind) AS kind, anyLast(s.interface) AS interface, sum(s.up_pct_wsum) / nullIf(sum(s.up_pct_cover_ms), 0) / 100 AS up_ratio, sum(s.speed_mb_per_s_wsum) / nullIf(sum(s.speed_mb_per_s_cover_ms), 0) * 1000000 / 1 AS speed_bytes_per_second, min(s.receive_bytes_min) AS receive_bytes_first, max(s.receive_bytes_max) AS receive_bytes_last, min(s.transmit_bytes_min) AS transmit_bytes_first, max(s.transmit_bytes_max) AS transmit_bytes_last, min(s.receive_packets_min) AS receive_packets_first, max(s.receive_packets_max) AS receive_packets_last, min(s.transmit_packets_min) AS transmit_packets_first, max(s.transmit_packets_max) AS transmit_packets_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.transmit_errors_min) AS transmit_errors_first, max(s.transmit_errors_max) AS transmit_errors_last, min(s.transmit_wait_min) AS transmit_wait_first, max(s.transmit_wait_max) AS transmit_wait_last, min(s.link_downs_min) AS link_downs_first, max(s.link_downs_max) AS link_downs_last, min(s.carrier_changes_min) AS carrier_changes_first, max(s.carrier_changes_max) AS carrier_changes_last, min(s.receive_discards_min) AS receive_discards_first, max(s.receive_discards_max) AS receive_discards_last, min(s.crc_errors_min) AS crc_errors_first, max(s.crc_errors_max) AS crc_errors_last, min(s.symbol_errors_min) AS symbol_errors_first, max(s.symbol_errors_max) AS symbol_errors_last, min(s.corrected_errors_min) AS corrected_errors_first, max(s.corrected_errors_max) AS corrected_errors_last, min(s.receive_pauses_min) AS receive_pauses_first, max(s.receive_pauses_max) AS receive_pauses_last, min(s.transmit_pauses_min) AS transmit_pauses_first, max(s.transmit_pauses_max) AS transmit_pauses_last, min(s.pause_us_min) / 1000000 AS pause_seconds_first, max(s.pause_us_max) / 1000000 AS pause_seconds_last, min(s.link_recoveries_min) AS link_recoveries_first, max(s.link_recoveries_max) AS link_recoveries_last, min(s.link_integrity_errors_min) AS link_integrity_errors_first, max(s.link_integrity_errors_max) AS link_integrity_errors_last, min(s.buffer_overruns_min) AS buffer_overruns_first, max(s.buffer_overruns_max) AS buffer_overruns_last, min(s.remote_errors_min) AS remote_errors_first, max(s.remote_errors_max) AS remote_errors_last, min(s.constraint_errors_min) AS constraint_errors_first, max(s.constraint_errors_max) AS constraint_errors_last, min(s.ecn_packets_min) AS ecn_packets_first, max(s.ecn_packets_max) AS ecn_packets_last, min(s.cnp_sent_min) AS cnp_sent_first, max(s.cnp_sent_max) AS cnp_sent_last, min(s.cnp_handled_min) AS cnp_handled_first, max(s.cnp_handled_max) AS cnp_handled_last, min(s.out_of_sequence_min) AS out_of_sequence_first, max(s.out_of_sequence_max) AS out_of_sequence_last, min(s.sequence_errors_min) AS sequence_errors_first, max(s.sequence_errors_max) AS sequence_errors_last, min(s.ack_timeouts_min) AS ack_timeouts_first, max(s.ack_timeouts_max) AS ack_timeouts_last, min(s.rnr_retries_min) AS rnr_retries_first, max(s.rnr_retries_max) AS rnr_retries_last, min(s.duplicate_requests_min) AS duplicate_requests_first, max(s.duplicate_requests_max) AS duplicate_requests_last, min(s.implied_naks_min) AS implied_naks_first, max(s.implied_naks_max) AS implied_naks_last, min(s.out_of_buffer_min) AS out_of_buffer_first, max(s.out_of_buffer_max) AS out_of_buffer_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.completion_errors_min) AS completion_errors_first, max(s.completion_errors_max) AS completion_errors_last
-FROM network_samples_1m AS s GROUP BY ts, cluster, node, device;
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, any(s.kind) AS kind, any(s.interface) AS interface, sumIf(s.up_pct_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 100 AS up_ratio, sumIf(s.speed_mb_per_s_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) * 1000000 / 1 AS speed_bytes_per_second, min(s.receive_bytes_min) AS receive_bytes_first, max(s.receive_bytes_max) AS receive_bytes_last, min(s.transmit_bytes_min) AS transmit_bytes_first, max(s.transmit_bytes_max) AS transmit_bytes_last, min(s.receive_packets_min) AS receive_packets_first, max(s.receive_packets_max) AS receive_packets_last, min(s.transmit_packets_min) AS transmit_packets_first, max(s.transmit_packets_max) AS transmit_packets_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.transmit_errors_min) AS transmit_errors_first, max(s.transmit_errors_max) AS transmit_errors_last, min(s.transmit_wait_min) AS transmit_wait_first, max(s.transmit_wait_max) AS transmit_wait_last, min(s.link_downs_min) AS link_downs_first, max(s.link_downs_max) AS link_downs_last, min(s.carrier_changes_min) AS carrier_changes_first, max(s.carrier_changes_max) AS carrier_changes_last, min(s.receive_discards_min) AS receive_discards_first, max(s.receive_discards_max) AS receive_discards_last, min(s.crc_errors_min) AS crc_errors_first, max(s.crc_errors_max) AS crc_errors_last, min(s.symbol_errors_min) AS symbol_errors_first, max(s.symbol_errors_max) AS symbol_errors_last, min(s.corrected_errors_min) AS corrected_errors_first, max(s.corrected_errors_max) AS corrected_errors_last, min(s.receive_pauses_min) AS receive_pauses_first, max(s.receive_pauses_max) AS receive_pauses_last, min(s.transmit_pauses_min) AS transmit_pauses_first, max(s.transmit_pauses_max) AS transmit_pauses_last, min(s.pause_us_min) / 1000000 AS pause_seconds_first, max(s.pause_us_max) / 1000000 AS pause_seconds_last, min(s.link_recoveries_min) AS link_recoveries_first, max(s.link_recoveries_max) AS link_recoveries_last, min(s.link_integrity_errors_min) AS link_integrity_errors_first, max(s.link_integrity_errors_max) AS link_integrity_errors_last, min(s.buffer_overruns_min) AS buffer_overruns_first, max(s.buffer_overruns_max) AS buffer_overruns_last, min(s.remote_errors_min) AS remote_errors_first, max(s.remote_errors_max) AS remote_errors_last, min(s.constraint_errors_min) AS constraint_errors_first, max(s.constraint_errors_max) AS constraint_errors_last, min(s.ecn_packets_min) AS ecn_packets_first, max(s.ecn_packets_max) AS ecn_packets_last, min(s.cnp_sent_min) AS cnp_sent_first, max(s.cnp_sent_max) AS cnp_sent_last, min(s.cnp_handled_min) AS cnp_handled_first, max(s.cnp_handled_max) AS cnp_handled_last, min(s.out_of_sequence_min) AS out_of_sequence_first, max(s.out_of_sequence_max) AS out_of_sequence_last, min(s.sequence_errors_min) AS sequence_errors_first, max(s.sequence_errors_max) AS sequence_errors_last, min(s.ack_timeouts_min) AS ack_timeouts_first, max(s.ack_timeouts_max) AS ack_timeouts_last, min(s.rnr_retries_min) AS rnr_retries_first, max(s.rnr_retries_max) AS rnr_retries_last, min(s.duplicate_requests_min) AS duplicate_requests_first, max(s.duplicate_requests_max) AS duplicate_requests_last, min(s.implied_naks_min) AS implied_naks_first, max(s.implied_naks_max) AS implied_naks_last, min(s.out_of_buffer_min) AS out_of_buffer_first, max(s.out_of_buffer_max) AS out_of_buffer_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.completion_errors_min) AS completion_errors_first, max(s.completion_errors_max) AS completion_errors_last
+FROM network_samples_1m AS s GROUP BY ts, cluster, node, device
+COMMENT 'gpuledger 41627be9294ae792';
 
 CREATE TABLE IF NOT EXISTS network_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `device` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `kind` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `interface` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `up_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `up_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `speed_mb_per_s_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `speed_mb_per_s_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_wait_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_wait_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_downs_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_downs_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `carrier_changes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `carrier_changes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `transmit_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pause_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pause_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_integrity_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `link_integrity_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `buffer_overruns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `buffer_overruns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remote_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `remote_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `constraint_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `constraint_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecn_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ecn_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cnp_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cnp_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cnp_handled_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `cnp_handled_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_sequence_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_sequence_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sequence_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `sequence_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ack_timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `ack_timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `rnr_retries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `rnr_retries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `duplicate_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `duplicate_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `implied_naks_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `implied_naks_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_buffer_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `out_of_buffer_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `completion_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `completion_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `kind` LowCardinality(String) CODEC(LZ4),
+  `interface` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `up_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `speed_mb_per_s_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `receive_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_wait_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_wait_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_downs_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_downs_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `carrier_changes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `carrier_changes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `crc_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `crc_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `symbol_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `symbol_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `corrected_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `corrected_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_pauses_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `transmit_pauses_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pause_us_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `pause_us_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_recoveries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_recoveries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_integrity_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `link_integrity_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `buffer_overruns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `buffer_overruns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `remote_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `remote_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `constraint_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `constraint_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecn_packets_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ecn_packets_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cnp_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cnp_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cnp_handled_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `cnp_handled_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_sequence_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_sequence_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `sequence_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `sequence_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ack_timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `ack_timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `rnr_retries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `rnr_retries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `duplicate_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `duplicate_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `implied_naks_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `implied_naks_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_buffer_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `out_of_buffer_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `completion_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `completion_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, device) ORDER BY (node, device, ts, cluster, epoch)
+PRIMARY KEY (node, device) ORDER BY (node, device, ts, kind, interface, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS network_samples_1h_mv TO network_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.kind) AS `kind`, anyLast(s.interface) AS `interface`, sum(s.up_pct_wsum) AS `up_pct_wsum`, sum(s.up_pct_cover_ms) AS `up_pct_cover_ms`, sum(s.speed_mb_per_s_wsum) AS `speed_mb_per_s_wsum`, sum(s.speed_mb_per_s_cover_ms) AS `speed_mb_per_s_cover_ms`, min(s.receive_bytes_min) AS `receive_bytes_min`, max(s.receive_bytes_max) AS `receive_bytes_max`, min(s.transmit_bytes_min) AS `transmit_bytes_min`, max(s.transmit_bytes_max) AS `transmit_bytes_max`, min(s.receive_packets_min) AS `receive_packets_min`, max(s.receive_packets_max) AS `receive_packets_max`, min(s.transmit_packets_min) AS `transmit_packets_min`, max(s.transmit_packets_max) AS `transmit_packets_max`, min(s.receive_errors_min) AS `receive_errors_min`, max(s.receive_errors_max) AS `receive_errors_max`, min(s.transmit_errors_min) AS `transmit_errors_min`, max(s.transmit_errors_max) AS `transmit_errors_max`, min(s.transmit_wait_min) AS `transmit_wait_min`, max(s.transmit_wait_max) AS `transmit_wait_max`, min(s.link_downs_min) AS `link_downs_min`, max(s.link_downs_max) AS `link_downs_max`, min(s.carrier_changes_min) AS `carrier_changes_min`, max(s.carrier_changes_max) AS `carrier_changes_max`, min(s.receive_discards_min) AS `receive_discards_min`, max(s.receive_discards_max) AS `receive_discards_max`, min(s.crc_errors_min) AS `crc_errors_min`, max(s.crc_errors_max) AS `crc_errors_max`, min(s.symbol_errors_min) AS `symbol_errors_min`, max(s.symbol_errors_max) AS `symbol_errors_max`, min(s.corrected_errors_min) AS `corrected_errors_min`, max(s.corrected_errors_max) AS `corrected_errors_max`, min(s.receive_pauses_min) AS `receive_pauses_min`, max(s.receive_pauses_max) AS `receive_pauses_max`, min(s.transmit_pauses_min) AS `transmit_pauses_min`, max(s.transmit_pauses_max) AS `transmit_pauses_max`, min(s.pause_us_min) AS `pause_us_min`, max(s.pause_us_max) AS `pause_us_max`, min(s.link_recoveries_min) AS `link_recoveries_min`, max(s.link_recoveries_max) AS `link_recoveries_max`, min(s.link_integrity_errors_min) AS `link_integrity_errors_min`, max(s.link_integrity_errors_max) AS `link_integrity_errors_max`, min(s.buffer_overruns_min) AS `buffer_overruns_min`, max(s.buffer_overruns_max) AS `buffer_overruns_max`, min(s.remote_errors_min) AS `remote_errors_min`, max(s.remote_errors_max) AS `remote_errors_max`, min(s.constraint_errors_min) AS `constraint_errors_min`, max(s.constraint_errors_max) AS `constraint_errors_max`, min(s.ecn_packets_min) AS `ecn_packets_min`, max(s.ecn_packets_max) AS `ecn_packets_max`, min(s.cnp_sent_min) AS `cnp_sent_min`, max(s.cnp_sent_max) AS `cnp_sent_max`, min(s.cnp_handled_min) AS `cnp_handled_min`, max(s.cnp_handled_max) AS `cnp_handled_max`, min(s.out_of_sequence_min) AS `out_of_sequence_min`, max(s.out_of_sequence_max) AS `out_of_sequence_max`, min(s.sequence_errors_min) AS `sequence_errors_min`, max(s.sequence_errors_max) AS `sequence_errors_max`, min(s.ack_timeouts_min) AS `ack_timeouts_min`, max(s.ack_timeouts_max) AS `ack_timeouts_max`, min(s.rnr_retries_min) AS `rnr_retries_min`, max(s.rnr_retries_max) AS `rnr_retries_max`, min(s.duplicate_requests_min) AS `duplicate_requests_min`, max(s.duplicate_requests_max) AS `duplicate_requests_max`, min(s.implied_naks_min) AS `implied_naks_min`, max(s.implied_naks_max) AS `implied_naks_max`, min(s.out_of_buffer_min) AS `out_of_buffer_min`, max(s.out_of_buffer_max) AS `out_of_buffer_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.completion_errors_min) AS `completion_errors_min`, max(s.completion_errors_max) AS `completion_errors_max`
-FROM network_samples_1m AS s GROUP BY bucket, cluster, node, device, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.kind AS `kind`, s.interface AS `interface`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(s.up_pct_wsum) AS `up_pct_wsum`, sum(s.speed_mb_per_s_wsum) AS `speed_mb_per_s_wsum`, min(s.receive_bytes_min) AS `receive_bytes_min`, max(s.receive_bytes_max) AS `receive_bytes_max`, min(s.transmit_bytes_min) AS `transmit_bytes_min`, max(s.transmit_bytes_max) AS `transmit_bytes_max`, min(s.receive_packets_min) AS `receive_packets_min`, max(s.receive_packets_max) AS `receive_packets_max`, min(s.transmit_packets_min) AS `transmit_packets_min`, max(s.transmit_packets_max) AS `transmit_packets_max`, min(s.receive_errors_min) AS `receive_errors_min`, max(s.receive_errors_max) AS `receive_errors_max`, min(s.transmit_errors_min) AS `transmit_errors_min`, max(s.transmit_errors_max) AS `transmit_errors_max`, min(s.transmit_wait_min) AS `transmit_wait_min`, max(s.transmit_wait_max) AS `transmit_wait_max`, min(s.link_downs_min) AS `link_downs_min`, max(s.link_downs_max) AS `link_downs_max`, min(s.carrier_changes_min) AS `carrier_changes_min`, max(s.carrier_changes_max) AS `carrier_changes_max`, min(s.receive_discards_min) AS `receive_discards_min`, max(s.receive_discards_max) AS `receive_discards_max`, min(s.crc_errors_min) AS `crc_errors_min`, max(s.crc_errors_max) AS `crc_errors_max`, min(s.symbol_errors_min) AS `symbol_errors_min`, max(s.symbol_errors_max) AS `symbol_errors_max`, min(s.corrected_errors_min) AS `corrected_errors_min`, max(s.corrected_errors_max) AS `corrected_errors_max`, min(s.receive_pauses_min) AS `receive_pauses_min`, max(s.receive_pauses_max) AS `receive_pauses_max`, min(s.transmit_pauses_min) AS `transmit_pauses_min`, max(s.transmit_pauses_max) AS `transmit_pauses_max`, min(s.pause_us_min) AS `pause_us_min`, max(s.pause_us_max) AS `pause_us_max`, min(s.link_recoveries_min) AS `link_recoveries_min`, max(s.link_recoveries_max) AS `link_recoveries_max`, min(s.link_integrity_errors_min) AS `link_integrity_errors_min`, max(s.link_integrity_errors_max) AS `link_integrity_errors_max`, min(s.buffer_overruns_min) AS `buffer_overruns_min`, max(s.buffer_overruns_max) AS `buffer_overruns_max`, min(s.remote_errors_min) AS `remote_errors_min`, max(s.remote_errors_max) AS `remote_errors_max`, min(s.constraint_errors_min) AS `constraint_errors_min`, max(s.constraint_errors_max) AS `constraint_errors_max`, min(s.ecn_packets_min) AS `ecn_packets_min`, max(s.ecn_packets_max) AS `ecn_packets_max`, min(s.cnp_sent_min) AS `cnp_sent_min`, max(s.cnp_sent_max) AS `cnp_sent_max`, min(s.cnp_handled_min) AS `cnp_handled_min`, max(s.cnp_handled_max) AS `cnp_handled_max`, min(s.out_of_sequence_min) AS `out_of_sequence_min`, max(s.out_of_sequence_max) AS `out_of_sequence_max`, min(s.sequence_errors_min) AS `sequence_errors_min`, max(s.sequence_errors_max) AS `sequence_errors_max`, min(s.ack_timeouts_min) AS `ack_timeouts_min`, max(s.ack_timeouts_max) AS `ack_timeouts_max`, min(s.rnr_retries_min) AS `rnr_retries_min`, max(s.rnr_retries_max) AS `rnr_retries_max`, min(s.duplicate_requests_min) AS `duplicate_requests_min`, max(s.duplicate_requests_max) AS `duplicate_requests_max`, min(s.implied_naks_min) AS `implied_naks_min`, max(s.implied_naks_max) AS `implied_naks_max`, min(s.out_of_buffer_min) AS `out_of_buffer_min`, max(s.out_of_buffer_max) AS `out_of_buffer_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.completion_errors_min) AS `completion_errors_min`, max(s.completion_errors_max) AS `completion_errors_max`
+FROM network_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.device, s.kind, s.interface, s.epoch, known
+COMMENT 'gpuledger d4d9ec541f129977';
 
 CREATE OR REPLACE VIEW v_network_samples_1h AS
-SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.kind) AS kind, anyLast(s.interface) AS interface, sum(s.up_pct_wsum) / nullIf(sum(s.up_pct_cover_ms), 0) / 100 AS up_ratio, sum(s.speed_mb_per_s_wsum) / nullIf(sum(s.speed_mb_per_s_cover_ms), 0) * 1000000 / 1 AS speed_bytes_per_second, min(s.receive_bytes_min) AS receive_bytes_first, max(s.receive_bytes_max) AS receive_bytes_last, min(s.transmit_bytes_min) AS transmit_bytes_first, max(s.transmit_bytes_max) AS transmit_bytes_last, min(s.receive_packets_min) AS receive_packets_first, max(s.receive_packets_max) AS receive_packets_last, min(s.transmit_packets_min) AS transmit_packets_first, max(s.transmit_packets_max) AS transmit_packets_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.transmit_errors_min) AS transmit_errors_first, max(s.transmit_errors_max) AS transmit_errors_last, min(s.transmit_wait_min) AS transmit_wait_first, max(s.transmit_wait_max) AS transmit_wait_last, min(s.link_downs_min) AS link_downs_first, max(s.link_downs_max) AS link_downs_last, min(s.carrier_changes_min) AS carrier_changes_first, max(s.carrier_changes_max) AS carrier_changes_last, min(s.receive_discards_min) AS receive_discards_first, max(s.receive_discards_max) AS receive_discards_last, min(s.crc_errors_min) AS crc_errors_first, max(s.crc_errors_max) AS crc_errors_last, min(s.symbol_errors_min) AS symbol_errors_first, max(s.symbol_errors_max) AS symbol_errors_last, min(s.corrected_errors_min) AS corrected_errors_first, max(s.corrected_errors_max) AS corrected_errors_last, min(s.receive_pauses_min) AS receive_pauses_first, max(s.receive_pauses_max) AS receive_pauses_last, min(s.transmit_pauses_min) AS transmit_pauses_first, max(s.transmit_pauses_max) AS transmit_pauses_last, min(s.pause_us_min) / 1000000 AS pause_seconds_first, max(s.pause_us_max) / 1000000 AS pause_seconds_last, min(s.link_recoveries_min) AS link_recoveries_first, max(s.link_recoveries_max) AS link_recoveries_last, min(s.link_integrity_errors_min) AS link_integrity_errors_first, max(s.link_integrity_errors_max) AS link_integrity_errors_last, min(s.buffer_overruns_min) AS buffer_overruns_first, max(s.buffer_overruns_max) AS buffer_overruns_last, min(s.remote_errors_min) AS remote_errors_first, max(s.remote_errors_max) AS remote_errors_last, min(s.constraint_errors_min) AS constraint_errors_first, max(s.constraint_errors_max) AS constraint_errors_last, min(s.ecn_packets_min) AS ecn_packets_first, max(s.ecn_packets_max) AS ecn_packets_last, min(s.cnp_sent_min) AS cnp_sent_first, max(s.cnp_sent_max) AS cnp_sent_last, min(s.cnp_handled_min) AS cnp_handled_first, max(s.cnp_handled_max) AS cnp_handled_last, min(s.out_of_sequence_min) AS out_of_sequence_first, max(s.out_of_sequence_max) AS out_of_sequence_last, min(s.sequence_errors_min) AS sequence_errors_first, max(s.sequence_errors_max) AS sequence_errors_last, min(s.ack_timeouts_min) AS ack_timeouts_first, max(s.ack_timeouts_max) AS ack_timeouts_last, min(s.rnr_retries_min) AS rnr_retries_first, max(s.rnr_retries_max) AS rnr_retries_last, min(s.duplicate_requests_min) AS duplicate_requests_first, max(s.duplicate_requests_max) AS duplicate_requests_last, min(s.implied_naks_min) AS implied_naks_first, max(s.implied_naks_max) AS implied_naks_last, min(s.out_of_buffer_min) AS out_of_buffer_first, max(s.out_of_buffer_max) AS out_of_buffer_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.completion_errors_min) AS completion_errors_first, max(s.completion_errors_max) AS completion_errors_last
-FROM network_samples_1h AS s GROUP BY ts, cluster, node, device;
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, any(s.kind) AS kind, any(s.interface) AS interface, sumIf(s.up_pct_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 100 AS up_ratio, sumIf(s.speed_mb_per_s_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) * 1000000 / 1 AS speed_bytes_per_second, min(s.receive_bytes_min) AS receive_bytes_first, max(s.receive_bytes_max) AS receive_bytes_last, min(s.transmit_bytes_min) AS transmit_bytes_first, max(s.transmit_bytes_max) AS transmit_bytes_last, min(s.receive_packets_min) AS receive_packets_first, max(s.receive_packets_max) AS receive_packets_last, min(s.transmit_packets_min) AS transmit_packets_first, max(s.transmit_packets_max) AS transmit_packets_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.transmit_errors_min) AS transmit_errors_first, max(s.transmit_errors_max) AS transmit_errors_last, min(s.transmit_wait_min) AS transmit_wait_first, max(s.transmit_wait_max) AS transmit_wait_last, min(s.link_downs_min) AS link_downs_first, max(s.link_downs_max) AS link_downs_last, min(s.carrier_changes_min) AS carrier_changes_first, max(s.carrier_changes_max) AS carrier_changes_last, min(s.receive_discards_min) AS receive_discards_first, max(s.receive_discards_max) AS receive_discards_last, min(s.crc_errors_min) AS crc_errors_first, max(s.crc_errors_max) AS crc_errors_last, min(s.symbol_errors_min) AS symbol_errors_first, max(s.symbol_errors_max) AS symbol_errors_last, min(s.corrected_errors_min) AS corrected_errors_first, max(s.corrected_errors_max) AS corrected_errors_last, min(s.receive_pauses_min) AS receive_pauses_first, max(s.receive_pauses_max) AS receive_pauses_last, min(s.transmit_pauses_min) AS transmit_pauses_first, max(s.transmit_pauses_max) AS transmit_pauses_last, min(s.pause_us_min) / 1000000 AS pause_seconds_first, max(s.pause_us_max) / 1000000 AS pause_seconds_last, min(s.link_recoveries_min) AS link_recoveries_first, max(s.link_recoveries_max) AS link_recoveries_last, min(s.link_integrity_errors_min) AS link_integrity_errors_first, max(s.link_integrity_errors_max) AS link_integrity_errors_last, min(s.buffer_overruns_min) AS buffer_overruns_first, max(s.buffer_overruns_max) AS buffer_overruns_last, min(s.remote_errors_min) AS remote_errors_first, max(s.remote_errors_max) AS remote_errors_last, min(s.constraint_errors_min) AS constraint_errors_first, max(s.constraint_errors_max) AS constraint_errors_last, min(s.ecn_packets_min) AS ecn_packets_first, max(s.ecn_packets_max) AS ecn_packets_last, min(s.cnp_sent_min) AS cnp_sent_first, max(s.cnp_sent_max) AS cnp_sent_last, min(s.cnp_handled_min) AS cnp_handled_first, max(s.cnp_handled_max) AS cnp_handled_last, min(s.out_of_sequence_min) AS out_of_sequence_first, max(s.out_of_sequence_max) AS out_of_sequence_last, min(s.sequence_errors_min) AS sequence_errors_first, max(s.sequence_errors_max) AS sequence_errors_last, min(s.ack_timeouts_min) AS ack_timeouts_first, max(s.ack_timeouts_max) AS ack_timeouts_last, min(s.rnr_retries_min) AS rnr_retries_first, max(s.rnr_retries_max) AS rnr_retries_last, min(s.duplicate_requests_min) AS duplicate_requests_first, max(s.duplicate_requests_max) AS duplicate_requests_last, min(s.implied_naks_min) AS implied_naks_first, max(s.implied_naks_max) AS implied_naks_last, min(s.out_of_buffer_min) AS out_of_buffer_first, max(s.out_of_buffer_max) AS out_of_buffer_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.completion_errors_min) AS completion_errors_first, max(s.completion_errors_max) AS completion_errors_last
+FROM network_samples_1h AS s GROUP BY ts, cluster, node, device
+COMMENT 'gpuledger 0a38b1f902f15197';
 
 CREATE OR REPLACE VIEW v_network_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, kind AS kind, interface AS interface, up_pct / 100 AS up_ratio, speed_mb_per_s * 1000000 / 1 AS speed_bytes_per_second, receive_bytes AS receive_bytes, transmit_bytes AS transmit_bytes, receive_packets AS receive_packets, transmit_packets AS transmit_packets, receive_errors AS receive_errors, transmit_errors AS transmit_errors, transmit_wait AS transmit_wait, link_downs AS link_downs, carrier_changes AS carrier_changes, receive_discards AS receive_discards, crc_errors AS crc_errors, symbol_errors AS symbol_errors, corrected_errors AS corrected_errors, receive_pauses AS receive_pauses, transmit_pauses AS transmit_pauses, pause_us / 1000000 AS pause_seconds, link_recoveries AS link_recoveries, link_integrity_errors AS link_integrity_errors, buffer_overruns AS buffer_overruns, remote_errors AS remote_errors, constraint_errors AS constraint_errors, ecn_packets AS ecn_packets, cnp_sent AS cnp_sent, cnp_handled AS cnp_handled, out_of_sequence AS out_of_sequence, sequence_errors AS sequence_errors, ack_timeouts AS ack_timeouts, rnr_retries AS rnr_retries, duplicate_requests AS duplicate_requests, implied_naks AS implied_naks, out_of_buffer AS out_of_buffer, retransmits AS retransmits, completion_errors AS completion_errors FROM network_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, kind AS kind, interface AS interface, up_pct / 100 AS up_ratio, speed_mb_per_s * 1000000 / 1 AS speed_bytes_per_second, receive_bytes AS receive_bytes, transmit_bytes AS transmit_bytes, receive_packets AS receive_packets, transmit_packets AS transmit_packets, receive_errors AS receive_errors, transmit_errors AS transmit_errors, transmit_wait AS transmit_wait, link_downs AS link_downs, carrier_changes AS carrier_changes, receive_discards AS receive_discards, crc_errors AS crc_errors, symbol_errors AS symbol_errors, corrected_errors AS corrected_errors, receive_pauses AS receive_pauses, transmit_pauses AS transmit_pauses, pause_us / 1000000 AS pause_seconds, link_recoveries AS link_recoveries, link_integrity_errors AS link_integrity_errors, buffer_overruns AS buffer_overruns, remote_errors AS remote_errors, constraint_errors AS constraint_errors, ecn_packets AS ecn_packets, cnp_sent AS cnp_sent, cnp_handled AS cnp_handled, out_of_sequence AS out_of_sequence, sequence_errors AS sequence_errors, ack_timeouts AS ack_timeouts, rnr_retries AS rnr_retries, duplicate_requests AS duplicate_requests, implied_naks AS implied_naks, out_of_buffer AS out_of_buffer, retransmits AS retransmits, completion_errors AS completion_errors FROM network_samples
+COMMENT 'gpuledger 3cd8d6bfd5dee639';
 
 CREATE TABLE IF NOT EXISTS tcp_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `connections_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `connections_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `segments_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `segments_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `syn_retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `syn_retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `listen_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `listen_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `connections_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `segments_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `segments_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `syn_retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `syn_retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `listen_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `listen_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node) ORDER BY (toStartOfHour(ts), node, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node) ORDER BY (toStartOfHour(ts), node, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS tcp_samples_1m_mv TO tcp_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, sum(toUInt64(s.connections) * s.interval_ms) AS `connections_wsum`, sumIf(s.interval_ms, s.connections IS NOT NULL) AS `connections_cover_ms`, min(s.segments_sent) AS `segments_sent_min`, max(s.segments_sent) AS `segments_sent_max`, min(s.retransmits) AS `retransmits_min`, max(s.retransmits) AS `retransmits_max`, min(s.receive_errors) AS `receive_errors_min`, max(s.receive_errors) AS `receive_errors_max`, min(s.timeouts) AS `timeouts_min`, max(s.timeouts) AS `timeouts_max`, min(s.syn_retransmits) AS `syn_retransmits_min`, max(s.syn_retransmits) AS `syn_retransmits_max`, min(s.listen_drops) AS `listen_drops_min`, max(s.listen_drops) AS `listen_drops_max`, min(s.receive_drops) AS `receive_drops_min`, max(s.receive_drops) AS `receive_drops_max`
-FROM tcp_samples AS s GROUP BY bucket, cluster, node, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, toUInt64(isNotNull(s.connections)) AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(assumeNotNull(s.connections) * greatest(s.interval_ms, 1)) AS `connections_wsum`, min(s.segments_sent) AS `segments_sent_min`, max(s.segments_sent) AS `segments_sent_max`, min(s.retransmits) AS `retransmits_min`, max(s.retransmits) AS `retransmits_max`, min(s.receive_errors) AS `receive_errors_min`, max(s.receive_errors) AS `receive_errors_max`, min(s.timeouts) AS `timeouts_min`, max(s.timeouts) AS `timeouts_max`, min(s.syn_retransmits) AS `syn_retransmits_min`, max(s.syn_retransmits) AS `syn_retransmits_max`, min(s.listen_drops) AS `listen_drops_min`, max(s.listen_drops) AS `listen_drops_max`, min(s.receive_drops) AS `receive_drops_min`, max(s.receive_drops) AS `receive_drops_max`
+FROM tcp_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.epoch, known
+COMMENT 'gpuledger be9278b92033583f';
 
 CREATE OR REPLACE VIEW v_tcp_samples_1m AS
-SELECT ts, cluster, node, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, sum(s.connections_wsum) / nullIf(sum(s.connections_cover_ms), 0) AS connections, min(s.segments_sent_min) AS segments_sent_first, max(s.segments_sent_max) AS segments_sent_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.syn_retransmits_min) AS syn_retransmits_first, max(s.syn_retransmits_max) AS syn_retransmits_last, min(s.listen_drops_min) AS listen_drops_first, max(s.listen_drops_max) AS listen_drops_last, min(s.receive_drops_min) AS receive_drops_first, max(s.receive_drops_max) AS receive_drops_last
-FROM tcp_samples_1m AS s GROUP BY ts, cluster, node;
+SELECT ts, cluster, node, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, sumIf(s.connections_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS connections, min(s.segments_sent_min) AS segments_sent_first, max(s.segments_sent_max) AS segments_sent_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.syn_retransmits_min) AS syn_retransmits_first, max(s.syn_retransmits_max) AS syn_retransmits_last, min(s.listen_drops_min) AS listen_drops_first, max(s.listen_drops_max) AS listen_drops_last, min(s.receive_drops_min) AS receive_drops_first, max(s.receive_drops_max) AS receive_drops_last
+FROM tcp_samples_1m AS s GROUP BY ts, cluster, node
+COMMENT 'gpuledger 3fd133e04f1d7a2c';
 
 CREATE TABLE IF NOT EXISTS tcp_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `connections_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `connections_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `segments_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `segments_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `syn_retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `syn_retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `listen_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `listen_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `receive_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `connections_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `segments_sent_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `segments_sent_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `syn_retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `syn_retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `listen_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `listen_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_drops_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `receive_drops_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node) ORDER BY (node, ts, cluster, epoch)
+PRIMARY KEY (node) ORDER BY (node, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS tcp_samples_1h_mv TO tcp_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, sum(s.connections_wsum) AS `connections_wsum`, sum(s.connections_cover_ms) AS `connections_cover_ms`, min(s.segments_sent_min) AS `segments_sent_min`, max(s.segments_sent_max) AS `segments_sent_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.receive_errors_min) AS `receive_errors_min`, max(s.receive_errors_max) AS `receive_errors_max`, min(s.timeouts_min) AS `timeouts_min`, max(s.timeouts_max) AS `timeouts_max`, min(s.syn_retransmits_min) AS `syn_retransmits_min`, max(s.syn_retransmits_max) AS `syn_retransmits_max`, min(s.listen_drops_min) AS `listen_drops_min`, max(s.listen_drops_max) AS `listen_drops_max`, min(s.receive_drops_min) AS `receive_drops_min`, max(s.receive_drops_max) AS `receive_drops_max`
-FROM tcp_samples_1m AS s GROUP BY bucket, cluster, node, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(s.connections_wsum) AS `connections_wsum`, min(s.segments_sent_min) AS `segments_sent_min`, max(s.segments_sent_max) AS `segments_sent_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.receive_errors_min) AS `receive_errors_min`, max(s.receive_errors_max) AS `receive_errors_max`, min(s.timeouts_min) AS `timeouts_min`, max(s.timeouts_max) AS `timeouts_max`, min(s.syn_retransmits_min) AS `syn_retransmits_min`, max(s.syn_retransmits_max) AS `syn_retransmits_max`, min(s.listen_drops_min) AS `listen_drops_min`, max(s.listen_drops_max) AS `listen_drops_max`, min(s.receive_drops_min) AS `receive_drops_min`, max(s.receive_drops_max) AS `receive_drops_max`
+FROM tcp_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.epoch, known
+COMMENT 'gpuledger 5f38f456054f6dce';
 
 CREATE OR REPLACE VIEW v_tcp_samples_1h AS
-SELECT ts, cluster, node, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, sum(s.connections_wsum) / nullIf(sum(s.connections_cover_ms), 0) AS connections, min(s.segments_sent_min) AS segments_sent_first, max(s.segments_sent_max) AS segments_sent_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.syn_retransmits_min) AS syn_retransmits_first, max(s.syn_retransmits_max) AS syn_retransmits_last, min(s.listen_drops_min) AS listen_drops_first, max(s.listen_drops_max) AS listen_drops_last, min(s.receive_drops_min) AS receive_drops_first, max(s.receive_drops_max) AS receive_drops_last
-FROM tcp_samples_1h AS s GROUP BY ts, cluster, node;
+SELECT ts, cluster, node, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, sumIf(s.connections_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS connections, min(s.segments_sent_min) AS segments_sent_first, max(s.segments_sent_max) AS segments_sent_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.receive_errors_min) AS receive_errors_first, max(s.receive_errors_max) AS receive_errors_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.syn_retransmits_min) AS syn_retransmits_first, max(s.syn_retransmits_max) AS syn_retransmits_last, min(s.listen_drops_min) AS listen_drops_first, max(s.listen_drops_max) AS listen_drops_last, min(s.receive_drops_min) AS receive_drops_first, max(s.receive_drops_max) AS receive_drops_last
+FROM tcp_samples_1h AS s GROUP BY ts, cluster, node
+COMMENT 'gpuledger 8a6540258d0ff5ed';
 
 CREATE OR REPLACE VIEW v_tcp_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, connections AS connections, segments_sent AS segments_sent, retransmits AS retransmits, receive_errors AS receive_errors, timeouts AS timeouts, syn_retransmits AS syn_retransmits, listen_drops AS listen_drops, receive_drops AS receive_drops FROM tcp_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, connections AS connections, segments_sent AS segments_sent, retransmits AS retransmits, receive_errors AS receive_errors, timeouts AS timeouts, syn_retransmits AS syn_retransmits, listen_drops AS listen_drops, receive_drops AS receive_drops FROM tcp_samples
+COMMENT 'gpuledger 9018dc5e8cccade6';
 
 CREATE TABLE IF NOT EXISTS block_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `device` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `reads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `reads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `writes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `writes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `busy_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `busy_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `in_flight_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `in_flight_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `in_flight_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `flushes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `flushes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `flush_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `flush_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `reads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `reads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `writes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `writes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `busy_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `busy_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `in_flight_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `in_flight_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `flushes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `flushes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `flush_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `flush_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS block_samples_1m_mv TO block_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`, min(s.reads) AS `reads_min`, max(s.reads) AS `reads_max`, min(s.writes) AS `writes_min`, max(s.writes) AS `writes_max`, min(s.read_ms) AS `read_ms_min`, max(s.read_ms) AS `read_ms_max`, min(s.write_ms) AS `write_ms_min`, max(s.write_ms) AS `write_ms_max`, min(s.busy_ms) AS `busy_ms_min`, max(s.busy_ms) AS `busy_ms_max`, min(s.queue_ms) AS `queue_ms_min`, max(s.queue_ms) AS `queue_ms_max`, sum(toUInt64(s.in_flight) * s.interval_ms) AS `in_flight_wsum`, sumIf(s.interval_ms, s.in_flight IS NOT NULL) AS `in_flight_cover_ms`, max(s.in_flight_max) AS `in_flight_max`, min(s.discards) AS `discards_min`, max(s.discards) AS `discards_max`, min(s.flushes) AS `flushes_min`, max(s.flushes) AS `flushes_max`, min(s.flush_ms) AS `flush_ms_min`, max(s.flush_ms) AS `flush_ms_max`
-FROM block_samples AS s GROUP BY bucket, cluster, node, device, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, toUInt64(isNotNull(s.in_flight)) AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`, min(s.reads) AS `reads_min`, max(s.reads) AS `reads_max`, min(s.writes) AS `writes_min`, max(s.writes) AS `writes_max`, min(s.read_ms) AS `read_ms_min`, max(s.read_ms) AS `read_ms_max`, min(s.write_ms) AS `write_ms_min`, max(s.write_ms) AS `write_ms_max`, min(s.busy_ms) AS `busy_ms_min`, max(s.busy_ms) AS `busy_ms_max`, min(s.queue_ms) AS `queue_ms_min`, max(s.queue_ms) AS `queue_ms_max`, sum(assumeNotNull(s.in_flight) * greatest(s.interval_ms, 1)) AS `in_flight_wsum`, max(ifNull(s.in_flight_max, s.in_flight)) AS `in_flight_max`, min(s.discards) AS `discards_min`, max(s.discards) AS `discards_max`, min(s.flushes) AS `flushes_min`, max(s.flushes) AS `flushes_max`, min(s.flush_ms) AS `flush_ms_min`, max(s.flush_ms) AS `flush_ms_max`
+FROM block_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.device, s.epoch, known
+COMMENT 'gpuledger 52617e3c9e9c4770';
 
 CREATE OR REPLACE VIEW v_block_samples_1m AS
-SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.reads_min) AS reads_first, max(s.reads_max) AS reads_last, min(s.writes_min) AS writes_first, max(s.writes_max) AS writes_last, min(s.read_ms_min) / 1000 AS read_seconds_first, max(s.read_ms_max) / 1000 AS read_seconds_last, min(s.write_ms_min) / 1000 AS write_seconds_first, max(s.write_ms_max) / 1000 AS write_seconds_last, min(s.busy_ms_min) / 1000 AS busy_seconds_first, max(s.busy_ms_max) / 1000 AS busy_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, sum(s.in_flight_wsum) / nullIf(sum(s.in_flight_cover_ms), 0) AS in_flight, max(s.in_flight_max) AS in_flight_max, min(s.discards_min) AS discards_first, max(s.discards_max) AS discards_last, min(s.flushes_min) AS flushes_first, max(s.flushes_max) AS flushes_last, min(s.flush_ms_min) / 1000 AS flush_seconds_first, max(s.flush_ms_max) / 1000 AS flush_seconds_last
-FROM block_samples_1m AS s GROUP BY ts, cluster, node, device;
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.reads_min) AS reads_first, max(s.reads_max) AS reads_last, min(s.writes_min) AS writes_first, max(s.writes_max) AS writes_last, min(s.read_ms_min) / 1000 AS read_seconds_first, max(s.read_ms_max) / 1000 AS read_seconds_last, min(s.write_ms_min) / 1000 AS write_seconds_first, max(s.write_ms_max) / 1000 AS write_seconds_last, min(s.busy_ms_min) / 1000 AS busy_seconds_first, max(s.busy_ms_max) / 1000 AS busy_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, sumIf(s.in_flight_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS in_flight, max(s.in_flight_max) AS in_flight_max, min(s.discards_min) AS discards_first, max(s.discards_max) AS discards_last, min(s.flushes_min) AS flushes_first, max(s.flushes_max) AS flushes_last, min(s.flush_ms_min) / 1000 AS flush_seconds_first, max(s.flush_ms_max) / 1000 AS flush_seconds_last
+FROM block_samples_1m AS s GROUP BY ts, cluster, node, device
+COMMENT 'gpuledger b33fc00c3de65065';
 
 CREATE TABLE IF NOT EXISTS block_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `device` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `reads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `reads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `writes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `writes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `busy_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `busy_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `in_flight_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `in_flight_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `in_flight_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `flushes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `flushes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `flush_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `flush_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `reads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `reads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `writes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `writes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `busy_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `busy_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `in_flight_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `in_flight_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `discards_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `discards_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `flushes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `flushes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `flush_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `flush_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, device) ORDER BY (node, device, ts, cluster, epoch)
+PRIMARY KEY (node, device) ORDER BY (node, device, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS block_samples_1h_mv TO block_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.reads_min) AS `reads_min`, max(s.reads_max) AS `reads_max`, min(s.writes_min) AS `writes_min`, max(s.writes_max) AS `writes_max`, min(s.read_ms_min) AS `read_ms_min`, max(s.read_ms_max) AS `read_ms_max`, min(s.write_ms_min) AS `write_ms_min`, max(s.write_ms_max) AS `write_ms_max`, min(s.busy_ms_min) AS `busy_ms_min`, max(s.busy_ms_max) AS `busy_ms_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`, sum(s.in_flight_wsum) AS `in_flight_wsum`, sum(s.in_flight_cover_ms) AS `in_flight_cover_ms`, max(s.in_flight_max) AS `in_flight_max`, min(s.discards_min) AS `discards_min`, max(s.discards_max) AS `discards_max`, min(s.flushes_min) AS `flushes_min`, max(s.flushes_max) AS `flushes_max`, min(s.flush_ms_min) AS `flush_ms_min`, max(s.flush_ms_max) AS `flush_ms_max`
-FROM block_samples_1m AS s GROUP BY bucket, cluster, node, device, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.reads_min) AS `reads_min`, max(s.reads_max) AS `reads_max`, min(s.writes_min) AS `writes_min`, max(s.writes_max) AS `writes_max`, min(s.read_ms_min) AS `read_ms_min`, max(s.read_ms_max) AS `read_ms_max`, min(s.write_ms_min) AS `write_ms_min`, max(s.write_ms_max) AS `write_ms_max`, min(s.busy_ms_min) AS `busy_ms_min`, max(s.busy_ms_max) AS `busy_ms_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`, sum(s.in_flight_wsum) AS `in_flight_wsum`, max(s.in_flight_max) AS `in_flight_max`, min(s.discards_min) AS `discards_min`, max(s.discards_max) AS `discards_max`, min(s.flushes_min) AS `flushes_min`, max(s.flushes_max) AS `flushes_max`, min(s.flush_ms_min) AS `flush_ms_min`, max(s.flush_ms_max) AS `flush_ms_max`
+FROM block_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.device, s.epoch, known
+COMMENT 'gpuledger 44b3d083169e2863';
 
 CREATE OR REPLACE VIEW v_block_samples_1h AS
-SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.reads_min) AS reads_first, max(s.reads_max) AS reads_last, min(s.writes_min) AS writes_first, max(s.writes_max) AS writes_last, min(s.read_ms_min) / 1000 AS read_seconds_first, max(s.read_ms_max) / 1000 AS read_seconds_last, min(s.write_ms_min) / 1000 AS write_seconds_first, max(s.write_ms_max) / 1000 AS write_seconds_last, min(s.busy_ms_min) / 1000 AS busy_seconds_first, max(s.busy_ms_max) / 1000 AS busy_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, sum(s.in_flight_wsum) / nullIf(sum(s.in_flight_cover_ms), 0) AS in_flight, max(s.in_flight_max) AS in_flight_max, min(s.discards_min) AS discards_first, max(s.discards_max) AS discards_last, min(s.flushes_min) AS flushes_first, max(s.flushes_max) AS flushes_last, min(s.flush_ms_min) / 1000 AS flush_seconds_first, max(s.flush_ms_max) / 1000 AS flush_seconds_last
-FROM block_samples_1h AS s GROUP BY ts, cluster, node, device;
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.reads_min) AS reads_first, max(s.reads_max) AS reads_last, min(s.writes_min) AS writes_first, max(s.writes_max) AS writes_last, min(s.read_ms_min) / 1000 AS read_seconds_first, max(s.read_ms_max) / 1000 AS read_seconds_last, min(s.write_ms_min) / 1000 AS write_seconds_first, max(s.write_ms_max) / 1000 AS write_seconds_last, min(s.busy_ms_min) / 1000 AS busy_seconds_first, max(s.busy_ms_max) / 1000 AS busy_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, sumIf(s.in_flight_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS in_flight, max(s.in_flight_max) AS in_flight_max, min(s.discards_min) AS discards_first, max(s.discards_max) AS discards_last, min(s.flushes_min) AS flushes_first, max(s.flushes_max) AS flushes_last, min(s.flush_ms_min) / 1000 AS flush_seconds_first, max(s.flush_ms_max) / 1000 AS flush_seconds_last
+FROM block_samples_1h AS s GROUP BY ts, cluster, node, device
+COMMENT 'gpuledger 233ed56172773d13';
 
 CREATE OR REPLACE VIEW v_block_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, read_bytes AS read_bytes, write_bytes AS write_bytes, reads AS reads, writes AS writes, read_ms / 1000 AS read_seconds, write_ms / 1000 AS write_seconds, busy_ms / 1000 AS busy_seconds, queue_ms / 1000 AS queue_seconds, in_flight AS in_flight, in_flight_max AS in_flight_max, discards AS discards, flushes AS flushes, flush_ms / 1000 AS flush_seconds FROM block_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, read_bytes AS read_bytes, write_bytes AS write_bytes, reads AS reads, writes AS writes, read_ms / 1000 AS read_seconds, write_ms / 1000 AS write_seconds, busy_ms / 1000 AS busy_seconds, queue_ms / 1000 AS queue_seconds, in_flight AS in_flight, ifNull(in_flight_max, in_flight) AS in_flight_max, discards AS discards, flushes AS flushes, flush_ms / 1000 AS flush_seconds FROM block_samples
+COMMENT 'gpuledger 3a0e0677c51731d0';
 
 CREATE TABLE IF NOT EXISTS nvme_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `device` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `model` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `serial` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `firmware` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `state` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `critical_warning` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `used_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `used_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `spare_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `spare_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `spare_threshold_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `spare_threshold_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `media_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `media_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `error_log_entries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `error_log_entries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `unsafe_shutdowns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `unsafe_shutdowns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `model` LowCardinality(String) CODEC(LZ4),
+  `serial` LowCardinality(String) CODEC(LZ4),
+  `firmware` LowCardinality(String) CODEC(LZ4),
+  `state` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `temperature_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `critical_warning` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(T64, LZ4),
+  `used_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `spare_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `spare_threshold_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `media_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `media_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `error_log_entries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `error_log_entries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `unsafe_shutdowns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `unsafe_shutdowns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, device) ORDER BY (toStartOfHour(ts), node, device, ts, model, serial, firmware, state, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS nvme_samples_1m_mv TO nvme_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.model) AS `model`, anyLast(s.serial) AS `serial`, anyLast(s.firmware) AS `firmware`, anyLast(s.state) AS `state`, sum(toUInt64(s.temperature_celsius) * s.interval_ms) AS `temperature_celsius_wsum`, sumIf(s.interval_ms, s.temperature_celsius IS NOT NULL) AS `temperature_celsius_cover_ms`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, groupBitOr(s.critical_warning) AS `critical_warning`, sum(toUInt64(s.used_pct) * s.interval_ms) AS `used_pct_wsum`, sumIf(s.interval_ms, s.used_pct IS NOT NULL) AS `used_pct_cover_ms`, sum(toUInt64(s.spare_pct) * s.interval_ms) AS `spare_pct_wsum`, sumIf(s.interval_ms, s.spare_pct IS NOT NULL) AS `spare_pct_cover_ms`, sum(toUInt64(s.spare_threshold_pct) * s.interval_ms) AS `spare_threshold_pct_wsum`, sumIf(s.interval_ms, s.spare_threshold_pct IS NOT NULL) AS `spare_threshold_pct_cover_ms`, min(s.media_errors) AS `media_errors_min`, max(s.media_errors) AS `media_errors_max`, min(s.error_log_entries) AS `error_log_entries_min`, max(s.error_log_entries) AS `error_log_entries_max`, min(s.unsafe_shutdowns) AS `unsafe_shutdowns_min`, max(s.unsafe_shutdowns) AS `unsafe_shutdowns_max`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`
-FROM nvme_samples AS s GROUP BY bucket, cluster, node, device, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.model AS `model`, s.serial AS `serial`, s.firmware AS `firmware`, s.state AS `state`, s.epoch AS `epoch`, toUInt64(isNotNull(s.temperature_celsius)) + isNotNull(s.used_pct) * 2 + isNotNull(s.spare_pct) * 4 + isNotNull(s.spare_threshold_pct) * 8 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(assumeNotNull(s.temperature_celsius) * greatest(s.interval_ms, 1)) AS `temperature_celsius_wsum`, max(ifNull(s.temperature_celsius_max, s.temperature_celsius)) AS `temperature_celsius_max`, groupBitOr(s.critical_warning) AS `critical_warning`, sum(assumeNotNull(s.used_pct) * greatest(s.interval_ms, 1)) AS `used_pct_wsum`, sum(assumeNotNull(s.spare_pct) * greatest(s.interval_ms, 1)) AS `spare_pct_wsum`, sum(assumeNotNull(s.spare_threshold_pct) * greatest(s.interval_ms, 1)) AS `spare_threshold_pct_wsum`, min(s.media_errors) AS `media_errors_min`, max(s.media_errors) AS `media_errors_max`, min(s.error_log_entries) AS `error_log_entries_min`, max(s.error_log_entries) AS `error_log_entries_max`, min(s.unsafe_shutdowns) AS `unsafe_shutdowns_min`, max(s.unsafe_shutdowns) AS `unsafe_shutdowns_max`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`
+FROM nvme_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.device, s.model, s.serial, s.firmware, s.state, s.epoch, known
+COMMENT 'gpuledger a7b20f0e5e6eee5c';
 
 CREATE OR REPLACE VIEW v_nvme_samples_1m AS
-SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.model) AS model, anyLast(s.serial) AS serial, anyLast(s.firmware) AS firmware, anyLast(s.state) AS state, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, groupBitOr(s.critical_warning) AS critical_warning, sum(s.used_pct_wsum) / nullIf(sum(s.used_pct_cover_ms), 0) / 100 AS used_ratio, sum(s.spare_pct_wsum) / nullIf(sum(s.spare_pct_cover_ms), 0) / 100 AS spare_ratio, sum(s.spare_threshold_pct_wsum) / nullIf(sum(s.spare_threshold_pct_cover_ms), 0) / 100 AS spare_threshold_ratio, min(s.media_errors_min) AS media_errors_first, max(s.media_errors_max) AS media_errors_last, min(s.error_log_entries_min) AS error_log_entries_first, max(s.error_log_entries_max) AS error_log_entries_last, min(s.unsafe_shutdowns_min) AS unsafe_shutdowns_first, max(s.unsafe_shutdowns_max) AS unsafe_shutdowns_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last
-FROM nvme_samples_1m AS s GROUP BY ts, cluster, node, device;
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, any(s.model) AS model, any(s.serial) AS serial, any(s.firmware) AS firmware, any(s.state) AS state, sumIf(s.temperature_celsius_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, groupBitOr(s.critical_warning) AS critical_warning, sumIf(s.used_pct_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 100 AS used_ratio, sumIf(s.spare_pct_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 100 AS spare_ratio, sumIf(s.spare_threshold_pct_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 100 AS spare_threshold_ratio, min(s.media_errors_min) AS media_errors_first, max(s.media_errors_max) AS media_errors_last, min(s.error_log_entries_min) AS error_log_entries_first, max(s.error_log_entries_max) AS error_log_entries_last, min(s.unsafe_shutdowns_min) AS unsafe_shutdowns_first, max(s.unsafe_shutdowns_max) AS unsafe_shutdowns_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last
+FROM nvme_samples_1m AS s GROUP BY ts, cluster, node, device
+COMMENT 'gpuledger 947906def17de65f';
 
 CREATE TABLE IF NOT EXISTS nvme_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `device` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `model` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `serial` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `firmware` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `state` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `temperature_celsius_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `temperature_celsius_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `critical_warning` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `used_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `used_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `spare_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `spare_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `spare_threshold_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `spare_threshold_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `media_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `media_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `error_log_entries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `error_log_entries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `unsafe_shutdowns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `unsafe_shutdowns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `model` LowCardinality(String) CODEC(LZ4),
+  `serial` LowCardinality(String) CODEC(LZ4),
+  `firmware` LowCardinality(String) CODEC(LZ4),
+  `state` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `temperature_celsius_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `temperature_celsius_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `critical_warning` SimpleAggregateFunction(groupBitOr, Nullable(UInt64)) CODEC(T64, LZ4),
+  `used_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `spare_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `spare_threshold_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `media_errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `media_errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `error_log_entries_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `error_log_entries_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `unsafe_shutdowns_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `unsafe_shutdowns_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, device) ORDER BY (node, device, ts, cluster, epoch)
+PRIMARY KEY (node, device) ORDER BY (node, device, ts, model, serial, firmware, state, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS nvme_samples_1h_mv TO nvme_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.model) AS `model`, anyLast(s.serial) AS `serial`, anyLast(s.firmware) AS `firmware`, anyLast(s.state) AS `state`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, sum(s.temperature_celsius_cover_ms) AS `temperature_celsius_cover_ms`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, groupBitOr(s.critical_warning) AS `critical_warning`, sum(s.used_pct_wsum) AS `used_pct_wsum`, sum(s.used_pct_cover_ms) AS `used_pct_cover_ms`, sum(s.spare_pct_wsum) AS `spare_pct_wsum`, sum(s.spare_pct_cover_ms) AS `spare_pct_cover_ms`, sum(s.spare_threshold_pct_wsum) AS `spare_threshold_pct_wsum`, sum(s.spare_threshold_pct_cover_ms) AS `spare_threshold_pct_cover_ms`, min(s.media_errors_min) AS `media_errors_min`, max(s.media_errors_max) AS `media_errors_max`, min(s.error_log_entries_min) AS `error_log_entries_min`, max(s.error_log_entries_max) AS `error_log_entries_max`, min(s.unsafe_shutdowns_min) AS `unsafe_shutdowns_min`, max(s.unsafe_shutdowns_max) AS `unsafe_shutdowns_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`
-FROM nvme_samples_1m AS s GROUP BY bucket, cluster, node, device, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.device AS `device`, s.model AS `model`, s.serial AS `serial`, s.firmware AS `firmware`, s.state AS `state`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(s.temperature_celsius_wsum) AS `temperature_celsius_wsum`, max(s.temperature_celsius_max) AS `temperature_celsius_max`, groupBitOr(s.critical_warning) AS `critical_warning`, sum(s.used_pct_wsum) AS `used_pct_wsum`, sum(s.spare_pct_wsum) AS `spare_pct_wsum`, sum(s.spare_threshold_pct_wsum) AS `spare_threshold_pct_wsum`, min(s.media_errors_min) AS `media_errors_min`, max(s.media_errors_max) AS `media_errors_max`, min(s.error_log_entries_min) AS `error_log_entries_min`, max(s.error_log_entries_max) AS `error_log_entries_max`, min(s.unsafe_shutdowns_min) AS `unsafe_shutdowns_min`, max(s.unsafe_shutdowns_max) AS `unsafe_shutdowns_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`
+FROM nvme_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.device, s.model, s.serial, s.firmware, s.state, s.epoch, known
+COMMENT 'gpuledger 9fcce3b275a66f0f';
 
 CREATE OR REPLACE VIEW v_nvme_samples_1h AS
-SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.model) AS model, anyLast(s.serial) AS serial, anyLast(s.firmware) AS firmware, anyLast(s.state) AS state, sum(s.temperature_celsius_wsum) / nullIf(sum(s.temperature_celsius_cover_ms), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, groupBitOr(s.critical_warning) AS critical_warning, sum(s.used_pct_wsum) / nullIf(sum(s.used_pct_cover_ms), 0) / 100 AS used_ratio, sum(s.spare_pct_wsum) / nullIf(sum(s.spare_pct_cover_ms), 0) / 100 AS spare_ratio, sum(s.spare_threshold_pct_wsum) / nullIf(sum(s.spare_threshold_pct_cover_ms), 0) / 100 AS spare_threshold_ratio, min(s.media_errors_min) AS media_errors_first, max(s.media_errors_max) AS media_errors_last, min(s.error_log_entries_min) AS error_log_entries_first, max(s.error_log_entries_max) AS error_log_entries_last, min(s.unsafe_shutdowns_min) AS unsafe_shutdowns_first, max(s.unsafe_shutdowns_max) AS unsafe_shutdowns_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last
-FROM nvme_samples_1h AS s GROUP BY ts, cluster, node, device;
+SELECT ts, cluster, node, device, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, any(s.model) AS model, any(s.serial) AS serial, any(s.firmware) AS firmware, any(s.state) AS state, sumIf(s.temperature_celsius_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS temperature_celsius, max(s.temperature_celsius_max) AS temperature_celsius_max, groupBitOr(s.critical_warning) AS critical_warning, sumIf(s.used_pct_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 100 AS used_ratio, sumIf(s.spare_pct_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 100 AS spare_ratio, sumIf(s.spare_threshold_pct_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 100 AS spare_threshold_ratio, min(s.media_errors_min) AS media_errors_first, max(s.media_errors_max) AS media_errors_last, min(s.error_log_entries_min) AS error_log_entries_first, max(s.error_log_entries_max) AS error_log_entries_last, min(s.unsafe_shutdowns_min) AS unsafe_shutdowns_first, max(s.unsafe_shutdowns_max) AS unsafe_shutdowns_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last
+FROM nvme_samples_1h AS s GROUP BY ts, cluster, node, device
+COMMENT 'gpuledger ca9457fdf21e42e9';
 
 CREATE OR REPLACE VIEW v_nvme_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, model AS model, serial AS serial, firmware AS firmware, state AS state, temperature_celsius AS temperature_celsius, temperature_celsius_max AS temperature_celsius_max, critical_warning AS critical_warning, used_pct / 100 AS used_ratio, spare_pct / 100 AS spare_ratio, spare_threshold_pct / 100 AS spare_threshold_ratio, media_errors AS media_errors, error_log_entries AS error_log_entries, unsafe_shutdowns AS unsafe_shutdowns, read_bytes AS read_bytes, write_bytes AS write_bytes FROM nvme_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, device AS device, model AS model, serial AS serial, firmware AS firmware, state AS state, temperature_celsius AS temperature_celsius, ifNull(temperature_celsius_max, temperature_celsius) AS temperature_celsius_max, critical_warning AS critical_warning, used_pct / 100 AS used_ratio, spare_pct / 100 AS spare_ratio, spare_threshold_pct / 100 AS spare_threshold_ratio, media_errors AS media_errors, error_log_entries AS error_log_entries, unsafe_shutdowns AS unsafe_shutdowns, read_bytes AS read_bytes, write_bytes AS write_bytes FROM nvme_samples
+COMMENT 'gpuledger 44ce8f0739f255ee';
 
 CREATE TABLE IF NOT EXISTS filesystem_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `mount` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `device` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `filesystem` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `size_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `size_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `available_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `available_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `inodes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `inodes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `inodes_free_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `inodes_free_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `mount` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `filesystem` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `size_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `available_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `inodes_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `inodes_free_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, mount) ORDER BY (toStartOfHour(ts), node, mount, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, mount) ORDER BY (toStartOfHour(ts), node, mount, ts, device, filesystem, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS filesystem_samples_1m_mv TO filesystem_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.mount AS `mount`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.device) AS `device`, anyLast(s.filesystem) AS `filesystem`, sum(toUInt64(s.size_mib) * s.interval_ms) AS `size_mib_wsum`, sumIf(s.interval_ms, s.size_mib IS NOT NULL) AS `size_mib_cover_ms`, sum(toUInt64(s.available_mib) * s.interval_ms) AS `available_mib_wsum`, sumIf(s.interval_ms, s.available_mib IS NOT NULL) AS `available_mib_cover_ms`, sum(toUInt64(s.inodes) * s.interval_ms) AS `inodes_wsum`, sumIf(s.interval_ms, s.inodes IS NOT NULL) AS `inodes_cover_ms`, sum(toUInt64(s.inodes_free) * s.interval_ms) AS `inodes_free_wsum`, sumIf(s.interval_ms, s.inodes_free IS NOT NULL) AS `inodes_free_cover_ms`
-FROM filesystem_samples AS s GROUP BY bucket, cluster, node, mount, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.mount AS `mount`, s.device AS `device`, s.filesystem AS `filesystem`, s.epoch AS `epoch`, toUInt64(isNotNull(s.size_mib)) + isNotNull(s.available_mib) * 2 + isNotNull(s.inodes) * 4 + isNotNull(s.inodes_free) * 8 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(assumeNotNull(s.size_mib) * greatest(s.interval_ms, 1)) AS `size_mib_wsum`, sum(assumeNotNull(s.available_mib) * greatest(s.interval_ms, 1)) AS `available_mib_wsum`, sum(assumeNotNull(s.inodes) * greatest(s.interval_ms, 1)) AS `inodes_wsum`, sum(assumeNotNull(s.inodes_free) * greatest(s.interval_ms, 1)) AS `inodes_free_wsum`
+FROM filesystem_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.mount, s.device, s.filesystem, s.epoch, known
+COMMENT 'gpuledger 4292840d07569865';
 
 CREATE OR REPLACE VIEW v_filesystem_samples_1m AS
-SELECT ts, cluster, node, mount, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.device) AS device, anyLast(s.filesystem) AS filesystem, sum(s.size_mib_wsum) / nullIf(sum(s.size_mib_cover_ms), 0) * 1048576 / 1 AS size_bytes, sum(s.available_mib_wsum) / nullIf(sum(s.available_mib_cover_ms), 0) * 1048576 / 1 AS available_bytes, sum(s.inodes_wsum) / nullIf(sum(s.inodes_cover_ms), 0) AS inodes, sum(s.inodes_free_wsum) / nullIf(sum(s.inodes_free_cover_ms), 0) AS inodes_free
-FROM filesystem_samples_1m AS s GROUP BY ts, cluster, node, mount;
+SELECT ts, cluster, node, mount, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, any(s.device) AS device, any(s.filesystem) AS filesystem, sumIf(s.size_mib_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) * 1048576 / 1 AS size_bytes, sumIf(s.available_mib_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) * 1048576 / 1 AS available_bytes, sumIf(s.inodes_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) AS inodes, sumIf(s.inodes_free_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) AS inodes_free
+FROM filesystem_samples_1m AS s GROUP BY ts, cluster, node, mount
+COMMENT 'gpuledger e71ae58265e83c87';
 
 CREATE TABLE IF NOT EXISTS filesystem_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `mount` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `device` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `filesystem` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `size_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `size_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `available_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `available_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `inodes_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `inodes_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `inodes_free_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `inodes_free_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `mount` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `filesystem` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `size_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `available_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `inodes_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `inodes_free_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, mount) ORDER BY (node, mount, ts, cluster, epoch)
+PRIMARY KEY (node, mount) ORDER BY (node, mount, ts, device, filesystem, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS filesystem_samples_1h_mv TO filesystem_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.mount AS `mount`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.device) AS `device`, anyLast(s.filesystem) AS `filesystem`, sum(s.size_mib_wsum) AS `size_mib_wsum`, sum(s.size_mib_cover_ms) AS `size_mib_cover_ms`, sum(s.available_mib_wsum) AS `available_mib_wsum`, sum(s.available_mib_cover_ms) AS `available_mib_cover_ms`, sum(s.inodes_wsum) AS `inodes_wsum`, sum(s.inodes_cover_ms) AS `inodes_cover_ms`, sum(s.inodes_free_wsum) AS `inodes_free_wsum`, sum(s.inodes_free_cover_ms) AS `inodes_free_cover_ms`
-FROM filesystem_samples_1m AS s GROUP BY bucket, cluster, node, mount, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.mount AS `mount`, s.device AS `device`, s.filesystem AS `filesystem`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(s.size_mib_wsum) AS `size_mib_wsum`, sum(s.available_mib_wsum) AS `available_mib_wsum`, sum(s.inodes_wsum) AS `inodes_wsum`, sum(s.inodes_free_wsum) AS `inodes_free_wsum`
+FROM filesystem_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.mount, s.device, s.filesystem, s.epoch, known
+COMMENT 'gpuledger 20d387980ac8a168';
 
 CREATE OR REPLACE VIEW v_filesystem_samples_1h AS
-SELECT ts, cluster, node, mount, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.device) AS device, anyLast(s.filesystem) AS filesystem, sum(s.size_mib_wsum) / nullIf(sum(s.size_mib_cover_ms), 0) * 1048576 / 1 AS size_bytes, sum(s.available_mib_wsum) / nullIf(sum(s.available_mib_cover_ms), 0) * 1048576 / 1 AS available_bytes, sum(s.inodes_wsum) / nullIf(sum(s.inodes_cover_ms), 0) AS inodes, sum(s.inodes_free_wsum) / nullIf(sum(s.inodes_free_cover_ms), 0) AS inodes_free
-FROM filesystem_samples_1h AS s GROUP BY ts, cluster, node, mount;
+SELECT ts, cluster, node, mount, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, any(s.device) AS device, any(s.filesystem) AS filesystem, sumIf(s.size_mib_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) * 1048576 / 1 AS size_bytes, sumIf(s.available_mib_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) * 1048576 / 1 AS available_bytes, sumIf(s.inodes_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) AS inodes, sumIf(s.inodes_free_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) AS inodes_free
+FROM filesystem_samples_1h AS s GROUP BY ts, cluster, node, mount
+COMMENT 'gpuledger 0c8c3ddf951e7242';
 
 CREATE OR REPLACE VIEW v_filesystem_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, mount AS mount, device AS device, filesystem AS filesystem, size_mib * 1048576 / 1 AS size_bytes, available_mib * 1048576 / 1 AS available_bytes, inodes AS inodes, inodes_free AS inodes_free FROM filesystem_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, mount AS mount, device AS device, filesystem AS filesystem, size_mib * 1048576 / 1 AS size_bytes, available_mib * 1048576 / 1 AS available_bytes, inodes AS inodes, inodes_free AS inodes_free FROM filesystem_samples
+COMMENT 'gpuledger b1a4354df9a5c1c2';
 
 CREATE TABLE IF NOT EXISTS netfs_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `kind` LowCardinality(String) CODEC(ZSTD(1)),
-  `mount` LowCardinality(String) CODEC(ZSTD(1)),
-  `operation` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `device` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `operations_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `operations_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `server_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `server_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `total_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `total_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `in_flight_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `in_flight_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `kind` LowCardinality(String) CODEC(LZ4),
+  `mount` LowCardinality(String) CODEC(LZ4),
+  `operation` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `operations_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `operations_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `server_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `server_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `total_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `total_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `in_flight_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, kind, mount, operation) ORDER BY (toStartOfHour(ts), node, kind, mount, operation, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, kind, mount, operation) ORDER BY (toStartOfHour(ts), node, kind, mount, operation, ts, device, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS netfs_samples_1m_mv TO netfs_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.kind AS `kind`, s.mount AS `mount`, s.operation AS `operation`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.device) AS `device`, min(s.operations) AS `operations_min`, max(s.operations) AS `operations_max`, min(s.errors) AS `errors_min`, max(s.errors) AS `errors_max`, min(s.retransmits) AS `retransmits_min`, max(s.retransmits) AS `retransmits_max`, min(s.timeouts) AS `timeouts_min`, max(s.timeouts) AS `timeouts_max`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`, min(s.queue_ms) AS `queue_ms_min`, max(s.queue_ms) AS `queue_ms_max`, min(s.server_ms) AS `server_ms_min`, max(s.server_ms) AS `server_ms_max`, min(s.total_ms) AS `total_ms_min`, max(s.total_ms) AS `total_ms_max`, sum(toUInt64(s.in_flight) * s.interval_ms) AS `in_flight_wsum`, sumIf(s.interval_ms, s.in_flight IS NOT NULL) AS `in_flight_cover_ms`
-FROM netfs_samples AS s GROUP BY bucket, cluster, node, kind, mount, operation, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.kind AS `kind`, s.mount AS `mount`, s.operation AS `operation`, s.device AS `device`, s.epoch AS `epoch`, toUInt64(isNotNull(s.in_flight)) AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, min(s.operations) AS `operations_min`, max(s.operations) AS `operations_max`, min(s.errors) AS `errors_min`, max(s.errors) AS `errors_max`, min(s.retransmits) AS `retransmits_min`, max(s.retransmits) AS `retransmits_max`, min(s.timeouts) AS `timeouts_min`, max(s.timeouts) AS `timeouts_max`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`, min(s.queue_ms) AS `queue_ms_min`, max(s.queue_ms) AS `queue_ms_max`, min(s.server_ms) AS `server_ms_min`, max(s.server_ms) AS `server_ms_max`, min(s.total_ms) AS `total_ms_min`, max(s.total_ms) AS `total_ms_max`, sum(assumeNotNull(s.in_flight) * greatest(s.interval_ms, 1)) AS `in_flight_wsum`
+FROM netfs_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.kind, s.mount, s.operation, s.device, s.epoch, known
+COMMENT 'gpuledger 3e7dbaf492dc44f4';
 
 CREATE OR REPLACE VIEW v_netfs_samples_1m AS
-SELECT ts, cluster, node, kind, mount, operation, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.device) AS device, min(s.operations_min) AS operations_first, max(s.operations_max) AS operations_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, min(s.server_ms_min) / 1000 AS server_seconds_first, max(s.server_ms_max) / 1000 AS server_seconds_last, min(s.total_ms_min) / 1000 AS total_seconds_first, max(s.total_ms_max) / 1000 AS total_seconds_last, sum(s.in_flight_wsum) / nullIf(sum(s.in_flight_cover_ms), 0) / 100 AS in_flight
-FROM netfs_samples_1m AS s GROUP BY ts, cluster, node, kind, mount, operation;
+SELECT ts, cluster, node, kind, mount, operation, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, any(s.device) AS device, min(s.operations_min) AS operations_first, max(s.operations_max) AS operations_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, min(s.server_ms_min) / 1000 AS server_seconds_first, max(s.server_ms_max) / 1000 AS server_seconds_last, min(s.total_ms_min) / 1000 AS total_seconds_first, max(s.total_ms_max) / 1000 AS total_seconds_last, sumIf(s.in_flight_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 100 AS in_flight
+FROM netfs_samples_1m AS s GROUP BY ts, cluster, node, kind, mount, operation
+COMMENT 'gpuledger e725a13f3429070e';
 
 CREATE TABLE IF NOT EXISTS netfs_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `kind` LowCardinality(String) CODEC(ZSTD(1)),
-  `mount` LowCardinality(String) CODEC(ZSTD(1)),
-  `operation` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `device` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `operations_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `operations_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `server_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `server_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `total_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `total_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `in_flight_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `in_flight_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `kind` LowCardinality(String) CODEC(LZ4),
+  `mount` LowCardinality(String) CODEC(LZ4),
+  `operation` LowCardinality(String) CODEC(LZ4),
+  `device` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `operations_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `operations_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `retransmits_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `timeouts_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `timeouts_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `server_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `server_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `total_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `total_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `in_flight_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, kind, mount, operation) ORDER BY (node, kind, mount, operation, ts, cluster, epoch)
+PRIMARY KEY (node, kind, mount, operation) ORDER BY (node, kind, mount, operation, ts, device, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS netfs_samples_1h_mv TO netfs_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.kind AS `kind`, s.mount AS `mount`, s.operation AS `operation`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.device) AS `device`, min(s.operations_min) AS `operations_min`, max(s.operations_max) AS `operations_max`, min(s.errors_min) AS `errors_min`, max(s.errors_max) AS `errors_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.timeouts_min) AS `timeouts_min`, max(s.timeouts_max) AS `timeouts_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`, min(s.server_ms_min) AS `server_ms_min`, max(s.server_ms_max) AS `server_ms_max`, min(s.total_ms_min) AS `total_ms_min`, max(s.total_ms_max) AS `total_ms_max`, sum(s.in_flight_wsum) AS `in_flight_wsum`, sum(s.in_flight_cover_ms) AS `in_flight_cover_ms`
-FROM netfs_samples_1m AS s GROUP BY bucket, cluster, node, kind, mount, operation, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.kind AS `kind`, s.mount AS `mount`, s.operation AS `operation`, s.device AS `device`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, min(s.operations_min) AS `operations_min`, max(s.operations_max) AS `operations_max`, min(s.errors_min) AS `errors_min`, max(s.errors_max) AS `errors_max`, min(s.retransmits_min) AS `retransmits_min`, max(s.retransmits_max) AS `retransmits_max`, min(s.timeouts_min) AS `timeouts_min`, max(s.timeouts_max) AS `timeouts_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`, min(s.server_ms_min) AS `server_ms_min`, max(s.server_ms_max) AS `server_ms_max`, min(s.total_ms_min) AS `total_ms_min`, max(s.total_ms_max) AS `total_ms_max`, sum(s.in_flight_wsum) AS `in_flight_wsum`
+FROM netfs_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.kind, s.mount, s.operation, s.device, s.epoch, known
+COMMENT 'gpuledger fda0fe91c41ada29';
 
 CREATE OR REPLACE VIEW v_netfs_samples_1h AS
-SELECT ts, cluster, node, kind, mount, operation, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.device) AS device, min(s.operations_min) AS operations_first, max(s.operations_max) AS operations_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, min(s.server_ms_min) / 1000 AS server_seconds_first, max(s.server_ms_max) / 1000 AS server_seconds_last, min(s.total_ms_min) / 1000 AS total_seconds_first, max(s.total_ms_max) / 1000 AS total_seconds_last, sum(s.in_flight_wsum) / nullIf(sum(s.in_flight_cover_ms), 0) / 100 AS in_flight
-FROM netfs_samples_1h AS s GROUP BY ts, cluster, node, kind, mount, operation;
+SELECT ts, cluster, node, kind, mount, operation, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, any(s.device) AS device, min(s.operations_min) AS operations_first, max(s.operations_max) AS operations_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.retransmits_min) AS retransmits_first, max(s.retransmits_max) AS retransmits_last, min(s.timeouts_min) AS timeouts_first, max(s.timeouts_max) AS timeouts_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last, min(s.server_ms_min) / 1000 AS server_seconds_first, max(s.server_ms_max) / 1000 AS server_seconds_last, min(s.total_ms_min) / 1000 AS total_seconds_first, max(s.total_ms_max) / 1000 AS total_seconds_last, sumIf(s.in_flight_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 100 AS in_flight
+FROM netfs_samples_1h AS s GROUP BY ts, cluster, node, kind, mount, operation
+COMMENT 'gpuledger 734834cc89db726f';
 
 CREATE OR REPLACE VIEW v_netfs_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, kind AS kind, mount AS mount, device AS device, operation AS operation, operations AS operations, errors AS errors, retransmits AS retransmits, timeouts AS timeouts, read_bytes AS read_bytes, write_bytes AS write_bytes, queue_ms / 1000 AS queue_seconds, server_ms / 1000 AS server_seconds, total_ms / 1000 AS total_seconds, in_flight / 100 AS in_flight FROM netfs_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, kind AS kind, mount AS mount, device AS device, operation AS operation, operations AS operations, errors AS errors, retransmits AS retransmits, timeouts AS timeouts, read_bytes AS read_bytes, write_bytes AS write_bytes, queue_ms / 1000 AS queue_seconds, server_ms / 1000 AS server_seconds, total_ms / 1000 AS total_seconds, in_flight / 100 AS in_flight FROM netfs_samples
+COMMENT 'gpuledger 406c357cbda281dd';
 
 CREATE TABLE IF NOT EXISTS object_store_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `store` LowCardinality(String) CODEC(ZSTD(1)),
-  `bucket_name` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `node` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `size_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `size_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `objects_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `objects_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `free_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `free_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `latency_us_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `latency_us_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `store` LowCardinality(String) CODEC(LZ4),
+  `bucket_name` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `size_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `objects_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `free_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `latency_us_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), store, bucket_name) ORDER BY (toStartOfHour(ts), store, bucket_name, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), store, bucket_name) ORDER BY (toStartOfHour(ts), store, bucket_name, ts, node, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS object_store_samples_1m_mv TO object_store_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.store AS `store`, s.bucket_name AS `bucket_name`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.node) AS `node`, sum(toUInt64(s.size_mib) * s.interval_ms) AS `size_mib_wsum`, sumIf(s.interval_ms, s.size_mib IS NOT NULL) AS `size_mib_cover_ms`, sum(toUInt64(s.objects) * s.interval_ms) AS `objects_wsum`, sumIf(s.interval_ms, s.objects IS NOT NULL) AS `objects_cover_ms`, sum(toUInt64(s.free_mib) * s.interval_ms) AS `free_mib_wsum`, sumIf(s.interval_ms, s.free_mib IS NOT NULL) AS `free_mib_cover_ms`, min(s.requests) AS `requests_min`, max(s.requests) AS `requests_max`, min(s.errors) AS `errors_min`, max(s.errors) AS `errors_max`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`, sum(toUInt64(s.latency_us) * s.interval_ms) AS `latency_us_wsum`, sumIf(s.interval_ms, s.latency_us IS NOT NULL) AS `latency_us_cover_ms`
-FROM object_store_samples AS s GROUP BY bucket, cluster, store, bucket_name, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.store AS `store`, s.bucket_name AS `bucket_name`, s.node AS `node`, s.epoch AS `epoch`, toUInt64(isNotNull(s.size_mib)) + isNotNull(s.objects) * 2 + isNotNull(s.free_mib) * 4 + isNotNull(s.latency_us) * 8 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(assumeNotNull(s.size_mib) * greatest(s.interval_ms, 1)) AS `size_mib_wsum`, sum(assumeNotNull(s.objects) * greatest(s.interval_ms, 1)) AS `objects_wsum`, sum(assumeNotNull(s.free_mib) * greatest(s.interval_ms, 1)) AS `free_mib_wsum`, min(s.requests) AS `requests_min`, max(s.requests) AS `requests_max`, min(s.errors) AS `errors_min`, max(s.errors) AS `errors_max`, min(s.read_bytes) AS `read_bytes_min`, max(s.read_bytes) AS `read_bytes_max`, min(s.write_bytes) AS `write_bytes_min`, max(s.write_bytes) AS `write_bytes_max`, sum(assumeNotNull(s.latency_us) * greatest(s.interval_ms, 1)) AS `latency_us_wsum`
+FROM object_store_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.store, s.bucket_name, s.node, s.epoch, known
+COMMENT 'gpuledger 5f4f029b35443927';
 
 CREATE OR REPLACE VIEW v_object_store_samples_1m AS
-SELECT ts, cluster, store, bucket_name, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.node) AS node, sum(s.size_mib_wsum) / nullIf(sum(s.size_mib_cover_ms), 0) * 1048576 / 1 AS size_bytes, sum(s.objects_wsum) / nullIf(sum(s.objects_cover_ms), 0) AS objects, sum(s.free_mib_wsum) / nullIf(sum(s.free_mib_cover_ms), 0) * 1048576 / 1 AS free_bytes, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, sum(s.latency_us_wsum) / nullIf(sum(s.latency_us_cover_ms), 0) / 1000000 AS latency_seconds
-FROM object_store_samples_1m AS s GROUP BY ts, cluster, store, bucket_name;
+SELECT ts, cluster, store, bucket_name, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, any(s.node) AS node, sumIf(s.size_mib_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) * 1048576 / 1 AS size_bytes, sumIf(s.objects_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) AS objects, sumIf(s.free_mib_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) * 1048576 / 1 AS free_bytes, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, sumIf(s.latency_us_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 1000000 AS latency_seconds
+FROM object_store_samples_1m AS s GROUP BY ts, cluster, store, bucket_name
+COMMENT 'gpuledger e213e3331cb7fcca';
 
 CREATE TABLE IF NOT EXISTS object_store_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `store` LowCardinality(String) CODEC(ZSTD(1)),
-  `bucket_name` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `node` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `size_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `size_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `objects_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `objects_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `free_mib_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `free_mib_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `latency_us_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `latency_us_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `store` LowCardinality(String) CODEC(LZ4),
+  `bucket_name` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `size_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `objects_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `free_mib_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `errors_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `errors_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `read_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `write_bytes_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `latency_us_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (store, bucket_name) ORDER BY (store, bucket_name, ts, cluster, epoch)
+PRIMARY KEY (store, bucket_name) ORDER BY (store, bucket_name, ts, node, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS object_store_samples_1h_mv TO object_store_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.store AS `store`, s.bucket_name AS `bucket_name`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.node) AS `node`, sum(s.size_mib_wsum) AS `size_mib_wsum`, sum(s.size_mib_cover_ms) AS `size_mib_cover_ms`, sum(s.objects_wsum) AS `objects_wsum`, sum(s.objects_cover_ms) AS `objects_cover_ms`, sum(s.free_mib_wsum) AS `free_mib_wsum`, sum(s.free_mib_cover_ms) AS `free_mib_cover_ms`, min(s.requests_min) AS `requests_min`, max(s.requests_max) AS `requests_max`, min(s.errors_min) AS `errors_min`, max(s.errors_max) AS `errors_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, sum(s.latency_us_wsum) AS `latency_us_wsum`, sum(s.latency_us_cover_ms) AS `latency_us_cover_ms`
-FROM object_store_samples_1m AS s GROUP BY bucket, cluster, store, bucket_name, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.store AS `store`, s.bucket_name AS `bucket_name`, s.node AS `node`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(s.size_mib_wsum) AS `size_mib_wsum`, sum(s.objects_wsum) AS `objects_wsum`, sum(s.free_mib_wsum) AS `free_mib_wsum`, min(s.requests_min) AS `requests_min`, max(s.requests_max) AS `requests_max`, min(s.errors_min) AS `errors_min`, max(s.errors_max) AS `errors_max`, min(s.read_bytes_min) AS `read_bytes_min`, max(s.read_bytes_max) AS `read_bytes_max`, min(s.write_bytes_min) AS `write_bytes_min`, max(s.write_bytes_max) AS `write_bytes_max`, sum(s.latency_us_wsum) AS `latency_us_wsum`
+FROM object_store_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.store, s.bucket_name, s.node, s.epoch, known
+COMMENT 'gpuledger 5fff8f3eccb6ce9d';
 
 CREATE OR REPLACE VIEW v_object_store_samples_1h AS
-SELECT ts, cluster, store, bucket_name, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.node) AS node, sum(s.size_mib_wsum) / nullIf(sum(s.size_mib_cover_ms), 0) * 1048576 / 1 AS size_bytes, sum(s.objects_wsum) / nullIf(sum(s.objects_cover_ms), 0) AS objects, sum(s.free_mib_wsum) / nullIf(sum(s.free_mib_cover_ms), 0) * 1048576 / 1 AS free_bytes, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, sum(s.latency_us_wsum) / nullIf(sum(s.latency_us_cover_ms), 0) / 1000000 AS latency_seconds
-FROM object_store_samples_1h AS s GROUP BY ts, cluster, store, bucket_name;
+SELECT ts, cluster, store, bucket_name, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, any(s.node) AS node, sumIf(s.size_mib_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) * 1048576 / 1 AS size_bytes, sumIf(s.objects_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) AS objects, sumIf(s.free_mib_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) * 1048576 / 1 AS free_bytes, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.errors_min) AS errors_first, max(s.errors_max) AS errors_last, min(s.read_bytes_min) AS read_bytes_first, max(s.read_bytes_max) AS read_bytes_last, min(s.write_bytes_min) AS write_bytes_first, max(s.write_bytes_max) AS write_bytes_last, sumIf(s.latency_us_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 1000000 AS latency_seconds
+FROM object_store_samples_1h AS s GROUP BY ts, cluster, store, bucket_name
+COMMENT 'gpuledger 1679899427ff45d2';
 
 CREATE OR REPLACE VIEW v_object_store_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, store AS store, bucket_name AS bucket_name, size_mib * 1048576 / 1 AS size_bytes, objects AS objects, free_mib * 1048576 / 1 AS free_bytes, requests AS requests, errors AS errors, read_bytes AS read_bytes, write_bytes AS write_bytes, latency_us / 1000000 AS latency_seconds FROM object_store_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, store AS store, bucket_name AS bucket_name, size_mib * 1048576 / 1 AS size_bytes, objects AS objects, free_mib * 1048576 / 1 AS free_bytes, requests AS requests, errors AS errors, read_bytes AS read_bytes, write_bytes AS write_bytes, latency_us / 1000000 AS latency_seconds FROM object_store_samples
+COMMENT 'gpuledger 71df1884ca4e03b7';
 
 CREATE TABLE IF NOT EXISTS serving_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `service` LowCardinality(String) CODEC(ZSTD(1)),
-  `model` LowCardinality(String) CODEC(ZSTD(1)),
-  `instance` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `failed_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `failed_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `running_requests_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `running_requests_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `running_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `waiting_requests_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `waiting_requests_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `waiting_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `prompt_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `prompt_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `generated_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `generated_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `preemptions_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `preemptions_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `kv_cache_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `kv_cache_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `kv_cache_pct_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `first_token_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `first_token_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `request_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `request_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `service` LowCardinality(String) CODEC(LZ4),
+  `model` LowCardinality(String) CODEC(LZ4),
+  `instance` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `failed_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `failed_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `running_requests_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `running_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `waiting_requests_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `waiting_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `prompt_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `prompt_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `generated_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `generated_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `preemptions_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `preemptions_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `kv_cache_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `kv_cache_pct_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `first_token_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `first_token_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `request_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `request_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), node, service, model, instance) ORDER BY (toStartOfHour(ts), node, service, model, instance, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), node, service, model, instance) ORDER BY (toStartOfHour(ts), node, service, model, instance, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS serving_samples_1m_mv TO serving_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.service AS `service`, s.model AS `model`, s.instance AS `instance`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.requests) AS `requests_min`, max(s.requests) AS `requests_max`, min(s.failed_requests) AS `failed_requests_min`, max(s.failed_requests) AS `failed_requests_max`, sum(toUInt64(s.running_requests) * s.interval_ms) AS `running_requests_wsum`, sumIf(s.interval_ms, s.running_requests IS NOT NULL) AS `running_requests_cover_ms`, max(s.running_requests_max) AS `running_requests_max`, sum(toUInt64(s.waiting_requests) * s.interval_ms) AS `waiting_requests_wsum`, sumIf(s.interval_ms, s.waiting_requests IS NOT NULL) AS `waiting_requests_cover_ms`, max(s.waiting_requests_max) AS `waiting_requests_max`, min(s.prompt_tokens) AS `prompt_tokens_min`, max(s.prompt_tokens) AS `prompt_tokens_max`, min(s.generated_tokens) AS `generated_tokens_min`, max(s.generated_tokens) AS `generated_tokens_max`, min(s.preemptions) AS `preemptions_min`, max(s.preemptions) AS `preemptions_max`, sum(toUInt64(s.kv_cache_pct) * s.interval_ms) AS `kv_cache_pct_wsum`, sumIf(s.interval_ms, s.kv_cache_pct IS NOT NULL) AS `kv_cache_pct_cover_ms`, max(s.kv_cache_pct_max) AS `kv_cache_pct_max`, min(s.first_token_ms) AS `first_token_ms_min`, max(s.first_token_ms) AS `first_token_ms_max`, min(s.request_ms) AS `request_ms_min`, max(s.request_ms) AS `request_ms_max`, min(s.queue_ms) AS `queue_ms_min`, max(s.queue_ms) AS `queue_ms_max`
-FROM serving_samples AS s GROUP BY bucket, cluster, node, service, model, instance, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.service AS `service`, s.model AS `model`, s.instance AS `instance`, s.epoch AS `epoch`, toUInt64(isNotNull(s.running_requests)) + isNotNull(s.waiting_requests) * 2 + isNotNull(s.kv_cache_pct) * 4 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, min(s.requests) AS `requests_min`, max(s.requests) AS `requests_max`, min(s.failed_requests) AS `failed_requests_min`, max(s.failed_requests) AS `failed_requests_max`, sum(assumeNotNull(s.running_requests) * greatest(s.interval_ms, 1)) AS `running_requests_wsum`, max(ifNull(s.running_requests_max, s.running_requests)) AS `running_requests_max`, sum(assumeNotNull(s.waiting_requests) * greatest(s.interval_ms, 1)) AS `waiting_requests_wsum`, max(ifNull(s.waiting_requests_max, s.waiting_requests)) AS `waiting_requests_max`, min(s.prompt_tokens) AS `prompt_tokens_min`, max(s.prompt_tokens) AS `prompt_tokens_max`, min(s.generated_tokens) AS `generated_tokens_min`, max(s.generated_tokens) AS `generated_tokens_max`, min(s.preemptions) AS `preemptions_min`, max(s.preemptions) AS `preemptions_max`, sum(assumeNotNull(s.kv_cache_pct) * greatest(s.interval_ms, 1)) AS `kv_cache_pct_wsum`, max(ifNull(s.kv_cache_pct_max, s.kv_cache_pct)) AS `kv_cache_pct_max`, min(s.first_token_ms) AS `first_token_ms_min`, max(s.first_token_ms) AS `first_token_ms_max`, min(s.request_ms) AS `request_ms_min`, max(s.request_ms) AS `request_ms_max`, min(s.queue_ms) AS `queue_ms_min`, max(s.queue_ms) AS `queue_ms_max`
+FROM serving_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.node, s.service, s.model, s.instance, s.epoch, known
+COMMENT 'gpuledger b646f307cccfbb24';
 
 CREATE OR REPLACE VIEW v_serving_samples_1m AS
-SELECT ts, cluster, node, service, model, instance, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.failed_requests_min) AS failed_requests_first, max(s.failed_requests_max) AS failed_requests_last, sum(s.running_requests_wsum) / nullIf(sum(s.running_requests_cover_ms), 0) AS running_requests, max(s.running_requests_max) AS running_requests_max, sum(s.waiting_requests_wsum) / nullIf(sum(s.waiting_requests_cover_ms), 0) AS waiting_requests, max(s.waiting_requests_max) AS waiting_requests_max, min(s.prompt_tokens_min) AS prompt_tokens_first, max(s.prompt_tokens_max) AS prompt_tokens_last, min(s.generated_tokens_min) AS generated_tokens_first, max(s.generated_tokens_max) AS generated_tokens_last, min(s.preemptions_min) AS preemptions_first, max(s.preemptions_max) AS preemptions_last, sum(s.kv_cache_pct_wsum) / nullIf(sum(s.kv_cache_pct_cover_ms), 0) / 100 AS kv_cache_ratio, max(s.kv_cache_pct_max) / 100 AS kv_cache_ratio_max, min(s.first_token_ms_min) / 1000 AS first_token_seconds_first, max(s.first_token_ms_max) / 1000 AS first_token_seconds_last, min(s.request_ms_min) / 1000 AS request_seconds_first, max(s.request_ms_max) / 1000 AS request_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last
-FROM serving_samples_1m AS s GROUP BY ts, cluster, node, service, model, instance;
+SELECT ts, cluster, node, service, model, instance, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.failed_requests_min) AS failed_requests_first, max(s.failed_requests_max) AS failed_requests_last, sumIf(s.running_requests_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS running_requests, max(s.running_requests_max) AS running_requests_max, sumIf(s.waiting_requests_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) AS waiting_requests, max(s.waiting_requests_max) AS waiting_requests_max, min(s.prompt_tokens_min) AS prompt_tokens_first, max(s.prompt_tokens_max) AS prompt_tokens_last, min(s.generated_tokens_min) AS generated_tokens_first, max(s.generated_tokens_max) AS generated_tokens_last, min(s.preemptions_min) AS preemptions_first, max(s.preemptions_max) AS preemptions_last, sumIf(s.kv_cache_pct_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 100 AS kv_cache_ratio, max(s.kv_cache_pct_max) / 100 AS kv_cache_ratio_max, min(s.first_token_ms_min) / 1000 AS first_token_seconds_first, max(s.first_token_ms_max) / 1000 AS first_token_seconds_last, min(s.request_ms_min) / 1000 AS request_seconds_first, max(s.request_ms_max) / 1000 AS request_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last
+FROM serving_samples_1m AS s GROUP BY ts, cluster, node, service, model, instance
+COMMENT 'gpuledger 6aef3126bf15cfca';
 
 CREATE TABLE IF NOT EXISTS serving_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `node` LowCardinality(String) CODEC(ZSTD(1)),
-  `service` LowCardinality(String) CODEC(ZSTD(1)),
-  `model` LowCardinality(String) CODEC(ZSTD(1)),
-  `instance` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `failed_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `failed_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `running_requests_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `running_requests_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `running_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `waiting_requests_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `waiting_requests_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `waiting_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(ZSTD(1)),
-  `prompt_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `prompt_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `generated_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `generated_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `preemptions_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `preemptions_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `kv_cache_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `kv_cache_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `kv_cache_pct_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(ZSTD(1)),
-  `first_token_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `first_token_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `request_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `request_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `service` LowCardinality(String) CODEC(LZ4),
+  `model` LowCardinality(String) CODEC(LZ4),
+  `instance` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `failed_requests_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `failed_requests_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `running_requests_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `running_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `waiting_requests_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `waiting_requests_max` SimpleAggregateFunction(max, Nullable(UInt32)) CODEC(T64, LZ4),
+  `prompt_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `prompt_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `generated_tokens_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `generated_tokens_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `preemptions_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `preemptions_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `kv_cache_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `kv_cache_pct_max` SimpleAggregateFunction(max, Nullable(UInt8)) CODEC(T64, LZ4),
+  `first_token_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `first_token_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `request_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `request_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `queue_ms_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (node, service, model, instance) ORDER BY (node, service, model, instance, ts, cluster, epoch)
+PRIMARY KEY (node, service, model, instance) ORDER BY (node, service, model, instance, ts, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS serving_samples_1h_mv TO serving_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.node AS `node`, s.service AS `service`, s.model AS `model`, s.instance AS `instance`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, min(s.requests_min) AS `requests_min`, max(s.requests_max) AS `requests_max`, min(s.failed_requests_min) AS `failed_requests_min`, max(s.failed_requests_max) AS `failed_requests_max`, sum(s.running_requests_wsum) AS `running_requests_wsum`, sum(s.running_requests_cover_ms) AS `running_requests_cover_ms`, max(s.running_requests_max) AS `running_requests_max`, sum(s.waiting_requests_wsum) AS `waiting_requests_wsum`, sum(s.waiting_requests_cover_ms) AS `waiting_requests_cover_ms`, max(s.waiting_requests_max) AS `waiting_requests_max`, min(s.prompt_tokens_min) AS `prompt_tokens_min`, max(s.prompt_tokens_max) AS `prompt_tokens_max`, min(s.generated_tokens_min) AS `generated_tokens_min`, max(s.generated_tokens_max) AS `generated_tokens_max`, min(s.preemptions_min) AS `preemptions_min`, max(s.preemptions_max) AS `preemptions_max`, sum(s.kv_cache_pct_wsum) AS `kv_cache_pct_wsum`, sum(s.kv_cache_pct_cover_ms) AS `kv_cache_pct_cover_ms`, max(s.kv_cache_pct_max) AS `kv_cache_pct_max`, min(s.first_token_ms_min) AS `first_token_ms_min`, max(s.first_token_ms_max) AS `first_token_ms_max`, min(s.request_ms_min) AS `request_ms_min`, max(s.request_ms_max) AS `request_ms_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`
-FROM serving_samples_1m AS s GROUP BY bucket, cluster, node, service, model, instance, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.node AS `node`, s.service AS `service`, s.model AS `model`, s.instance AS `instance`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, min(s.requests_min) AS `requests_min`, max(s.requests_max) AS `requests_max`, min(s.failed_requests_min) AS `failed_requests_min`, max(s.failed_requests_max) AS `failed_requests_max`, sum(s.running_requests_wsum) AS `running_requests_wsum`, max(s.running_requests_max) AS `running_requests_max`, sum(s.waiting_requests_wsum) AS `waiting_requests_wsum`, max(s.waiting_requests_max) AS `waiting_requests_max`, min(s.prompt_tokens_min) AS `prompt_tokens_min`, max(s.prompt_tokens_max) AS `prompt_tokens_max`, min(s.generated_tokens_min) AS `generated_tokens_min`, max(s.generated_tokens_max) AS `generated_tokens_max`, min(s.preemptions_min) AS `preemptions_min`, max(s.preemptions_max) AS `preemptions_max`, sum(s.kv_cache_pct_wsum) AS `kv_cache_pct_wsum`, max(s.kv_cache_pct_max) AS `kv_cache_pct_max`, min(s.first_token_ms_min) AS `first_token_ms_min`, max(s.first_token_ms_max) AS `first_token_ms_max`, min(s.request_ms_min) AS `request_ms_min`, max(s.request_ms_max) AS `request_ms_max`, min(s.queue_ms_min) AS `queue_ms_min`, max(s.queue_ms_max) AS `queue_ms_max`
+FROM serving_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.node, s.service, s.model, s.instance, s.epoch, known
+COMMENT 'gpuledger 37a0a2fcaa1caa71';
 
 CREATE OR REPLACE VIEW v_serving_samples_1h AS
-SELECT ts, cluster, node, service, model, instance, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.failed_requests_min) AS failed_requests_first, max(s.failed_requests_max) AS failed_requests_last, sum(s.running_requests_wsum) / nullIf(sum(s.running_requests_cover_ms), 0) AS running_requests, max(s.running_requests_max) AS running_requests_max, sum(s.waiting_requests_wsum) / nullIf(sum(s.waiting_requests_cover_ms), 0) AS waiting_requests, max(s.waiting_requests_max) AS waiting_requests_max, min(s.prompt_tokens_min) AS prompt_tokens_first, max(s.prompt_tokens_max) AS prompt_tokens_last, min(s.generated_tokens_min) AS generated_tokens_first, max(s.generated_tokens_max) AS generated_tokens_last, min(s.preemptions_min) AS preemptions_first, max(s.preemptions_max) AS preemptions_last, sum(s.kv_cache_pct_wsum) / nullIf(sum(s.kv_cache_pct_cover_ms), 0) / 100 AS kv_cache_ratio, max(s.kv_cache_pct_max) / 100 AS kv_cache_ratio_max, min(s.first_token_ms_min) / 1000 AS first_token_seconds_first, max(s.first_token_ms_max) / 1000 AS first_token_seconds_last, min(s.request_ms_min) / 1000 AS request_seconds_first, max(s.request_ms_max) / 1000 AS request_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last
-FROM serving_samples_1h AS s GROUP BY ts, cluster, node, service, model, instance;
+SELECT ts, cluster, node, service, model, instance, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, min(s.requests_min) AS requests_first, max(s.requests_max) AS requests_last, min(s.failed_requests_min) AS failed_requests_first, max(s.failed_requests_max) AS failed_requests_last, sumIf(s.running_requests_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) AS running_requests, max(s.running_requests_max) AS running_requests_max, sumIf(s.waiting_requests_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) AS waiting_requests, max(s.waiting_requests_max) AS waiting_requests_max, min(s.prompt_tokens_min) AS prompt_tokens_first, max(s.prompt_tokens_max) AS prompt_tokens_last, min(s.generated_tokens_min) AS generated_tokens_first, max(s.generated_tokens_max) AS generated_tokens_last, min(s.preemptions_min) AS preemptions_first, max(s.preemptions_max) AS preemptions_last, sumIf(s.kv_cache_pct_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 100 AS kv_cache_ratio, max(s.kv_cache_pct_max) / 100 AS kv_cache_ratio_max, min(s.first_token_ms_min) / 1000 AS first_token_seconds_first, max(s.first_token_ms_max) / 1000 AS first_token_seconds_last, min(s.request_ms_min) / 1000 AS request_seconds_first, max(s.request_ms_max) / 1000 AS request_seconds_last, min(s.queue_ms_min) / 1000 AS queue_seconds_first, max(s.queue_ms_max) / 1000 AS queue_seconds_last
+FROM serving_samples_1h AS s GROUP BY ts, cluster, node, service, model, instance
+COMMENT 'gpuledger dcc969fb3999cbd9';
 
 CREATE OR REPLACE VIEW v_serving_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, service AS service, model AS model, instance AS instance, requests AS requests, failed_requests AS failed_requests, running_requests AS running_requests, running_requests_max AS running_requests_max, waiting_requests AS waiting_requests, waiting_requests_max AS waiting_requests_max, prompt_tokens AS prompt_tokens, generated_tokens AS generated_tokens, preemptions AS preemptions, kv_cache_pct / 100 AS kv_cache_ratio, kv_cache_pct_max / 100 AS kv_cache_ratio_max, first_token_ms / 1000 AS first_token_seconds, request_ms / 1000 AS request_seconds, queue_ms / 1000 AS queue_seconds FROM serving_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, service AS service, model AS model, instance AS instance, requests AS requests, failed_requests AS failed_requests, running_requests AS running_requests, ifNull(running_requests_max, running_requests) AS running_requests_max, waiting_requests AS waiting_requests, ifNull(waiting_requests_max, waiting_requests) AS waiting_requests_max, prompt_tokens AS prompt_tokens, generated_tokens AS generated_tokens, preemptions AS preemptions, kv_cache_pct / 100 AS kv_cache_ratio, ifNull(kv_cache_pct_max, kv_cache_pct) / 100 AS kv_cache_ratio_max, first_token_ms / 1000 AS first_token_seconds, request_ms / 1000 AS request_seconds, queue_ms / 1000 AS queue_seconds FROM serving_samples
+COMMENT 'gpuledger 4ef7ff7394e5c8dc';
 
 CREATE TABLE IF NOT EXISTS queue_samples_1m (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `scheduler` LowCardinality(String) CODEC(ZSTD(1)),
-  `queue` LowCardinality(String) CODEC(ZSTD(1)),
-  `project` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `node` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `allocated_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `allocated_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `quota_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `quota_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `idle_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `idle_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `pending_workloads_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pending_workloads_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `admitted_workloads_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `admitted_workloads_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `evicted_workloads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `evicted_workloads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `scheduler` LowCardinality(String) CODEC(LZ4),
+  `queue` LowCardinality(String) CODEC(LZ4),
+  `project` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `allocated_gpus_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `quota_gpus_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `idle_gpus_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `utilization_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pending_workloads_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `admitted_workloads_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `evicted_workloads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `evicted_workloads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(ts)
-PRIMARY KEY (toStartOfHour(ts), scheduler, queue, project) ORDER BY (toStartOfHour(ts), scheduler, queue, project, ts, cluster, epoch)
+PRIMARY KEY (toStartOfHour(ts), scheduler, queue, project) ORDER BY (toStartOfHour(ts), scheduler, queue, project, ts, node, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS queue_samples_1m_mv TO queue_samples_1m AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS bucket, s.cluster AS `cluster`, s.scheduler AS `scheduler`, s.queue AS `queue`, s.project AS `project`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.node) AS `node`, sum(toUInt64(s.allocated_gpus) * s.interval_ms) AS `allocated_gpus_wsum`, sumIf(s.interval_ms, s.allocated_gpus IS NOT NULL) AS `allocated_gpus_cover_ms`, sum(toUInt64(s.quota_gpus) * s.interval_ms) AS `quota_gpus_wsum`, sumIf(s.interval_ms, s.quota_gpus IS NOT NULL) AS `quota_gpus_cover_ms`, sum(toUInt64(s.idle_gpus) * s.interval_ms) AS `idle_gpus_wsum`, sumIf(s.interval_ms, s.idle_gpus IS NOT NULL) AS `idle_gpus_cover_ms`, sum(toUInt64(s.utilization_pct) * s.interval_ms) AS `utilization_pct_wsum`, sumIf(s.interval_ms, s.utilization_pct IS NOT NULL) AS `utilization_pct_cover_ms`, sum(toUInt64(s.pending_workloads) * s.interval_ms) AS `pending_workloads_wsum`, sumIf(s.interval_ms, s.pending_workloads IS NOT NULL) AS `pending_workloads_cover_ms`, sum(toUInt64(s.admitted_workloads) * s.interval_ms) AS `admitted_workloads_wsum`, sumIf(s.interval_ms, s.admitted_workloads IS NOT NULL) AS `admitted_workloads_cover_ms`, min(s.evicted_workloads) AS `evicted_workloads_min`, max(s.evicted_workloads) AS `evicted_workloads_max`
-FROM queue_samples AS s GROUP BY bucket, cluster, scheduler, queue, project, epoch);
+SELECT toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND) AS `ts`, s.cluster AS `cluster`, s.scheduler AS `scheduler`, s.queue AS `queue`, s.project AS `project`, s.node AS `node`, s.epoch AS `epoch`, toUInt64(isNotNull(s.allocated_gpus)) + isNotNull(s.quota_gpus) * 2 + isNotNull(s.idle_gpus) * 4 + isNotNull(s.utilization_pct) * 8 + isNotNull(s.pending_workloads) * 16 + isNotNull(s.admitted_workloads) * 32 AS `known`, sum(greatest(s.interval_ms, 1)) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(assumeNotNull(s.allocated_gpus) * greatest(s.interval_ms, 1)) AS `allocated_gpus_wsum`, sum(assumeNotNull(s.quota_gpus) * greatest(s.interval_ms, 1)) AS `quota_gpus_wsum`, sum(assumeNotNull(s.idle_gpus) * greatest(s.interval_ms, 1)) AS `idle_gpus_wsum`, sum(assumeNotNull(s.utilization_pct) * greatest(s.interval_ms, 1)) AS `utilization_pct_wsum`, sum(assumeNotNull(s.pending_workloads) * greatest(s.interval_ms, 1)) AS `pending_workloads_wsum`, sum(assumeNotNull(s.admitted_workloads) * greatest(s.interval_ms, 1)) AS `admitted_workloads_wsum`, min(s.evicted_workloads) AS `evicted_workloads_min`, max(s.evicted_workloads) AS `evicted_workloads_max`
+FROM queue_samples AS s GROUP BY toStartOfMinute(s.ts - INTERVAL 1 MILLISECOND), s.cluster, s.scheduler, s.queue, s.project, s.node, s.epoch, known
+COMMENT 'gpuledger afbb2529633d38c4';
 
 CREATE OR REPLACE VIEW v_queue_samples_1m AS
-SELECT ts, cluster, scheduler, queue, project, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, anyLast(s.node) AS node, sum(s.allocated_gpus_wsum) / nullIf(sum(s.allocated_gpus_cover_ms), 0) / 1000 AS allocated_gpus, sum(s.quota_gpus_wsum) / nullIf(sum(s.quota_gpus_cover_ms), 0) / 1000 AS quota_gpus, sum(s.idle_gpus_wsum) / nullIf(sum(s.idle_gpus_cover_ms), 0) / 1000 AS idle_gpus, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.pending_workloads_wsum) / nullIf(sum(s.pending_workloads_cover_ms), 0) AS pending_workloads, sum(s.admitted_workloads_wsum) / nullIf(sum(s.admitted_workloads_cover_ms), 0) AS admitted_workloads, min(s.evicted_workloads_min) AS evicted_workloads_first, max(s.evicted_workloads_max) AS evicted_workloads_last
-FROM queue_samples_1m AS s GROUP BY ts, cluster, scheduler, queue, project;
+SELECT ts, cluster, scheduler, queue, project, least(sum(s.interval_ms), 60000) / 1000 AS covered_seconds, any(s.node) AS node, sumIf(s.allocated_gpus_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 1000 AS allocated_gpus, sumIf(s.quota_gpus_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 1000 AS quota_gpus, sumIf(s.idle_gpus_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 1000 AS idle_gpus, sumIf(s.utilization_pct_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 100 AS utilization_ratio, sumIf(s.pending_workloads_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) AS pending_workloads, sumIf(s.admitted_workloads_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) AS admitted_workloads, min(s.evicted_workloads_min) AS evicted_workloads_first, max(s.evicted_workloads_max) AS evicted_workloads_last
+FROM queue_samples_1m AS s GROUP BY ts, cluster, scheduler, queue, project
+COMMENT 'gpuledger ca877e61bac60c80';
 
 CREATE TABLE IF NOT EXISTS queue_samples_1h (
-  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) CODEC(ZSTD(1)),
-  `scheduler` LowCardinality(String) CODEC(ZSTD(1)),
-  `queue` LowCardinality(String) CODEC(ZSTD(1)),
-  `project` LowCardinality(String) CODEC(ZSTD(1)),
-  `epoch` UInt32 CODEC(ZSTD(1)),
-  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `node` SimpleAggregateFunction(anyLast, LowCardinality(String)) CODEC(ZSTD(1)),
-  `allocated_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `allocated_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `quota_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `quota_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `idle_gpus_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `idle_gpus_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `utilization_pct_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `utilization_pct_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `pending_workloads_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `pending_workloads_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `admitted_workloads_wsum` SimpleAggregateFunction(sum, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `admitted_workloads_cover_ms` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(1)),
-  `evicted_workloads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(ZSTD(1)),
-  `evicted_workloads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(ZSTD(1))
+  `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+  `cluster` LowCardinality(String) CODEC(LZ4),
+  `scheduler` LowCardinality(String) CODEC(LZ4),
+  `queue` LowCardinality(String) CODEC(LZ4),
+  `project` LowCardinality(String) CODEC(LZ4),
+  `node` LowCardinality(String) CODEC(LZ4),
+  `epoch` UInt32 CODEC(LZ4),
+  `known` UInt64 CODEC(T64, LZ4),
+  `weight_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `interval_ms` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `allocated_gpus_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `quota_gpus_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `idle_gpus_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `utilization_pct_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `pending_workloads_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `admitted_workloads_wsum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, LZ4),
+  `evicted_workloads_min` SimpleAggregateFunction(min, Nullable(UInt64)) CODEC(Delta, T64, LZ4),
+  `evicted_workloads_max` SimpleAggregateFunction(max, Nullable(UInt64)) CODEC(Delta, T64, LZ4)
 )
 ENGINE = AggregatingMergeTree PARTITION BY toYear(ts)
-PRIMARY KEY (scheduler, queue, project) ORDER BY (scheduler, queue, project, ts, cluster, epoch)
+PRIMARY KEY (scheduler, queue, project) ORDER BY (scheduler, queue, project, ts, node, known, cluster, epoch)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS queue_samples_1h_mv TO queue_samples_1h AS
-SELECT bucket AS ts, * EXCEPT (bucket) FROM (
-SELECT toStartOfHour(s.ts) AS bucket, s.cluster AS `cluster`, s.scheduler AS `scheduler`, s.queue AS `queue`, s.project AS `project`, s.epoch AS `epoch`, sum(s.interval_ms) AS `interval_ms`, anyLast(s.node) AS `node`, sum(s.allocated_gpus_wsum) AS `allocated_gpus_wsum`, sum(s.allocated_gpus_cover_ms) AS `allocated_gpus_cover_ms`, sum(s.quota_gpus_wsum) AS `quota_gpus_wsum`, sum(s.quota_gpus_cover_ms) AS `quota_gpus_cover_ms`, sum(s.idle_gpus_wsum) AS `idle_gpus_wsum`, sum(s.idle_gpus_cover_ms) AS `idle_gpus_cover_ms`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.utilization_pct_cover_ms) AS `utilization_pct_cover_ms`, sum(s.pending_workloads_wsum) AS `pending_workloads_wsum`, sum(s.pending_workloads_cover_ms) AS `pending_workloads_cover_ms`, sum(s.admitted_workloads_wsum) AS `admitted_workloads_wsum`, sum(s.admitted_workloads_cover_ms) AS `admitted_workloads_cover_ms`, min(s.evicted_workloads_min) AS `evicted_workloads_min`, max(s.evicted_workloads_max) AS `evicted_workloads_max`
-FROM queue_samples_1m AS s GROUP BY bucket, cluster, scheduler, queue, project, epoch);
+SELECT toStartOfHour(s.ts) AS `ts`, s.cluster AS `cluster`, s.scheduler AS `scheduler`, s.queue AS `queue`, s.project AS `project`, s.node AS `node`, s.epoch AS `epoch`, s.known AS `known`, sum(s.weight_ms) AS `weight_ms`, sum(s.interval_ms) AS `interval_ms`, sum(s.allocated_gpus_wsum) AS `allocated_gpus_wsum`, sum(s.quota_gpus_wsum) AS `quota_gpus_wsum`, sum(s.idle_gpus_wsum) AS `idle_gpus_wsum`, sum(s.utilization_pct_wsum) AS `utilization_pct_wsum`, sum(s.pending_workloads_wsum) AS `pending_workloads_wsum`, sum(s.admitted_workloads_wsum) AS `admitted_workloads_wsum`, min(s.evicted_workloads_min) AS `evicted_workloads_min`, max(s.evicted_workloads_max) AS `evicted_workloads_max`
+FROM queue_samples_1m AS s GROUP BY toStartOfHour(s.ts), s.cluster, s.scheduler, s.queue, s.project, s.node, s.epoch, known
+COMMENT 'gpuledger 648e0084b39030fc';
 
 CREATE OR REPLACE VIEW v_queue_samples_1h AS
-SELECT ts, cluster, scheduler, queue, project, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, anyLast(s.node) AS node, sum(s.allocated_gpus_wsum) / nullIf(sum(s.allocated_gpus_cover_ms), 0) / 1000 AS allocated_gpus, sum(s.quota_gpus_wsum) / nullIf(sum(s.quota_gpus_cover_ms), 0) / 1000 AS quota_gpus, sum(s.idle_gpus_wsum) / nullIf(sum(s.idle_gpus_cover_ms), 0) / 1000 AS idle_gpus, sum(s.utilization_pct_wsum) / nullIf(sum(s.utilization_pct_cover_ms), 0) / 100 AS utilization_ratio, sum(s.pending_workloads_wsum) / nullIf(sum(s.pending_workloads_cover_ms), 0) AS pending_workloads, sum(s.admitted_workloads_wsum) / nullIf(sum(s.admitted_workloads_cover_ms), 0) AS admitted_workloads, min(s.evicted_workloads_min) AS evicted_workloads_first, max(s.evicted_workloads_max) AS evicted_workloads_last
-FROM queue_samples_1h AS s GROUP BY ts, cluster, scheduler, queue, project;
+SELECT ts, cluster, scheduler, queue, project, least(sum(s.interval_ms), 3600000) / 1000 AS covered_seconds, any(s.node) AS node, sumIf(s.allocated_gpus_wsum, bitTest(s.known, 0)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 0)), 0) / 1000 AS allocated_gpus, sumIf(s.quota_gpus_wsum, bitTest(s.known, 1)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 1)), 0) / 1000 AS quota_gpus, sumIf(s.idle_gpus_wsum, bitTest(s.known, 2)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 2)), 0) / 1000 AS idle_gpus, sumIf(s.utilization_pct_wsum, bitTest(s.known, 3)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 3)), 0) / 100 AS utilization_ratio, sumIf(s.pending_workloads_wsum, bitTest(s.known, 4)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 4)), 0) AS pending_workloads, sumIf(s.admitted_workloads_wsum, bitTest(s.known, 5)) / nullIf(sumIf(s.weight_ms, bitTest(s.known, 5)), 0) AS admitted_workloads, min(s.evicted_workloads_min) AS evicted_workloads_first, max(s.evicted_workloads_max) AS evicted_workloads_last
+FROM queue_samples_1h AS s GROUP BY ts, cluster, scheduler, queue, project
+COMMENT 'gpuledger 5129fc02ce5f05dc';
 
 CREATE OR REPLACE VIEW v_queue_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, scheduler AS scheduler, queue AS queue, project AS project, allocated_gpus / 1000 AS allocated_gpus, quota_gpus / 1000 AS quota_gpus, idle_gpus / 1000 AS idle_gpus, utilization_pct / 100 AS utilization_ratio, pending_workloads AS pending_workloads, admitted_workloads AS admitted_workloads, evicted_workloads AS evicted_workloads FROM queue_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, scheduler AS scheduler, queue AS queue, project AS project, allocated_gpus / 1000 AS allocated_gpus, quota_gpus / 1000 AS quota_gpus, idle_gpus / 1000 AS idle_gpus, utilization_pct / 100 AS utilization_ratio, pending_workloads AS pending_workloads, admitted_workloads AS admitted_workloads, evicted_workloads AS evicted_workloads FROM queue_samples
+COMMENT 'gpuledger ddfd5022e8cf72ce';
 
 CREATE OR REPLACE VIEW v_source_runs AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, source AS source, runs AS runs, failures AS failures, rows AS rows, duration_ms / 1000 AS duration_seconds, duration_ms_max / 1000 AS duration_seconds_max, reason AS reason FROM source_runs;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, source AS source, runs AS runs, failures AS failures, rows AS rows, duration_ms / 1000 AS duration_seconds, ifNull(duration_ms_max, duration_ms) / 1000 AS duration_seconds_max, reason AS reason FROM source_runs
+COMMENT 'gpuledger 6f45ed78890bef17';
 
 CREATE OR REPLACE VIEW v_agent_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, cpu_ms / 1000 AS cpu_seconds, memory_mib * 1048576 / 1 AS memory_bytes, waiting_entries AS waiting_entries, waiting_mib * 1048576 / 1 AS waiting_bytes, oldest_waiting_ms / 1000 AS oldest_waiting_seconds FROM agent_samples;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, cpu_ms / 1000 AS cpu_seconds, memory_mib * 1048576 / 1 AS memory_bytes, waiting_entries AS waiting_entries, waiting_mib * 1048576 / 1 AS waiting_bytes, oldest_waiting_ms / 1000 AS oldest_waiting_seconds FROM agent_samples
+COMMENT 'gpuledger d0ef3f063bf86e19';
 
 CREATE OR REPLACE VIEW v_spool_losses AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, of AS of, dropped_rows AS dropped_rows, rejected_rows AS rejected_rows FROM spool_losses;
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, of AS of, dropped_rows AS dropped_rows, rejected_rows AS rejected_rows FROM spool_losses
+COMMENT 'gpuledger 0443cbadcea05bae';
+
+CREATE OR REPLACE VIEW v_quarantine AS
+SELECT ts AS ts, cluster AS cluster, node AS node, of AS of, reason AS reason, rows AS rows, first AS first, last AS last, key AS key, body AS body FROM quarantine
+COMMENT 'gpuledger e1ee41339ab1f037';
+
+CREATE OR REPLACE VIEW v_backfill_chunks AS
+SELECT source AS source, since AS since, until AS until, done AS done, samples AS samples, rows AS rows, state AS state, version AS version FROM backfill_chunks FINAL
+COMMENT 'gpuledger ece5782ef82f7e4b';
 
 CREATE OR REPLACE VIEW v_missing_values AS
-SELECT cluster AS cluster, node AS node, source AS source, subject AS subject, reading AS reading, reason AS reason, detail AS detail, seen_at AS seen_at, version AS version FROM missing_values FINAL;
+SELECT cluster AS cluster, node AS node, source AS source, subject AS subject, reading AS reading, reason AS reason, detail AS detail, seen_at AS seen_at, version AS version FROM missing_values FINAL
+COMMENT 'gpuledger 3fb8f138ef7eb7c2';
 
 CREATE OR REPLACE VIEW v_assets AS
-SELECT gpu_id AS gpu_id, asset_id AS asset_id, cluster AS cluster, node AS node, slot AS slot, model AS model, pool AS pool, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM assets FINAL;
+SELECT gpu_id AS gpu_id, asset_id AS asset_id, cluster AS cluster, node AS node, slot AS slot, model AS model, pool AS pool, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM assets FINAL
+COMMENT 'gpuledger 082d2ee195c291a9';
 
 CREATE OR REPLACE VIEW v_gpus AS
-SELECT gpu_id AS gpu_id, cluster AS cluster, node AS node, slot AS slot, uuid AS uuid, serial AS serial, model AS model, memory_mib * 1048576 / 1 AS memory_bytes, driver AS driver, vendor AS vendor, parent AS parent, profile AS profile, entitlement_milli AS entitlement_milli, mig AS mig, pci AS pci, numa AS numa, nvlink_domain AS nvlink_domain, rack AS rack, part_number AS part_number, vbios AS vbios, seen_at AS seen_at, version AS version FROM gpus FINAL;
+SELECT gpu_id AS gpu_id, cluster AS cluster, node AS node, slot AS slot, uuid AS uuid, serial AS serial, model AS model, memory_mib * 1048576 / 1 AS memory_bytes, driver AS driver, vendor AS vendor, parent AS parent, profile AS profile, entitlement_milli AS entitlement_milli, mig AS mig, pci AS pci, numa AS numa, nvlink_domain AS nvlink_domain, rack AS rack, part_number AS part_number, vbios AS vbios, seen_at AS seen_at, version AS version FROM gpus FINAL
+COMMENT 'gpuledger 98167c1bfa57e625';
 
 CREATE OR REPLACE VIEW v_gpu_links AS
-SELECT cluster AS cluster, node AS node, slot AS slot, peer AS peer, path AS path, nvlinks AS nvlinks, seen_at AS seen_at, version AS version FROM gpu_links FINAL;
+SELECT cluster AS cluster, node AS node, slot AS slot, peer AS peer, path AS path, nvlinks AS nvlinks, seen_at AS seen_at, version AS version FROM gpu_links FINAL
+COMMENT 'gpuledger abcc6210a8fe390f';
 
 CREATE OR REPLACE VIEW v_allocations AS
-SELECT gpu_id AS gpu_id, alloc_id AS alloc_id, job_id AS job_id, cluster AS cluster, node AS node, share_milli AS share_milli, valid_from AS valid_from, valid_to AS valid_to, source AS source, slice AS slice, seen_at AS seen_at, version AS version FROM allocations FINAL;
+SELECT gpu_id AS gpu_id, alloc_id AS alloc_id, job_id AS job_id, cluster AS cluster, node AS node, share_milli AS share_milli, valid_from AS valid_from, valid_to AS valid_to, source AS source, slice AS slice, seen_at AS seen_at, version AS version FROM allocations FINAL
+COMMENT 'gpuledger e78fc4f48c599c40';
 
 CREATE OR REPLACE VIEW v_jobs AS
-SELECT job_id AS job_id, cluster AS cluster, name AS name, user AS user, team AS team, pool AS pool, state AS state, reason AS reason, nodes AS nodes, gpus_per_node AS gpus_per_node, cpu_milli AS cpu_milli, memory_mib * 1048576 / 1 AS memory_bytes, gpu_model AS gpu_model, priority AS priority, kind AS kind, qos AS qos, preemptible AS preemptible, reservation AS reservation, gang AS gang, constraints AS constraints, share_milli AS share_milli, restart AS restart, submitted AS submitted, eligible AS eligible, started AS started, ended AS ended, ends_by AS ends_by, seen_at AS seen_at, version AS version FROM jobs FINAL;
+SELECT job_id AS job_id, cluster AS cluster, name AS name, user AS user, team AS team, pool AS pool, state AS state, reason AS reason, nodes AS nodes, gpus_per_node AS gpus_per_node, cpu_milli AS cpu_milli, memory_mib * 1048576 / 1 AS memory_bytes, gpu_model AS gpu_model, priority AS priority, kind AS kind, qos AS qos, preemptible AS preemptible, reservation AS reservation, gang AS gang, constraints AS constraints, share_milli AS share_milli, restart AS restart, submitted AS submitted, eligible AS eligible, started AS started, ended AS ended, ends_by AS ends_by, seen_at AS seen_at, version AS version FROM jobs FINAL
+COMMENT 'gpuledger 95f4d26f427f7576';
 
 CREATE OR REPLACE VIEW v_node_states AS
-SELECT cluster AS cluster, node AS node, scheduler AS scheduler, state AS state, reason AS reason, pools AS pools, gpus AS gpus, gpu_model AS gpu_model, shares AS shares, labels AS labels, taints AS taints, rack AS rack, cpu_milli AS cpu_milli, memory_mib * 1048576 / 1 AS memory_bytes, valid_from AS valid_from, valid_to AS valid_to, seen_at AS seen_at, version AS version FROM node_states FINAL;
+SELECT cluster AS cluster, node AS node, scheduler AS scheduler, state AS state, reason AS reason, pools AS pools, gpus AS gpus, gpu_model AS gpu_model, shares AS shares, labels AS labels, taints AS taints, rack AS rack, cpu_milli AS cpu_milli, memory_mib * 1048576 / 1 AS memory_bytes, valid_from AS valid_from, valid_to AS valid_to, seen_at AS seen_at, version AS version FROM node_states FINAL
+COMMENT 'gpuledger 5d8d03f1aa0155f8';
 
 CREATE OR REPLACE VIEW v_pools AS
-SELECT cluster AS cluster, pool AS pool, scheduler AS scheduler, state AS state, nodes AS nodes, priority AS priority, longest_seconds AS longest_seconds, preemptible AS preemptible, seen_at AS seen_at, version AS version FROM pools FINAL;
+SELECT cluster AS cluster, pool AS pool, scheduler AS scheduler, state AS state, nodes AS nodes, priority AS priority, longest_seconds AS longest_seconds, preemptible AS preemptible, seen_at AS seen_at, version AS version FROM pools FINAL
+COMMENT 'gpuledger 36f2f6c3d6df35e8';
 
 CREATE OR REPLACE VIEW v_reservations AS
-SELECT cluster AS cluster, reservation AS reservation, scheduler AS scheduler, nodes AS nodes, users AS users, teams AS teams, pool AS pool, flags AS flags, valid_from AS valid_from, valid_to AS valid_to, seen_at AS seen_at, version AS version FROM reservations FINAL;
+SELECT cluster AS cluster, reservation AS reservation, scheduler AS scheduler, nodes AS nodes, users AS users, teams AS teams, pool AS pool, flags AS flags, valid_from AS valid_from, valid_to AS valid_to, seen_at AS seen_at, version AS version FROM reservations FINAL
+COMMENT 'gpuledger a9fe885eef506898';
 
 CREATE OR REPLACE VIEW v_quotas AS
-SELECT cluster AS cluster, scheduler AS scheduler, team AS team, queue AS queue, gpu_model AS gpu_model, guaranteed_milli AS guaranteed_milli, limit_milli AS limit_milli, parent AS parent, seen_at AS seen_at, version AS version FROM quotas FINAL;
+SELECT cluster AS cluster, scheduler AS scheduler, team AS team, queue AS queue, gpu_model AS gpu_model, guaranteed_milli AS guaranteed_milli, limit_milli AS limit_milli, parent AS parent, seen_at AS seen_at, version AS version FROM quotas FINAL
+COMMENT 'gpuledger 082fdea554cd2991';
 
 CREATE OR REPLACE VIEW v_prices AS
-SELECT model AS model, capacity_value / 1000000 AS capacity_value, energy_price / 1000000 AS energy_price, currency AS currency, valid_from AS valid_from, version AS version FROM prices FINAL;
+SELECT model AS model, capacity_value / 1000000 AS capacity_value, energy_price / 1000000 AS energy_price, currency AS currency, valid_from AS valid_from, version AS version FROM prices FINAL
+COMMENT 'gpuledger 349fbecccbe9884b';
 
 CREATE OR REPLACE VIEW v_free_states AS
-SELECT gpu_id AS gpu_id, valid_from AS valid_from, valid_to AS valid_to, state AS state, cause AS cause, job_id AS job_id FROM free_states;
+SELECT gpu_id AS gpu_id, valid_from AS valid_from, valid_to AS valid_to, state AS state, cause AS cause, job_id AS job_id FROM free_states
+COMMENT 'gpuledger 68bc149a2f8cc527';
 
 CREATE OR REPLACE VIEW v_ledger_1m AS
-SELECT cluster AS cluster, gpu_id AS gpu_id, minute AS minute, alloc_id AS alloc_id, state AS state, flags AS flags, cause AS cause, grade AS grade, intensity_bp / 10000 AS intensity_ratio, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules FROM ledger_1m;
+SELECT cluster AS cluster, node AS node, gpu_id AS gpu_id, minute AS minute, alloc_id AS alloc_id, state AS state, flags AS flags, cause AS cause, grade AS grade, intensity_bp / 10000 AS intensity_ratio, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules FROM ledger_1m
+COMMENT 'gpuledger 7a28e15c695d6fef';
 
 CREATE OR REPLACE VIEW v_ledger_1h AS
-SELECT cluster AS cluster, gpu_id AS gpu_id, hour AS hour, alloc_id AS alloc_id, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules FROM ledger_1h;
+SELECT cluster AS cluster, node AS node, gpu_id AS gpu_id, hour AS hour, alloc_id AS alloc_id, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules FROM ledger_1h
+COMMENT 'gpuledger de4b9e5afe14129f';
+
+CREATE OR REPLACE VIEW v_accounts_1h AS
+SELECT cluster AS cluster, node AS node, pool AS pool, model AS model, job AS job, job_name AS job_name, user AS user, team AS team, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules, hour AS hour FROM accounts_1h
+COMMENT 'gpuledger 854bf2183dd0d54a';
+
+CREATE OR REPLACE VIEW v_accounts_1d AS
+SELECT cluster AS cluster, node AS node, pool AS pool, model AS model, job AS job, job_name AS job_name, user AS user, team AS team, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules, day AS day FROM accounts_1d
+COMMENT 'gpuledger 4aa4811a71d2466f';
+
+CREATE OR REPLACE VIEW v_free_blocks AS
+SELECT cluster AS cluster, pool AS pool, minute AS minute, free_gpus AS free_gpus FROM free_blocks
+COMMENT 'gpuledger ad62ce009f30945e';
 
 CREATE OR REPLACE VIEW v_booked_hours AS
-SELECT hour AS hour, fingerprint AS fingerprint, booked_until AS booked_until, owned_ms / 1000 AS owned_seconds, booked_at AS booked_at, version AS version FROM booked_hours FINAL;
+SELECT hour AS hour, fingerprint AS fingerprint, booked_until AS booked_until, owned_ms / 1000 AS owned_seconds, booked_at AS booked_at, version AS version FROM booked_hours FINAL
+COMMENT 'gpuledger de4f7890fb543bf5';
 
 CREATE OR REPLACE VIEW v_findings AS
-SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, pool AS pool, since AS since, until AS until, open AS open, gpus AS gpus, gpu_ms / 1000 AS gpu_seconds, capacity_value / 1000000 AS capacity_value, cash_avoidable / 1000000 AS cash_avoidable, currency AS currency, grade AS grade, confidence_pct / 100 AS confidence_ratio, summary AS summary, evidence AS evidence, version AS version FROM findings FINAL;
+SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, pool AS pool, since AS since, until AS until, open AS open, gpus AS gpus, gpu_ms / 1000 AS gpu_seconds, capacity_value / 1000000 AS capacity_value, cash_avoidable / 1000000 AS cash_avoidable, currency AS currency, grade AS grade, confidence_pct / 100 AS confidence_ratio, summary AS summary, evidence AS evidence, version AS version FROM findings FINAL
+COMMENT 'gpuledger 2210ce96d8cc703a';
 
 CREATE OR REPLACE VIEW v_recommendations AS
-SELECT recommendation_id AS recommendation_id, finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, status AS status, title AS title, command AS command, gain_gpu_hours / 1000 AS gain_gpu_hours, gain_capacity_value / 1000000 AS gain_capacity_value, gain_cash_avoidable / 1000000 AS gain_cash_avoidable, currency AS currency, horizon_seconds AS horizon_seconds, confidence_pct / 100 AS confidence_ratio, because AS because, created AS created, version AS version FROM recommendations FINAL;
+SELECT recommendation_id AS recommendation_id, finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, status AS status, title AS title, command AS command, gain_gpu_hours / 1000 AS gain_gpu_hours, gain_capacity_value / 1000000 AS gain_capacity_value, gain_cash_avoidable / 1000000 AS gain_cash_avoidable, currency AS currency, horizon_seconds AS horizon_seconds, confidence_pct / 100 AS confidence_ratio, because AS because, created AS created, version AS version FROM recommendations FINAL
+COMMENT 'gpuledger 0fd169401512e864';
 
 CREATE OR REPLACE VIEW v_alert_states AS
-SELECT rule AS rule, subject AS subject, state AS state, since AS since, fired AS fired, resolved AS resolved, value / 1000 AS value, labels AS labels, annotations AS annotations, version AS version FROM alert_states FINAL;
+SELECT rule AS rule, subject AS subject, state AS state, since AS since, fired AS fired, resolved AS resolved, value / 1000 AS value, labels AS labels, annotations AS annotations, version AS version FROM alert_states FINAL
+COMMENT 'gpuledger 9cb351084c628671';
 
 CREATE OR REPLACE VIEW v_notifications AS
-SELECT ts AS ts, rule AS rule, subject AS subject, state AS state, channel AS channel, outcome AS outcome FROM notifications;
+SELECT ts AS ts, rule AS rule, subject AS subject, state AS state, channel AS channel, outcome AS outcome FROM notifications
+COMMENT 'gpuledger 1c8bfd6fd13855bb';
 
 CREATE OR REPLACE VIEW v_book_1m AS
+SELECT c.* EXCEPT (gpu_ms, energy_mj),
+  c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
+  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+FROM (
 SELECT c.cluster AS cluster, c.minute AS minute, c.gpu_id AS gpu_id, a.node AS node, a.slot AS slot,
   a.pool AS pool, a.model AS model, l.job_id AS job,
   if(c.alloc_id = 0, '', j.user) AS user,
   multiIf(c.alloc_id = 0, '', j.job_id = '', 'unmapped', j.team) AS team,
   j.name AS job_name, c.state AS state, c.cause AS cause, c.flags AS flags, c.grade AS grade,
-  c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
-  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+  c.gpu_ms AS gpu_ms, c.energy_mj AS energy_mj
 FROM ledger_1m AS c
 LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
-LEFT JOIN (SELECT * FROM allocations FINAL) AS l
+LEFT JOIN (SELECT * FROM allocations FINAL WHERE true) AS l
   ON l.gpu_id = c.gpu_id AND l.alloc_id = c.alloc_id
 LEFT JOIN (SELECT * FROM jobs FINAL) AS j ON j.job_id = l.job_id
+) AS c
 ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
-  ON p.model = a.model AND p.valid_from <= c.minute;
+  ON p.model = c.model AND p.valid_from <= c.minute
+COMMENT 'gpuledger 6aa347d489a2959e';
 
 CREATE OR REPLACE VIEW v_book_1h AS
-SELECT c.cluster AS cluster, c.hour AS hour, c.gpu_id AS gpu_id, a.node AS node, a.slot AS slot,
-  a.pool AS pool, a.model AS model, l.job_id AS job,
-  if(c.alloc_id = 0, '', j.user) AS user,
-  multiIf(c.alloc_id = 0, '', j.job_id = '', 'unmapped', j.team) AS team,
-  j.name AS job_name, c.state AS state, c.cause AS cause, c.flags AS flags, c.grade AS grade,
+SELECT c.* EXCEPT (gpu_ms, energy_mj),
   c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
   p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
-FROM ledger_1h AS c
-LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
-LEFT JOIN (SELECT * FROM allocations FINAL) AS l
-  ON l.gpu_id = c.gpu_id AND l.alloc_id = c.alloc_id
-LEFT JOIN (SELECT * FROM jobs FINAL) AS j ON j.job_id = l.job_id
+FROM accounts_1h AS c
 ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
-  ON p.model = a.model AND p.valid_from <= c.hour;
+  ON p.model = c.model AND p.valid_from <= c.hour
+COMMENT 'gpuledger 3ea1e0fe768b956b';
+
+CREATE OR REPLACE VIEW v_book_1d AS
+SELECT c.* EXCEPT (gpu_ms, energy_mj),
+  c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
+  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+FROM accounts_1d AS c
+ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
+  ON p.model = c.model AND p.valid_from <= c.day
+COMMENT 'gpuledger a455616f152b4602';
 
 CREATE OR REPLACE VIEW v_queue_waits AS
 SELECT job_id AS job, cluster, user, team, pool, nodes * gpus_per_node AS gpus,
@@ -2538,9 +2635,12 @@ SELECT job_id AS job, cluster, user, team, pool, nodes * gpus_per_node AS gpus,
   submitted, eligible, started, ended, state,
   dateDiff('second', least(eligible, started), started) AS wait_seconds
 FROM (SELECT * FROM jobs FINAL)
-WHERE gpus_per_node > 0 AND started < toDateTime64('2106-01-01', 3, 'UTC');
+WHERE gpus_per_node > 0 AND started < toDateTime64('2106-01-01', 3, 'UTC')
+COMMENT 'gpuledger 26b9b289c6e98169';
 
 CREATE OR REPLACE VIEW v_free_nodes AS
-SELECT cluster, minute, node, pool, floor(sum(gpu_seconds) / 60) AS free_gpus
-FROM v_book_1m WHERE state IN ('free_demand', 'free_surplus')
-GROUP BY cluster, minute, node, pool HAVING free_gpus > 0;
+SELECT c.cluster AS cluster, c.minute AS minute, a.node AS node, a.pool AS pool,
+  floor(sum(c.gpu_ms) / 60000) AS free_gpus
+FROM ledger_1m AS c LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
+WHERE c.state IN ('free_demand', 'free_surplus') GROUP BY cluster, minute, node, pool HAVING free_gpus > 0
+COMMENT 'gpuledger 75b9a1fdddf313a6';

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from analytics import accounts
 from gpuledger.batch import by_table
 from gpuledger.catalogue import (
     Allocation,
@@ -211,6 +212,8 @@ class Fleet:
             self.store.insert(batch)
         for day in self.minutes.values():
             self.store.insert_rows(day)
+        for booked in sorted({at.date() for at in self.owned}):
+            accounts.write(self.store, [booked])
 
 
 def hours_from(since: datetime, count: int) -> Iterator[datetime]:

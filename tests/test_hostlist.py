@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.hostlist import expand, indices
+from gpuledger.hostlist import expand, indices
 
 
 @pytest.mark.parametrize(

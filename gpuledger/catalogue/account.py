@@ -1,0 +1,72 @@
+"""The book added up: by owner and place for hours and days, and what was free in one piece."""
+
+from gpuledger.catalogue.verdict import DAILY
+from gpuledger.schema import (
+    Cells,
+    Gauge,
+    Label,
+    Number,
+    Quantity,
+    Row,
+    Time,
+    gauge,
+    label,
+    number,
+    text,
+    time,
+)
+from gpuledger.units import JOULE, MILLI, SECOND
+
+BY_OWNER = ("cluster", "pool", "team", "state")
+
+
+class Account(Row):
+    """What a job did on a node, in one state; owners as they were known when it was booked."""
+
+    cluster: Label = label("cluster name")
+    node: Label = label("node name")
+    pool: Label = label("pool of the GPUs")
+    model: Label = label("GPU model")
+    job: Label = text("job id; empty = none")
+    job_name: Label = label("name given by the user")
+    user: Label = label("who submitted the job")
+    team: Label = label("team that pays; `unmapped` where nobody said; empty = no job")
+    state: Label = label("state of the ledger")
+    flags: Label = label("flags, joined by commas")
+    cause: Label = label("sub-cause of the state")
+    grade: Label = label("evidence grade, A to D")
+    gpu_seconds: Quantity = number("GPU-seconds booked", unit=SECOND, step=MILLI, bits=64)
+    energy_joules: Gauge = gauge(JOULE, "energy drawn", step=MILLI, bits=64)
+
+
+class AccountHour(
+    Account,
+    table="accounts_1h",
+    layout=Cells(key=(*BY_OWNER, "hour"), at="hour", partition=DAILY),
+):
+    """One hour of the book by owner and place: what boards and reports read."""
+
+    hour: Time = time("start of the hour")
+
+
+class AccountDay(
+    Account,
+    table="accounts_1d",
+    layout=Cells(key=(*BY_OWNER, "day"), at="day", partition=DAILY),
+):
+    """One day of the book by owner and place: what long questions read."""
+
+    day: Time = time("start of the day, UTC")
+
+
+class FreeBlock(
+    Row,
+    table="free_blocks",
+    layout=Cells(key=("cluster", "pool", "minute"), at="minute", partition=DAILY),
+):
+    """The largest request that one node of a pool could have taken in a minute."""
+
+    cluster: Label = label("cluster name")
+    pool: Label = label("pool of the GPUs")
+    minute: Time = time("start of the minute")
+    free_gpus: Number = number("whole free GPUs of the node that had most of them", bits=16)
