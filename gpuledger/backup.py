@@ -32,7 +32,7 @@ POLL_S = 0.2
 
 @dataclass(frozen=True)
 class Outcome:
-    """Files and bytes of a database, and those of them that are not in the backup's base.
+    """Files and bytes of a database, and what was written of them: less where there is a base.
 
     `place` is without the keys that lead to it.
     """
@@ -62,7 +62,7 @@ class Backups:
             raise ConfigError(f"there is no gpuledger store in {directory}")
         place = self._place(to)
         if directory:
-            writable(Path(to).absolute().parent)
+            _check_new(Path(to))
         since = (f"base_backup = {self._place(base)}",) if base else ()
         self._alone()
         return self._run(self.store, f"BACKUP DATABASE {self._name} TO", place, *since)
@@ -93,8 +93,8 @@ class Backups:
 
     def _place(self, text: str) -> str:
         if self.store.address.directory:
-            if _PLACE.fullmatch(text) or "://" in text:
-                raise ConfigError(f"{text}: the embedded store is backed up to a path")
+            if not text or _PLACE.fullmatch(text) or "://" in text:
+                raise ConfigError(f"'{text}': the embedded store is backed up to a path")
             quoted = str(Path(text).absolute()).replace("\\", "\\\\").replace("'", "\\'")
             return f"File('{quoted}')"
         if not _PLACE.fullmatch(text):
@@ -114,8 +114,8 @@ class Backups:
         running = ServiceFile(directory).read() if directory else None
         if running:
             raise ConfigError(
-                f"{self.store.address} is served at {running['url']}: stop the service for a"
-                " backup; 'gpuledger export' works beside it"
+                f"{self.store.address} is served at {running['url']}: stop the service"
+                " first; 'gpuledger export' works beside it"
             )
 
     def _check_empty(self, outside: Store) -> None:
@@ -153,6 +153,13 @@ class Backups:
                 kind = ConfigError if wrong else StoreError
                 raise kind(f"{_told(place)}: {said.replace(place, _told(place))[:300]}")
             self.sleep(POLL_S)
+
+
+def _check_new(path: Path) -> None:
+    """Refuse what is there: the engine would mix its files with others."""
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise ConfigError(f"{path} already exists: name another place for the backup")
+    writable(path.absolute().parent)
 
 
 def _told(place: str) -> str:

@@ -20,7 +20,8 @@ IN_A_ROLLUP = "while pushing to view"
 # What the driver and the server put around the words that say what is wrong.
 _WRAPPING = re.compile(
     r"(?:Received ClickHouse exception, code: \d+, server response: )?Code: \d+\. DB::Exception: "
-    r"| \(version [\d.]+[^()]*\)| \(for url [^()]*\)"
+    r"|\.? [Ii]n scope .*?(?=\. Maybe you meant|\. \([A-Z_]+\))"
+    r"| \(version [\d.]+(?: \([^()]*\))?\)| \(for url [^()]*\)"
 )
 
 # Words of the driver or the server to what we say, the first that fit.

@@ -108,7 +108,7 @@ def _plan_table(
     out.tables += _ages(target, there, keeping)
     if added and target.of:
         names = ", ".join(added)
-        out.notes.append(f"{target.name}: {names} stay empty in what was rolled up before")
+        out.notes.append(f"{target.name}: empty in what was rolled up before: {names}")
 
 
 def _check_kind(target: Target, there: Found) -> None:

@@ -81,6 +81,25 @@ def test_a_database_without_our_tables_says_how_to_make_them(clickhouse: ClickHo
     assert "run 'gpuledger schema apply' first" in said
 
 
+def test_a_database_that_lags_is_a_finding(clickhouse: ClickHouse) -> None:
+    store = f"http://{clickhouse.user}@127.0.0.1:{clickhouse.http_port}/default"
+    said = complaint(
+        1, "schema", "check", "--store", store, GPULEDGER_STORE_PASSWORD=clickhouse.password
+    )
+    assert "run 'gpuledger schema apply'" in said
+
+
+def test_the_first_apply_makes_the_database(clickhouse: ClickHouse) -> None:
+    store = f"http://{clickhouse.user}@127.0.0.1:{clickhouse.http_port}/made_by_apply"
+    arguments = ("--store", store)
+    secret = {"GPULEDGER_STORE_PASSWORD": clickhouse.password}
+    plan = run("schema", "plan", *arguments, **secret).stdout
+    assert plan.startswith("CREATE DATABASE IF NOT EXISTS `made_by_apply`;\n")
+    applied = run("schema", "apply", *arguments, **secret)
+    assert applied.stdout.startswith(plan)
+    assert applied.stdout.endswith("schema is up to date\n")
+
+
 class _Older(BaseHTTPRequestHandler):
     """Passes everything on to a real server, and says that it is an old one."""
 

@@ -78,7 +78,9 @@ def samples(directory: Path) -> dict[str, Any]:
 def test_a_past_becomes_a_book_a_report_and_a_baseline(history: History, tmp_path: Path) -> None:
     told = output(*arguments(tmp_path, history.url))
     words = {line[:15].strip(): line[16:] for line in told.splitlines()}
-    assert re.fullmatch(r"some [\d,]+ samples of 12 metrics in 0.2 days and .*", words["to read"])
+    assert re.fullmatch(
+        r"some [\d,]+ samples of 12 metrics in \d\.0 hours and .*", words["to read"]
+    )
     assert "GPU jobs in this time" in words["sacct"]
     assert words["gaps"] == "none longer than 10 minutes"
     assert words["grade"] == "A"

@@ -162,7 +162,8 @@ def _booked(reader: Reader, told: Span | None) -> Iterator[Line]:
         yield "booked", "nothing"
         return
     figures = Book(reader, told.since.replace(minute=0), told.until).figures()
-    yield "booked", f"{figures.booked_gpu_hours:,.1f} GPU-hours in {figures.booked_hours:,} hours"
+    count = f"{figures.booked_hours:,} hour{'s' * (figures.booked_hours != 1)}"
+    yield "booked", f"{figures.booked_gpu_hours:,.1f} GPU-hours in {count}"
     if figures.unknown is not None:
         yield "unknown", f"{figures.unknown:.1%} of them"
     yield "grade", figures.grade or "none"

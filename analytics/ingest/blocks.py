@@ -41,6 +41,7 @@ class Blocks:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._again: set[int] = set()
 
     def compose(self, table: str) -> Block | None:
         """The next block of the table, durable when this returns; None where nothing waits."""
@@ -89,20 +90,26 @@ class Blocks:
     def retry_refused(self) -> None:
         """Let what was kept apart wait again: the store may take it since its schema changed."""
 
-        def retry(db: sqlite3.Connection) -> int:
+        def retry(db: sqlite3.Connection) -> set[int]:
+            again = set()
             kept = db.execute(
                 "DELETE FROM refused RETURNING tbl, key, rows, body, created"
             ).fetchall()
             for name, key, rows, body, created in kept:
-                Bundle.of(name, [Parcel(name, key, rows, body)]).write(db, created)
+                again.add(Bundle.of(name, [Parcel(name, key, rows, body)]).write(db, created))
                 db.execute(
                     "UPDATE lost SET rows = rows - ? WHERE tbl = ? AND why = 'refused'",
                     (rows, name),
                 )
-            return len(kept)
+            return again
 
-        if self._journal.ask(retry):
+        self._again = self._journal.ask(retry)
+        if self._again:
             self._journal.look_around()
+
+    def is_retried(self, block: Block) -> bool:
+        """Whether all of it was kept apart by an earlier life."""
+        return self._again.issuperset(block.bundles)
 
     def refused(self) -> dict[str, int]:
         """Rows by table that the store refused, of all time."""

@@ -56,12 +56,13 @@ class Bundle:
         packed, said = lz4.frame.compress(plain), lz4.frame.compress(told)
         return cls(table, rows, len(plain), digest, said, packed)
 
-    def write(self, db: sqlite3.Connection, created: float, block: int | None = None) -> None:
-        """Put it into the file."""
+    def write(self, db: sqlite3.Connection, created: float, block: int | None = None) -> int:
+        """Put it into the file; its number there."""
         sizes = self.rows, self.plain, len(self.body)
-        db.execute(
+        done = db.execute(
             INSERT, (self.table, block, *sizes, created, self.digest, self.parcels, self.body)
         )
+        return done.lastrowid or 0
 
 
 def pack(table: str, parcels: Sequence[Parcel]) -> Iterator[Bundle]:

@@ -36,11 +36,13 @@ MOST_MISSING = 1_000
 class Thing(msgspec.Struct, array_like=True):
     """What is known of one thing: its newest row, and its counters by column.
 
-    A counter is when it was told, what lies before it, and what each of its parts said last.
+    A counter is when it was told, what lies before it, and what each of its parts said last. The
+    target is that of the newest row.
     """
 
     at_ms: int | None = None
     counters: dict[str, tuple[int, float, dict[str, float]]] = msgspec.field(default_factory=dict)
+    target: int = 0
 
 
 @dataclass
@@ -165,9 +167,12 @@ class Maker:
         known = made.things.get(name) or self.things.get(name)
         thing = msgspec.msgpack.decode(known[1], type=Thing) if known else Thing()
         cover(row, target.covers_ms(thing.at_ms, at_ms))
+        is_same, thing.target = thing.target == target.id, target.id
         for column in counters(row.table):
             if values[column] is not None:
                 told = parts.get(column, {"": values[column]})
+                if is_same:
+                    _rename(thing, column, at_ms, told)
                 values[column] = _grown(thing, column, at_ms, told)
         thing.at_ms = max(at_ms, thing.at_ms or at_ms)
         made.things[name] = (thing.at_ms, msgspec.msgpack.encode(thing))
@@ -181,6 +186,14 @@ class Maker:
                     continue
                 log.warning("%s %s: %s", name, doubt.subject, doubt.said)
             self._counts.missing[name] += 1
+
+
+def _rename(thing: Thing, column: str, at_ms: int, parts: Mapping[str, float]) -> None:
+    """Let the counters of a target, all under other labels now, go on; new ones have less."""
+    told_ms, base, last = thing.counters.get(column, (0, 0.0, {}))
+    is_renamed = last.keys().isdisjoint(parts) and sum(parts.values()) >= sum(last.values())
+    if is_renamed and at_ms > told_ms:
+        thing.counters[column] = (told_ms, base, {})
 
 
 def _grown(thing: Thing, column: str, at_ms: int, parts: Mapping[str, float]) -> float | None:

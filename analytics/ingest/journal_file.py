@@ -17,7 +17,7 @@ CHECKPOINT_PAGES = 4_000
 LOG_LIMIT_BYTES = 64 << 20
 # Where SQLite's header holds the mark of the application (sqlite.org/fileformat2), and ours.
 HEADER_BYTES, APPLICATION, OURS = 100, slice(68, 72), b"gplj"
-IN_USE = "another relay or service uses it, give this one a journal of its own"
+IN_USE = "another relay or service uses it; give this one a --spool of its own"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS blocks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, tbl TEXT NOT NULL, token TEXT NOT NULL);
@@ -109,4 +109,4 @@ class JournalFile:
         except OSError:
             return  # not there yet, or `_connect` says why it cannot be used
         if head and head[APPLICATION] != OURS:
-            raise ConfigError(f"{self.path} is no journal of gpuledger: name another file")
+            raise ConfigError(f"{self.path} is no journal of gpuledger: name another --spool")

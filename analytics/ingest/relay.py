@@ -198,7 +198,7 @@ class Relay:
         try:
             self._insert(block)
         except (StoreError, ConfigError) as e:
-            if isinstance(e, Refused) and line.refusals < MOST_REFUSALS:
+            if isinstance(e, Refused) and self._is_patient(line, block):
                 self._take_apart(line, block, _short(str(e)))
             else:
                 self._fail(name, line, _short(str(e)))
@@ -206,6 +206,10 @@ class Relay:
         self.blocks.forget(block)
         line.blocks.popleft()
         self._succeed(name, line, block)
+
+    def _is_patient(self, line: Line, block: Block) -> bool:
+        """Whether a refusal is a matter of single parcels; of what was refused before it is."""
+        return line.refusals < MOST_REFUSALS or self.blocks.is_retried(block)
 
     def _insert(self, block: Block) -> None:
         """Refused where the store, or what we know of the table, will never take it."""
@@ -218,7 +222,7 @@ class Relay:
 
     def _take_apart(self, line: Line, block: Block, reason: str) -> None:
         """Halve what was refused; what cannot be halved is set apart."""
-        line.refusals += 1
+        line.refusals += not self.blocks.is_retried(block)
         halves = self.blocks.split(block)
         if not halves:
             self.blocks.refuse(block, reason)

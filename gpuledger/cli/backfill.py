@@ -164,7 +164,7 @@ def _wanted(
     last = _until(until)
     first = parse_since(since, last).replace(minute=0, second=0, microsecond=0)
     if first >= last:
-        raise ConfigError(f"--since {since}: is not before {last:%Y-%m-%d %H:%M} UTC")
+        raise ConfigError(f"--since {since} is not before {last:%Y-%m-%d %H:%M} UTC")
     return Wanted(
         since=first,
         until=last,
@@ -213,11 +213,12 @@ def _zone(name: str) -> tzinfo:
 def _announced(found: Estimate, wanted: Wanted) -> str:
     """What there is to read, and how long that may take."""
     metrics = sum(len(a.names) for a in found.amounts.values()) + len(found.kube.names)
-    days = (wanted.until - wanted.since) / timedelta(days=1)
+    hours = (wanted.until - wanted.since) / timedelta(hours=1)
+    length = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.1f} days"
     jobs = f" and {found.jobs:,} runs of GPU jobs" if found.jobs else ""
     return (
         f"{'to read':<15} some {found.samples:,.0f} samples of {metrics} metrics in"
-        f" {days:.1f} days{jobs}: about {_length(found.seconds)}"
+        f" {length}{jobs}: about {_length(found.seconds)}"
     )
 
 

@@ -35,8 +35,8 @@ def open_files(url: str, environ: Mapping[str, str]) -> Files:
     """`s3://bucket/prefix` or a directory. ConfigError where the address is neither."""
     if url.startswith("s3://"):
         return Bucket(url, environ)
-    if "://" in url:
-        raise ConfigError(f"{url}: write a directory or s3://bucket/prefix")
+    if not url or "://" in url:
+        raise ConfigError(f"'{url}': write a directory or s3://bucket/prefix")
     return Directory(Path(url))
 
 
@@ -164,5 +164,7 @@ class Bucket:
         given: dict[str, Any] = {"region": region or "us-east-1"} if region or endpoint else {}
         if endpoint:
             parts = urlsplit(endpoint)
+            if parts.scheme not in {"http", "https"} or not parts.netloc:
+                raise ConfigError(f"AWS_ENDPOINT_URL {endpoint}: write http(s)://host:port")
             given |= {"endpoint_override": parts.netloc, "scheme": parts.scheme}
         return fs.S3FileSystem(**given)

@@ -226,6 +226,28 @@ def test_what_was_set_apart_is_tried_again_in_the_next_life(journal: Journal) ->
     assert taker.nodes == ["n"]
 
 
+def test_much_that_is_refused_again_in_the_next_life_holds_up_nothing_new(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast(monkeypatch)
+    monkeypatch.setattr(module, "MOST_REFUSALS", 8)
+
+    def judge(_: str, nodes: list[str]) -> None:
+        if any(node.startswith("bad") for node in nodes):
+            raise Refused("the store hates it")
+
+    with running(journal, Taker(judge)) as relay:
+        for number in range(12):
+            journal.accept([parcel(f"bad{number}"), parcel(f"n{number}")])
+            assert relay.flush(10)
+    taker = Taker(judge)
+    with running(journal, taker) as relay:
+        journal.accept([parcel("new")])
+        assert relay.flush(10)
+        assert relay.blocks.refused() == {TABLE: 12}
+    assert taker.nodes == ["new"]
+
+
 def test_a_block_whose_answer_was_lost_is_sent_again_under_its_token(journal: Journal) -> None:
     journal.accept([parcel("a"), parcel("b")])
     block = Blocks(journal).compose(TABLE)

@@ -287,7 +287,7 @@ def test_it_has_doors_for_senders_and_its_own_state_only(tmp_path: Path) -> None
         assert "Address already in use" in said
         elsewhere = (*relay.child.command[1:-1], f"127.0.0.1:{free_port()}")
         said = complaint(2, *elsewhere, GPULEDGER_INGEST_TOKEN="t")
-        assert said.endswith("another relay or service uses it, give this one a journal of its own")
+        assert said.endswith("another relay or service uses it; give this one a --spool of its own")
 
 
 def test_what_makes_no_relay_is_said_at_once(tmp_path: Path) -> None:

@@ -83,10 +83,22 @@ def test_a_bucket_that_is_not_there_is_told_in_one_line(bucket: Files, s3: S3) -
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["s3://", "s3:///prefix", "s3://k:s@bucket/p", "gs://bucket/p"])
+@pytest.mark.parametrize("url", ["", "s3://", "s3:///prefix", "s3://k:s@bucket/p", "gs://bucket/p"])
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="write"):
         open_files(url, {})
+
+
+def test_an_endpoint_without_a_scheme_is_refused() -> None:
+    bucket = Bucket("s3://lake/x", {"AWS_ENDPOINT_URL": "127.0.0.1:9000"})
+    with pytest.raises(ConfigError, match=r"AWS_ENDPOINT_URL 127.0.0.1:9000: write http"):
+        bucket.get("a")
+
+
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="is no directory"):
+        Directory(tmp_path / "file").get("_manifest.json")
 
 
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:

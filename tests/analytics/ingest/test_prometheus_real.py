@@ -67,7 +67,7 @@ class Service(Running):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     home = tmp_path_factory.mktemp("site")
-    (home / "config.toml").write_text('[prometheus]\ncluster = "site"\n')
+    (home / "config.toml").write_text('[scraped]\ncluster = "site"\n')
     flags = ("--store", f"chdb://{home}/store", "--config", home / "config.toml")
     tokens = {"GPULEDGER_TOKEN": "owner", "GPULEDGER_INGEST_TOKEN": "sender"}
     with skipping():
