@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from analytics import accounts
-from gpuledger.batch import by_table
 from gpuledger.measures import book_between, startable_sql
 from gpuledger.store import Store
 from tests.analytics.world import START, asset, at, booked, cells, given, job, write
@@ -19,7 +17,7 @@ STATES = ("productive", "alloc_idle", "underused")
 
 
 @pytest.fixture
-def store(engine: Store) -> Iterator[Store]:
+def history(store: Store) -> Store:
     """Three GPUs over 60 hours, each minute of some job or free, as a seed has it."""
     rng = random.Random(4)
     minutes: list[tuple[int, int, str, str]] = []
@@ -35,12 +33,8 @@ def store(engine: Store) -> Iterator[Store]:
         *(given(native, slot) for native in JOBS for slot in range(3)),
         *booked([cell for group in told for cell in group], at(60 * 60)),
     ]
-    write(engine, rows)
-    yield engine
-    for batch in by_table(rows):
-        engine.command(f"TRUNCATE TABLE {batch.table.name}")
-    for name in ("accounts_1h", "accounts_1d", "free_blocks"):
-        engine.command(f"TRUNCATE TABLE {name}")
+    write(store, rows)
+    return store
 
 
 KEYS = "team, user, job, node, pool, state, grade"
@@ -52,35 +46,35 @@ SUMS = "round(sum(gpu_seconds), 3) AS s, round(sum(energy_joules), 3) AS e"
     [(0, 60 * 60), (17, 61), (5, 50), (90, 59 * 60 + 7), (13 * 60 + 59, 40 * 60), (60, 120)],
 )
 def test_any_span_of_the_book_is_the_sum_of_its_minutes(
-    store: Store, since: int, until: int
+    history: Store, since: int, until: int
 ) -> None:
     asked = {"since": at(since), "until": at(until)}
     within = "minute >= {since:DateTime64(3, 'UTC')} AND minute < {until:DateTime64(3, 'UTC')}"
     ask = f"SELECT {KEYS}, {SUMS} FROM {{}} GROUP BY {KEYS} ORDER BY {KEYS}".format
-    expected = store.select(ask(f"v_book_1m WHERE {within}"), **asked)
-    assert store.select(ask(f"{book_between()}"), **asked) == expected
+    expected = history.select(ask(f"v_book_1m WHERE {within}"), **asked)
+    assert history.select(ask(f"{book_between()}"), **asked) == expected
     assert expected
 
 
-def test_writing_a_day_again_changes_nothing(store: Store) -> None:
+def test_writing_a_day_again_changes_nothing(history: Store) -> None:
     ask = "SELECT * FROM accounts_1h ORDER BY ALL"
-    before = store.select(ask), store.select(ask.replace("1h", "1d"))
-    accounts.write(store, [START.date(), (START + timedelta(days=1)).date()])
-    assert (store.select(ask), store.select(ask.replace("1h", "1d"))) == before
+    before = history.select(ask), history.select(ask.replace("1h", "1d"))
+    accounts.write(history, [START.date(), (START + timedelta(days=1)).date()])
+    assert (history.select(ask), history.select(ask.replace("1h", "1d"))) == before
 
 
-def test_days_booked_before_there_were_accounts_are_added_up(store: Store) -> None:
+def test_days_booked_before_there_were_accounts_are_added_up(history: Store) -> None:
     ask = "SELECT * FROM accounts_1d ORDER BY ALL"
-    before = store.select(ask)
-    store.command("TRUNCATE TABLE accounts_1h")
-    store.command("TRUNCATE TABLE accounts_1d")
-    accounts.catch_up(store)
-    assert store.select(ask) == before
+    before = history.select(ask)
+    history.command("TRUNCATE TABLE accounts_1h")
+    history.command("TRUNCATE TABLE accounts_1d")
+    accounts.catch_up(history)
+    assert history.select(ask) == before
 
 
-def test_every_booked_minute_has_its_largest_free_block(store: Store) -> None:
-    [said] = store.select(startable_sql(), since=at(0), until=at(60 * 60))
-    [expected] = store.select(
+def test_every_booked_minute_has_its_largest_free_block(history: Store) -> None:
+    [said] = history.select(startable_sql(), since=at(0), until=at(60 * 60))
+    [expected] = history.select(
         "SELECT uniqExact(minute) AS minutes, uniqExactIf(minute, state = 'free_surplus') AS free"
         " FROM ledger_1m"
     )
