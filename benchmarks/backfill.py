@@ -1,7 +1,5 @@
 """How fast a site's past is read: samples, series-hours and GPU-days per second, and the memory.
 
-    python benchmarks/backfill.py [GPUs] [hours]
-
 A real Prometheus with a backfilled block of twelve metrics of dcgm-exporter, scraped every 30 s;
 the embedded engine with all rollups. Times are processor seconds of this process, the engine's
 included and Prometheus' own not, since neighbours slow a shared machine down; parts are timed one
@@ -10,6 +8,7 @@ by one, so that it shows what is slow.
 
 from __future__ import annotations
 
+import argparse
 import random
 import resource
 import sys
@@ -121,7 +120,12 @@ def whole(history: History, directory: Path, gpus: int, hours: int) -> None:
 
 
 def main() -> None:
-    gpus, hours = (int(a) for a in (*sys.argv[1:], "128", "6")[:2])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="16 GPUs and one hour")
+    parser.add_argument("--gpus", type=int, default=128)
+    parser.add_argument("--hours", type=int, default=6)
+    given = parser.parse_args()
+    gpus, hours = (16, 1) if given.quick else (given.gpus, given.hours)
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         with History(directory / "prometheus", samples(gpus, hours)) as history:
