@@ -182,6 +182,13 @@ def _settings(settings: Mapping[str, int | str]) -> str:
     return f"SETTINGS {listed}" if listed else ""
 
 
+def rollup_views(table: Table) -> list[str]:
+    """Names of the materialized views that fill the table's rollups."""
+    layout = table.layout
+    levels = LEVELS[: layout.rollup] if isinstance(layout, Samples) else ()
+    return [f"{level.table(table)}_mv" for level in levels]
+
+
 def rollup(table: Table, level: Level, keeping: Keeping = FOR_EVER) -> list[Target]:
     """The rollup's table, what fills it, and how people see it."""
     name, source = level.table(table), level.made_of(table)

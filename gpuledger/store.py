@@ -20,6 +20,7 @@ from gpuledger.address import DATABASE, Address, StoreSettings, parse_address, s
 from gpuledger.batch import Batch, arrow
 from gpuledger.cluster import Cluster
 from gpuledger.complaints import translated
+from gpuledger.ddl import rollup_views
 from gpuledger.directory import claim
 from gpuledger.errors import StoreError
 from gpuledger.guard import AD_HOC, BOOKING, PLAIN_SQL, QueryClass, check_question
@@ -144,6 +145,19 @@ class Store:
         for row in rows:
             out.setdefault(row["table"], {})[row["name"]] = row["type"]
         return out
+
+    def check_whole(self, table: Table) -> None:
+        """StoreError while a view that rolls the table up is missing: rows would never reach it."""
+        local = self.cluster.local if self.cluster else self.address.database
+        views = rollup_views(table)
+        found = self.value(
+            "SELECT count() FROM system.tables WHERE database = {database:String}"
+            " AND has({views:Array(String)}, name)",
+            database=local,
+            views=views,
+        )
+        if found < len(views):
+            raise StoreError(f"{self.address}: {table.name} is not whole: 'schema apply' must end")
 
     def steps(self) -> list[Step]:
         """What `apply` would run, and where. ConfigError where it would drop or retype."""

@@ -41,6 +41,9 @@ class RelaySettings(Settings):
 class NativeStore(Protocol):
     """What the relay needs of `gpuledger.store.Store`."""
 
+    def check_whole(self, table: Table) -> None:
+        """StoreError while what rolls the table up is missing."""
+
     def insert_native(self, table: Table, body: bytes, token: str) -> None:
         """Insert encoded blocks; the same token twice counts once."""
 
@@ -91,6 +94,7 @@ class Relay:
         self._hurry = False
         self._threads: list[threading.Thread] = []
         self._trouble = ""
+        self._whole: set[str] = set()
 
     def start(self) -> None:
         """Begin with what a former life left: blocks of which nobody knows, and refused rows."""
@@ -218,6 +222,9 @@ class Relay:
             body = merge(known, read(known, self.blocks.body(block)))
         except (ValueError, ConfigError) as e:
             raise Refused(str(e)) from e
+        if known.name not in self._whole:
+            self._store.check_whole(known)
+            self._whole.add(known.name)
         self._store.insert_native(known, body, block.token)
 
     def _take_apart(self, line: Line, block: Block, reason: str) -> None:
@@ -252,6 +259,8 @@ class Relay:
 
     def _fail(self, name: str, line: Line, reason: str) -> None:
         """Wait longer each time, with jitter; say it once."""
+        # It may be another database by then, whose tables are still being made.
+        self._whole.discard(name)
         now = self._monotonic()
         line.tries += 1
         line.failing = now if line.failing is None else line.failing

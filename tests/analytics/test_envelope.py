@@ -165,5 +165,8 @@ def test_a_service_without_an_intake_takes_nothing(store: Store) -> None:
 class Closed:
     """A store that is away."""
 
+    def check_whole(self, *_: object) -> None:
+        raise StoreError("nobody there")
+
     def insert_native(self, *_: object) -> None:
         raise StoreError("nobody there")

@@ -83,6 +83,10 @@ class MarkedStore:
         self._store = store
         self._marks = marks
 
+    def check_whole(self, table: Table) -> None:
+        """See `Store.check_whole`."""
+        self._store.check_whole(table)
+
     def insert_native(self, table: Table, body: bytes, token: str) -> None:
         """Insert; see `Store.insert_native`."""
         with self._marks.during("inserts"):
