@@ -4,8 +4,8 @@ The nodes are one process (`tests/fakes/senders.py`) that sends 1,000 envelopes 
 each with the rows of five tables; the relay is the command people run, on this machine's disk; the
 database is the listener of the tests. At the end every accepted row is looked for there.
 
-`--quick` sends 250 a second for 8 s, which any machine should do, and judges what an envelope costs
-the relay; `--rate` and `--seconds` say otherwise.
+`--quick` sends 250 a second for 8 s, which any machine should do, and judges all but the relay's
+processor time; `--rate` and `--seconds` say otherwise.
 """
 
 from __future__ import annotations
@@ -97,11 +97,16 @@ def measure(directory: Path, rate: float, seconds: float) -> int:
         exact = _stored(store, told["sent"])
         store.close()
     _tell(told, took_s, used, figures, held)
+    cores = used[0] * took_s / told["sent"] * NEED
     promises = [
-        ("relay", used[0] * took_s / told["sent"] * NEED, CORE_PROMISE, "cores at the need"),
         ("pace", rate * took_s / told["sent"], PACE_PROMISE, "times the time"),
         ("ack p99", told["p99_s"], ACK_PROMISE_S, "s"),
     ]
+    if rate < NEED:
+        # Fewer envelopes share a commit and a block: what each costs at the need is not seen here.
+        print(f"{cores:.2f} cores at the need, if each envelope cost there what it costs here")
+    else:
+        promises.append(("relay", cores, CORE_PROMISE, "cores at the need"))
     return max(report(promises), int(not exact or bool(told["refused"])))
 
 
