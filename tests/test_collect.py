@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from typing import Any, Self
 import lz4.frame
 import pytest
 
+from gpuledger import envelope
 from gpuledger.catalogue import TABLES
 from gpuledger.spool import Spool
 from gpuledger.store import decode
@@ -67,15 +69,14 @@ def service() -> Iterator[tuple[Service, str]]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            taken.take(
-                self.path.rpartition("/")[2],
-                self.headers["Idempotency-Key"],
-                lz4.frame.decompress(body),
+            parts = envelope.unseal(
+                lz4.frame.decompress(self.rfile.read(int(self.headers["Content-Length"])))
             )
+            for part in parts:
+                taken.take(part.table, part.key, part.body)
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(json.dumps({"parts": [{"status": 200}] * len(parts)}).encode())
 
         def log_message(self, *_: object) -> None:
             pass

@@ -259,8 +259,6 @@ class Relay:
 
     def _fail(self, name: str, line: Line, reason: str) -> None:
         """Wait longer each time, with jitter; say it once."""
-        # It may be another database by then, whose tables are still being made.
-        self._whole.discard(name)
         now = self._monotonic()
         line.tries += 1
         line.failing = now if line.failing is None else line.failing

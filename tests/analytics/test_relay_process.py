@@ -188,15 +188,16 @@ def test_rows_that_are_in_the_database_without_the_relay_knowing_count_once(
 def test_a_database_that_goes_and_comes_back_costs_no_row(
     server: ClickHouse, tmp_path: Path
 ) -> None:
+    waits = "rows of gpu_samples wait in the journal"
     with RunningRelay(tmp_path / "relay", server.http_port) as relay:
         for sequence in range(40):
             if sequence == 10:
                 server.kill()
             if sequence == 30:
+                wait_until(lambda: waits in relay.log, DRAIN_S, "the relay's word about it")
                 server.start()
             assert relay.send(1, sequence) == 200
         assert stored(server, relay) == (80, 80, 80)
-        assert "rows of gpu_samples wait in the journal" in relay.log
         assert "rows go into the store again" in relay.log
 
 
