@@ -34,11 +34,10 @@ class Batch:
     @classmethod
     def of_values(cls, table: Table, rows: Sequence[Mapping[str, Any]]) -> Batch:
         """Mappings of visible name to value in base units."""
-        columns: dict[str, Any] = {}
-        for f in table.fields:
-            column = list(map(_writer(f), (r[f.visible] for r in rows)))
-            columns[f.stored] = _differing(column, columns[f.peak_of]) if f.peak_of else column
-        return cls(table, columns)
+        return cls(
+            table,
+            {f.stored: list(map(_writer(f), (r[f.visible] for r in rows))) for f in table.fields},
+        ).with_peaks_apart()
 
     @classmethod
     def of_arrays(cls, table: Table, size: int, values: Mapping[str, Any]) -> Batch:
@@ -46,11 +45,18 @@ class Batch:
 
         A kept max that is not given equals its mean.
         """
-        columns: dict[str, Any] = {}
-        for f in table.fields:
-            column = _array(f, size, values)
-            columns[f.stored] = _apart(column, columns[f.peak_of]) if f.peak_of else column
-        return cls(table, columns)
+        columns = {f.stored: _array(f, size, values) for f in table.fields}
+        return cls(table, columns).with_peaks_apart()
+
+    def with_peaks_apart(self) -> Batch:
+        """The batch with kept maxima only where they differ from their means."""
+        found = self.columns
+        peaks = {
+            f.stored: _apart(found[f.stored], found[f.peak_of])
+            for f in self.table.fields
+            if f.peak_of and f.stored in found and f.peak_of in found
+        }
+        return Batch(self.table, {**found, **peaks})
 
 
 def to_milliseconds(at: datetime) -> int:
@@ -92,17 +98,12 @@ def _scaler(factor: Fraction, nullable: bool, bits: int) -> Callable[[Any], int 
     return scale
 
 
-def _differing(peaks: list[Any], means: list[Any]) -> list[Any]:
-    """The peaks that differ from their means; the others are as good as told."""
-    return [None if peak == mean else peak for peak, mean in zip(peaks, means, strict=True)]
-
-
 def _apart(peaks: Any, means: Any) -> Any:
-    """The same of arrays."""
+    """The peaks that differ from their means; the others are as good as told."""
+    if not hasattr(peaks, "dtype") or not hasattr(means, "dtype"):
+        return [None if peak == mean else peak for peak, mean in zip(peaks, means, strict=True)]
     import numpy as np  # noqa: PLC0415 - the node agent has no numpy and never comes here
 
-    if not hasattr(peaks, "dtype") or not hasattr(means, "dtype"):
-        return _differing(list(peaks), list(means))
     same = np.ma.getdata(peaks) == np.ma.getdata(means)
     hidden = np.ma.getmaskarray(peaks) | (same & ~np.ma.getmaskarray(means))
     return np.ma.array(np.ma.getdata(peaks), mask=hidden)

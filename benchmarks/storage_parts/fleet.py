@@ -115,7 +115,8 @@ class Node:
         uuids = [f"GPU-{self.name}-{slot}" for slot in slots]
         own = {"epoch": np.zeros(rows, "uint32"), "gpu_id": ids[slots], "uuid": uuids}
         columns = {**self.columns, **texts, **own}
-        return Batch(GpuSample.table, {n: columns[n] for n in FIELDS if n in columns})
+        told = {n: columns[n] for n in FIELDS if n in columns}
+        return Batch(GpuSample.table, told).with_peaks_apart()
 
 
 def measured(shape: Shape) -> list[Field]:

@@ -38,7 +38,8 @@ SELECT node, sum(u) / sum(n) AS utilization, sum(s) / sum(n) AS sm_active, max(m
   sum(idle) / sum(n) AS idle, sum(energy) AS energy_mj
 FROM (
   SELECT node, slot, count() AS n, sum(utilization_pct) AS u, sum(sm_active_bp) AS s,
-    max(memory_used_mib_max) AS memory, countIf(sm_active_bp < 100) AS idle,
+    max(ifNull(memory_used_mib_max, memory_used_mib)) AS memory,
+    countIf(sm_active_bp < 100) AS idle,
     max(energy_mj) - min(energy_mj) AS energy
   FROM gpu_samples WHERE {when} GROUP BY node, slot)
 GROUP BY node ORDER BY node"""
