@@ -248,8 +248,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as home, open_engine(Path(home)) as engine:
             engine.store.apply()
             for shape in (FLEET, DEEP):
-                ratios(engine, shape, 7 if quick else 25, verdicts)
-            senders(engine, 40 if quick else 200, verdicts)
+                ratios(engine, shape, 5 if quick else 25, verdicts)
+            senders(engine, 20 if quick else 200, verdicts)
             for level in LEVELS:
                 engine.store.command(f"TRUNCATE TABLE gpu_samples{level}")
             fleet(engine, 60 if quick else 900, Path(home), verdicts)
