@@ -181,7 +181,7 @@ class Pipelines:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         self._run(
-            ["serve", "--listen", f"127.0.0.1:{port}"],
+            ["serve", "--listen", f"127.0.0.1:{port}", "--spool", f"{self.home}/{name}-relay.db"],
             env,
             f"serve-{name}",
             lambda _: http_ok(f"{url}/readyz"),
