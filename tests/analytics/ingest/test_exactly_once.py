@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,9 @@ from tests.analytics.web import BEARER, TOKEN, TestClient
 from tests.conftest import data_file
 from tests.store_contract import NOON, at, both_stores, sample, seconds_of, unique
 
-# What agents of a release send, one row of each table: written by that release itself.
-RELEASES = sorted(data_file("releases").glob("*.zst"))
+# What agents of a release send, one row of each table, written by that release itself: an envelope
+# in zstd, kept as text.
+RELEASES = sorted(data_file("releases").glob("*.txt"))
 RELEASED_AT = datetime(2026, 3, 4, 12, 0, 10, tzinfo=UTC)
 LEVELS = ("", "_1m", "_1h", "_1d")
 
@@ -143,7 +145,7 @@ def test_what_agents_of_a_release_send_is_taken(
     store: Store, taken: Intake, door: TestClient, release: Path
 ) -> None:
     taken.clock = lambda: RELEASED_AT
-    body = zstd.decompress(release.read_bytes())
+    body = zstd.decompress(b64decode(release.read_text()))
     answers = door.post("/v1/ingest", content=body).json()["parts"]
     assert [(a["status"], a["accepted"], a["dropped_columns"]) for a in answers] == [
         (200, 1, 0)
