@@ -9,7 +9,6 @@ transaction with the rows that rest on it.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -22,6 +21,7 @@ from types import MappingProxyType
 from gpuledger.entry import Block, Entry, cut
 from gpuledger.errors import ConfigError, StoreError
 from gpuledger.memory import Memory
+from gpuledger.owned import OwnedFile
 
 Changes = Mapping[str, str | None]  # what to remember by key; None: to forget
 
@@ -30,8 +30,7 @@ CAPACITY_BYTES = 1 << 30
 AGE_S = 7 * 86_400.0
 NONE_LOST: Mapping[str, int] = MappingProxyType({})
 REJECTED_SHARE = 0.1  # of the capacity: enough to see what is wrong, never enough to fill a disk
-# Where SQLite's header holds the mark of the application (sqlite.org/fileformat2), and ours.
-HEADER_BYTES, APPLICATION, OURS = 100, slice(68, 72), b"gpld"
+MARK = b"gpld"
 IN_USE = "another agent uses it, give this one a --spool of its own"
 __all__ = ["Block", "Changes", "Entry", "Spool"]
 SCHEMA = """
@@ -68,6 +67,7 @@ class Spool:
         self.damaged: Path | None = None
         self.epoch = 0
         self._clock = clock
+        self._file = OwnedFile(path, "spool", MARK)
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         self._bytes = 0
@@ -212,21 +212,10 @@ class Spool:
             return {_text(key): _text(value) for key, value in found}
 
     def _connect(self) -> None:
-        try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as e:
-            raise ConfigError(f"cannot use spool {self.path}: {e.strerror}") from None
-        db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None, timeout=2)
+        # Two agents on one spool would also correct counters against each other. Entries are read
+        # once: half a MiB of cache is plenty.
+        db = self._file.connect(SCHEMA, "cache_size = -512", "journal_size_limit = 4194304")
         self._db = db
-        # Exclusive: two agents on one spool would correct counters against each other.
-        db.execute("PRAGMA locking_mode = EXCLUSIVE")
-        # Before the log is switched on: the mark must be in the file itself, whatever comes.
-        db.execute(f"PRAGMA application_id = {int.from_bytes(OURS)}")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA cache_size = -512")  # KiB: entries are read once
-        db.execute("PRAGMA journal_size_limit = 4194304")
-        db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
         self._introduce(db)
         with self._transaction() as db:
             self._trim(db)
@@ -254,12 +243,7 @@ class Spool:
 
     def _refuse_foreign(self) -> None:
         """A wrong `--spool` must not cost anybody a file: ours says so in name or header."""
-        try:
-            with self.path.open("rb") as file:
-                head = file.read(HEADER_BYTES)
-        except OSError:
-            return  # not there yet, or `_connect` says why it cannot be used
-        if head and head[APPLICATION] != OURS and "spool" not in self.path.name:
+        if self._file.is_foreign() and "spool" not in self.path.name:
             raise ConfigError(f"{self.path} is no spool of gpuledger: name another file")
 
     def _move_aside(self) -> None:
@@ -275,26 +259,12 @@ class Spool:
             db, before = self._db, self._bytes
             if db is None:
                 raise StoreError(f"spool {self.path} is closed")
-            done = False
             try:
-                db.execute("BEGIN IMMEDIATE")
-                yield db
-                db.execute("COMMIT")
-                done = True
-            except sqlite3.Error as e:
-                raise StoreError(f"spool {self.path}: {e}") from None
-            finally:
-                if not done:
-                    self._bytes = before
-                    self._roll_back(db)
-
-    def _roll_back(self, db: sqlite3.Connection) -> None:
-        """End a transaction that failed; on a full or broken disk SQLite has done so itself."""
-        try:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-        except sqlite3.Error as e:
-            raise StoreError(f"spool {self.path}: {e}") from None
+                with self._file.transaction(db):
+                    yield db
+            except BaseException:
+                self._bytes = before
+                raise
 
     def _insert(
         self, db: sqlite3.Connection, table: str, blocks: Sequence[Block], created: float

@@ -16,14 +16,14 @@ DECOMPRESSORS: dict[str, Any] = {
 }
 
 
-async def received(request: Request) -> bytes:
+async def received(request: Request, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """The body as it came; HTTPException 413 where it is too large."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"a batch has at most {MAX_BODY_BYTES} bytes; split it")
+        if size > most_bytes:
+            raise HTTPException(413, f"a request has at most {most_bytes} bytes; split it")
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

@@ -22,9 +22,10 @@ from starlette.exceptions import HTTPException
 
 from analytics.ingest import protobuf
 from analytics.ingest.assembly import Assembler
+from analytics.ingest.bodies import received
 from analytics.ingest.journal import Busy
 from analytics.ingest.protobuf import Samples
-from analytics.ingest.scraped import assembler_of, received
+from analytics.ingest.scraped import assembler_of
 from analytics.ingest.targets import NAME
 from gpuledger.errors import GpuledgerError
 

@@ -15,7 +15,8 @@ from starlette.concurrency import run_in_threadpool
 
 from analytics.ingest import protobuf
 from analytics.ingest.assembly import Assembler
-from analytics.ingest.scraped import assembler_of, received
+from analytics.ingest.bodies import received
+from analytics.ingest.scraped import assembler_of
 
 router = APIRouter(prefix="/v1/prometheus", tags=["ingest"])
 
