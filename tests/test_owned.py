@@ -37,12 +37,14 @@ def test_it_is_for_its_owner_only_and_has_one(ours: OwnedFile) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(ours: OwnedFile) -> None:
     db = ours.connect(SCHEMA)
-    with (
-        pytest.raises(StoreError, match=r"journal .*file\.db: no such table"),
-        ours.transaction(db),
-    ):
-        db.execute("INSERT INTO t VALUES (1)")
-        db.execute("INSERT INTO nowhere VALUES (1)")
+
+    def half() -> None:
+        with ours.transaction(db):
+            db.execute("INSERT INTO t VALUES (1)")
+            db.execute("INSERT INTO nowhere VALUES (1)")
+
+    with pytest.raises(StoreError, match=r"journal .*file\.db: no such table"):
+        half()
     assert db.execute("SELECT count() FROM t").fetchone() == (0,)
     with ours.transaction(db):
         db.execute("INSERT INTO t VALUES (2)")
