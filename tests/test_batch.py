@@ -83,6 +83,7 @@ def test_a_kept_max_of_arrays_is_stored_only_where_it_differs_from_the_mean() ->
     known = {"ts": NOON, "node": "n", "slot": 0, "uuid": "u", "power_watts": np.array([1.5, 1.5])}
     batch = Batch.of_arrays(TABLE, 2, {**known, "power_watts_max": np.array([1.5, 2.0])})
     assert batch.columns["power_mw_max"].tolist() == [None, 2000]
+    assert batch.columns["power_mw_max"].data.tolist() == [0, 2000]
     assert Batch.of_arrays(TABLE, 2, known).columns["power_mw_max"].tolist() == [None, None]
 
 
