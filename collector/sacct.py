@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from collector.slurm_json import instant, number
-from collector.slurm_numbers import fitting
 from gpuledger.catalogue.work import Job
 from gpuledger.identity import job_id
+from gpuledger.rows import fitting
 from gpuledger.schema import FOREVER
 from gpuledger.slurm_words import job_state, text
 

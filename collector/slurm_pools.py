@@ -9,9 +9,9 @@ from typing import Any
 
 from collector.slurm_devices import Devices
 from collector.slurm_json import instant, moment, number
-from collector.slurm_numbers import fitting
 from gpuledger import hostlist
 from gpuledger.catalogue.work import Pool, Reservation
+from gpuledger.rows import fitting
 from gpuledger.schema import FOREVER
 from gpuledger.slurm_words import duration_s, gpus, names, shards, text, words
 

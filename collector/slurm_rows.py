@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from collector.slurm_json import instant, node_state, number
-from collector.slurm_numbers import fitting
 from collector.slurm_pools import Site
 from collector.source import Trust
 from gpuledger import hostlist
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue.work import Allocation, Job, NodeState, version
 from gpuledger.identity import alloc_id, gpu_id, job_id
+from gpuledger.rows import fitting
 from gpuledger.schema import FOREVER
 from gpuledger.slurm_words import (
     MEBIBYTE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gpuledger.rows import changed, says_the_same
+from gpuledger.rows import changed, fitting, says_the_same
 from tests.analytics.world import job
 
 
@@ -20,3 +20,8 @@ def test_when_it_was_said_makes_no_difference() -> None:
     assert says_the_same(row, again)
     assert not says_the_same(row, changed(row, priority=1))
     assert says_the_same(row, changed(row, priority=1), "priority")
+
+
+def test_a_number_beyond_its_column_is_held_within_it() -> None:
+    row = fitting(changed(job(), gpus_per_node=1 << 20, nodes=-1))
+    assert (row.gpus_per_node, row.nodes) == ((1 << 16) - 1, 0)

@@ -20,7 +20,8 @@ from gpuledger.catalogue.work import version
 from gpuledger.identity import alloc_id, gpu_id, job_id
 from gpuledger.mapping import Exporter, Place
 from gpuledger.mapping_plan import tell
-from gpuledger.schema import Kind, Row
+from gpuledger.rows import fitting
+from gpuledger.schema import Row
 from gpuledger.store import Store
 
 # Whoever saw the GPUs themselves, or asks Slurm while a job runs, knows better than accounting.
@@ -161,12 +162,3 @@ def named_jobs(
             if isinstance(slot, int):
                 found.setdefault((labels[HPC_JOB], nodes(labels)), set()).add(slot)
     return {key: frozenset(slots) for key, slots in found.items()}
-
-
-def fitting(job: Job) -> Job:
-    """The job, each whole number held within its column: a request may be beyond all there is."""
-    for column in job.table.columns:
-        if column.kind is Kind.NUMBER and column.name != "version":
-            told = job.__dict__[column.name]
-            job.__dict__[column.name] = min(max(told, 0), (1 << column.bits) - 1)
-    return job
