@@ -34,6 +34,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return simulate(tmp_path_factory.mktemp("demo") / "out", nodes=8, days=4, seed=3)
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return simulate(tmp_path_factory.mktemp("small") / "out", nodes=2, days=1, seed=1)
+
+
 def simulate(home: Path, nodes: int, days: int, seed: int) -> Demo:
     """A demo in a directory, and what it booked."""
     size = f"--nodes {nodes} --days {days} --seed {seed}".split()
@@ -65,9 +70,8 @@ def test_each_state_has_the_time_that_really_passed_in_it(demo: Demo) -> None:
     assert not wrong
 
 
-def test_demand_of_a_small_cluster_is_not_placed_on_lost_gpus(tmp_path: Path) -> None:
+def test_demand_of_a_small_cluster_is_not_placed_on_lost_gpus(small: Demo) -> None:
     """Regression: with one of two nodes in trouble, three times the real demand was booked."""
-    small = simulate(tmp_path / "small", nodes=2, days=1, seed=1)
     demand, truth = small.book["free_demand"], small.truth["gpu_seconds"]["free_demand"]
     assert demand == pytest.approx(truth, rel=USUAL)
 
@@ -103,8 +107,8 @@ def test_no_package_reads_the_truth() -> None:
     assert all("write_text" in line or line.startswith("WRITTEN") for _, line in named), named
 
 
-def test_the_same_arguments_give_the_same_files(demo: Demo, tmp_path: Path) -> None:
+def test_the_same_arguments_give_the_same_files(small: Demo, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    simulate(again, nodes=8, days=4, seed=3)
+    simulate(again, nodes=2, days=1, seed=1)
     for name in ("weekly-report.html", "truth.json", "gpuledger.toml"):
-        assert (again / name).read_bytes() == (demo.home / name).read_bytes(), name
+        assert (again / name).read_bytes() == (small.home / name).read_bytes(), name

@@ -21,15 +21,15 @@ def hours(windows: list[Window]) -> list[str]:
 
 
 def test_a_closed_hour_is_booked_again_only_where_it_is_reopened(store: Store) -> None:
-    ledger = Ledger(store)
+    ledger, later = Ledger(store), at(60 * 30)
     write(store, [asset(0), *samples(0, 0, 60)])
-    for window in ledger.dirty(LATER):
-        ledger.book(window, LATER)
+    for window in ledger.dirty(later):
+        ledger.book(window, later)
     write(store, samples(0, 60, 120))
-    assert ledger.dirty(LATER) == []
+    assert ledger.dirty(later) == []
     # The hours beside rest on what happened in these.
-    assert hours(ledger.dirty(LATER, reopened=at(0))) == ["10", "11", "12", "13"]
-    assert hours(ledger.dirty(LATER, reopened=at(120))) == ["12", "13"]
+    assert hours(ledger.dirty(later, reopened=at(0))) == ["10", "11", "12", "13"]
+    assert hours(ledger.dirty(later, reopened=at(120))) == ["12", "13"]
 
 
 @pytest.mark.parametrize(("backlog", "first"), [(None, 300), (timedelta(days=60), 60)])
