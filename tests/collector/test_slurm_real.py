@@ -174,6 +174,9 @@ def test_allocations_survive_a_killed_controller_and_end_with_their_jobs(odd: Sl
     second = odd.submit("sleep 300", gpus=2, name="tune", options=["--partition=low"])
     waiting = odd.submit("sleep 300", gpus=7, name="sweep")
     odd.wait_state(second, "RUNNING")
+    for job in (first, second):
+        # A job is running before its prolog has ended.
+        wait_until((odd.directory / f"hook/job-{job}-0").exists, 20, "prolog")
 
     rows = list(source.read())
     assert set(held(rows, first)) == gpus(3, 0, 1)
