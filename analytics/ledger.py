@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from analytics import accounts
-from analytics.booking.activity import reach_ms
-from analytics.booking.cells import cells_sql
-from analytics.booking.occupancy import allocations_sql, within
+from analytics.cells import allocations_sql, cells_sql, reach_ms, within
 from gpuledger import partitions
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import BookedHour, Cell, CellHour

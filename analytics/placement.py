@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from analytics.booking.activity import TOLD
-from analytics.booking.occupancy import MINUTE_MS, NODE_STATES, allocations_sql, within
+from analytics.cells import MINUTE_MS, NODE_STATES, TOLD, allocations_sql, within
 from gpuledger import partitions
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import FreeState

@@ -2,7 +2,6 @@
 
 from gpuledger.catalogue.account import AccountDay, AccountHour, FreeBlock
 from gpuledger.catalogue.backfill import BackfillChunk
-from gpuledger.catalogue.change import Change
 from gpuledger.catalogue.gpu import GpuEvent, GpuHealth, GpuSample, ProcessSample, SliceSample
 from gpuledger.catalogue.host import (
     AgentSample,
@@ -13,16 +12,7 @@ from gpuledger.catalogue.host import (
     SpoolLoss,
 )
 from gpuledger.catalogue.ingest import Quarantine
-from gpuledger.catalogue.learned import JobClass, JobStat, PowerFloor, StartupTime
 from gpuledger.catalogue.network import NetworkSample, TcpSample
-from gpuledger.catalogue.people import (
-    AssetState,
-    Exemption,
-    NodeOwner,
-    Person,
-    Service,
-    Team,
-)
 from gpuledger.catalogue.storage import (
     BlockSample,
     FilesystemSample,
@@ -90,17 +80,6 @@ ROWS: tuple[type[Row], ...] = (
     Reservation,
     Quota,
     Price,
-    Team,
-    Person,
-    Exemption,
-    Service,
-    AssetState,
-    NodeOwner,
-    Change,
-    PowerFloor,
-    StartupTime,
-    JobStat,
-    JobClass,
     FreeState,
     Cell,
     CellHour,
@@ -122,7 +101,7 @@ INGESTED: tuple[Table, ...] = (
         t
         for t in TABLES.values()
         if isinstance(t.layout, Samples | Events)
-        and t.name not in {"notifications", Quarantine.table.name, Change.table.name}
+        and t.name not in {"notifications", Quarantine.table.name}
     ),
     MissingValue.table,
     Gpu.table,

@@ -29,14 +29,13 @@ class FreeState(
     table="free_states",
     layout=Cells(key=("gpu_id", "valid_from"), at="valid_from", partition=HOURLY),
 ):
-    """Why a free GPU is free, where that takes more than telemetry; written by placement alone."""
+    """A free GPU that the waiting queue would fill; written by placement alone."""
 
     gpu_id: Number = ident("hash of the asset id")
     valid_from: Time = time("from")
     valid_to: Time = time("until, within the same hour")
-    state: Label = label("state of the ledger: held, free_demand, stranded or free_surplus")
+    state: Label = label("state of the ledger: free_demand")
     cause: Label = label("why; empty where the state says it all", default="")
-    flags: Label = label("flags, joined by commas, e.g. quota_held", default="")
     job_id: Label = text("the waiting job that would fill it", default="")
 
 
@@ -112,9 +111,6 @@ class Finding(Row, table="findings", layout=Versions(key=("finding_id",))):
     cash_avoidable: Gauge = gauge(CURRENCY, "energy that they cost", step=MICRO, bits=64)
     currency: Label = label("ISO 4217 code; empty without a price", default="")
     grade: Label = label("lowest evidence grade among the rows behind it")
-    cause: Label = label("what it comes from, in one word; empty = not known", default="")
-    owner: Label = label("who acts: job owner, hardware operations, platform …", default="")
-    action: Label = text("what to do, in one sentence", default="")
     confidence_ratio: Gauge = gauge(RATIO, "how sure the detector is", step=CENTI, bits=8)
     summary: Label = text("one sentence for people")
     evidence: Label = text("query that shows the rows behind it")

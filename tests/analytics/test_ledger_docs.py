@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics.booking.activity import reach_ms
-from analytics.booking.occupancy import MINUTE_MS
+from analytics.cells import MINUTE_MS, reach_ms
 from analytics.ledger import TOLERANCE
 from gpuledger.states import BY_NAME, STATES, LedgerSettings
 

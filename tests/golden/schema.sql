@@ -728,150 +728,12 @@ CREATE TABLE IF NOT EXISTS prices (
 ENGINE = ReplacingMergeTree(version) ORDER BY (model, valid_from)
 SETTINGS non_replicated_deduplication_window = 100000;
 
-CREATE TABLE IF NOT EXISTS teams (
-  `kind` LowCardinality(String) COMMENT 'account, namespace, project or mail' CODEC(ZSTD(1)),
-  `name` LowCardinality(String) COMMENT 'its name, `cluster/name` where clusters differ' CODEC(ZSTD(1)),
-  `team` LowCardinality(String) COMMENT 'team that pays' CODEC(ZSTD(1)),
-  `lead` LowCardinality(String) COMMENT 'user who decides for the team' CODEC(ZSTD(1)),
-  `mail` LowCardinality(String) COMMENT 'where the team is told' CODEC(ZSTD(1)),
-  `department` LowCardinality(String) COMMENT 'unit above the team' CODEC(ZSTD(1)),
-  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
-  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'time of the import' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (kind, name, valid_from)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS people (
-  `user` LowCardinality(String) COMMENT 'user name as schedulers know it' CODEC(ZSTD(1)),
-  `name` String COMMENT 'name of the person' CODEC(ZSTD(3)),
-  `mail` String COMMENT 'where the person is told' CODEC(ZSTD(3)),
-  `team` LowCardinality(String) COMMENT 'team; empty = as the account says' CODEC(ZSTD(1)),
-  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
-  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'time of the import' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (user, valid_from)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS exemptions (
-  `subject` String COMMENT 'job id, or `service/` and its name' CODEC(ZSTD(3)),
-  `kinds` String COMMENT 'kinds of findings, joined by commas; empty = all' CODEC(ZSTD(3)),
-  `reason` String COMMENT 'why' CODEC(ZSTD(3)),
-  `owner` LowCardinality(String) COMMENT 'who asked for it' CODEC(ZSTD(1)),
-  `approved_by` LowCardinality(String) COMMENT 'who agreed; empty = nobody yet' CODEC(ZSTD(1)),
-  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
-  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'time it was written' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (subject, valid_from)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS services (
-  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
-  `service` LowCardinality(String) COMMENT 'name' CODEC(ZSTD(1)),
-  `team` LowCardinality(String) COMMENT 'team that pays' CODEC(ZSTD(1)),
-  `jobs` String COMMENT 'beginning of the names of its jobs' CODEC(ZSTD(3)),
-  `least_replicas` UInt32 COMMENT 'replicas that must stay up' CODEC(ZSTD(1)),
-  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
-  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'time it was written' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, service)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS asset_states (
-  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
-  `state` LowCardinality(String) COMMENT 'service, delivered, repair, powered_down or retired' CODEC(ZSTD(1)),
-  `reason` String COMMENT 'why' CODEC(ZSTD(3)),
-  `valid_from` DateTime64(3, 'UTC') COMMENT 'from, in whole minutes' CODEC(DoubleDelta, ZSTD(1)),
-  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (gpu_id, valid_from)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS node_owner (
-  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
-  `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
-  `scheduler` LowCardinality(String) COMMENT 'slurm or kubernetes' CODEC(ZSTD(1)),
-  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
-  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, node, valid_from)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS changes (
-  `ts` DateTime64(3, 'UTC') COMMENT 'when it was first seen to be so' CODEC(DoubleDelta, ZSTD(1)),
-  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
-  `node` LowCardinality(String) COMMENT 'node name; empty = the whole cluster' CODEC(ZSTD(1)),
-  `slot` UInt16 COMMENT 'minor number of the device; 65535 = no single GPU' CODEC(ZSTD(1)),
-  `kind` LowCardinality(String) COMMENT 'driver, vbios, card, mig, drain, resume, quota, nodes or configuration' CODEC(ZSTD(1)),
-  `subject` String COMMENT 'what it is about, e.g. a queue' CODEC(ZSTD(3)),
-  `before` String COMMENT 'value before; empty = none' CODEC(ZSTD(3)),
-  `after` String COMMENT 'value from then on; empty = none' CODEC(ZSTD(3))
-)
-ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (cluster, node, kind, ts)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS power_floors (
-  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
-  `bare_mw` Nullable(UInt32) COMMENT 'without any process; missing = never seen' CODEC(T64, ZSTD(1)),
-  `bare_minutes` UInt32 COMMENT 'minutes that it rests on' CODEC(ZSTD(1)),
-  `context_mw` Nullable(UInt32) COMMENT 'with a process on it and no SM active; missing = never seen' CODEC(T64, ZSTD(1)),
-  `context_minutes` UInt32 COMMENT 'minutes that it rests on' CODEC(ZSTD(1)),
-  `learned` DateTime64(3, 'UTC') COMMENT 'when it was learned' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'milliseconds since 1970 of the learning' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (gpu_id)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS startup_times (
-  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
-  `size_class` LowCardinality(String) COMMENT 'size of the request, as queue waits name it' CODEC(ZSTD(1)),
-  `p95_ms` UInt64 COMMENT 'time that 95 % of the jobs stayed under' CODEC(ZSTD(1)),
-  `jobs` UInt32 COMMENT 'jobs that it rests on' CODEC(ZSTD(1)),
-  `learned` DateTime64(3, 'UTC') COMMENT 'when it was learned' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'milliseconds since 1970 of the learning' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, size_class)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS job_stats (
-  `job_id` String COMMENT 'cluster/native id' CODEC(ZSTD(3)),
-  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
-  `first_active` DateTime64(3, 'UTC') COMMENT 'start of the first active minute' CODEC(DoubleDelta, ZSTD(1)),
-  `busiest` DateTime64(3, 'UTC') COMMENT 'start of the busiest minute' CODEC(DoubleDelta, ZSTD(1)),
-  `sm_active_bp` Nullable(UInt16) COMMENT 'highest SM activity over 5 minutes' CODEC(T64, ZSTD(1)),
-  `tensor_active_bp` Nullable(UInt16) COMMENT 'highest tensor activity over 5 minutes' CODEC(T64, ZSTD(1)),
-  `power_bp` Nullable(UInt16) COMMENT 'highest share of the power limit over 5 minutes' CODEC(T64, ZSTD(1)),
-  `active_minutes` UInt32 COMMENT 'minutes with activity' CODEC(ZSTD(1)),
-  `upto` DateTime64(3, 'UTC') COMMENT 'end of the last minute that was looked at' CODEC(DoubleDelta, ZSTD(1)),
-  `version` UInt64 COMMENT 'milliseconds since 1970 of the learning' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (job_id, gpu_id)
-SETTINGS non_replicated_deduplication_window = 100000;
-
-CREATE TABLE IF NOT EXISTS job_classes (
-  `job_id` String COMMENT 'cluster/native id' CODEC(ZSTD(3)),
-  `work` LowCardinality(String) COMMENT 'training, inference, notebook, preparation or idle' CODEC(ZSTD(1)),
-  `confidence_pct` Nullable(UInt8) COMMENT 'how sure the model is' CODEC(T64, ZSTD(1)),
-  `framework` LowCardinality(String) COMMENT 'pytorch, tensorflow, jax or empty where unknown' CODEC(ZSTD(1)),
-  `model` LowCardinality(String) COMMENT 'version of the model and of its features; rule = no model' CODEC(ZSTD(1)),
-  `minutes` UInt32 COMMENT 'minutes of telemetry that it rests on' CODEC(ZSTD(1)),
-  `version` UInt64 COMMENT 'milliseconds since 1970 of the judgement' CODEC(ZSTD(1))
-)
-ENGINE = ReplacingMergeTree(version) ORDER BY (job_id)
-SETTINGS non_replicated_deduplication_window = 100000;
-
 CREATE TABLE IF NOT EXISTS free_states (
   `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
   `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
   `valid_to` DateTime64(3, 'UTC') COMMENT 'until, within the same hour' CODEC(DoubleDelta, ZSTD(1)),
-  `state` LowCardinality(String) COMMENT 'state of the ledger: held, free_demand, stranded or free_surplus' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'state of the ledger: free_demand' CODEC(ZSTD(1)),
   `cause` LowCardinality(String) COMMENT 'why; empty where the state says it all' CODEC(ZSTD(1)),
-  `flags` LowCardinality(String) COMMENT 'flags, joined by commas, e.g. quota_held' CODEC(ZSTD(1)),
   `job_id` String COMMENT 'the waiting job that would fill it' CODEC(ZSTD(3))
 )
 ENGINE = MergeTree PARTITION BY toStartOfHour(valid_from) ORDER BY (gpu_id, valid_from);
@@ -980,9 +842,6 @@ CREATE TABLE IF NOT EXISTS findings (
   `cash_avoidable` Nullable(UInt64) COMMENT 'energy that they cost' CODEC(T64, ZSTD(1)),
   `currency` LowCardinality(String) COMMENT 'ISO 4217 code; empty without a price' CODEC(ZSTD(1)),
   `grade` LowCardinality(String) COMMENT 'lowest evidence grade among the rows behind it' CODEC(ZSTD(1)),
-  `cause` LowCardinality(String) COMMENT 'what it comes from, in one word; empty = not known' CODEC(ZSTD(1)),
-  `owner` LowCardinality(String) COMMENT 'who acts: job owner, hardware operations, platform …' CODEC(ZSTD(1)),
-  `action` String COMMENT 'what to do, in one sentence' CODEC(ZSTD(3)),
   `confidence_pct` Nullable(UInt8) COMMENT 'how sure the detector is' CODEC(T64, ZSTD(1)),
   `summary` String COMMENT 'one sentence for people' CODEC(ZSTD(3)),
   `evidence` String COMMENT 'query that shows the rows behind it' CODEC(ZSTD(3)),
@@ -2686,53 +2545,9 @@ CREATE OR REPLACE VIEW v_prices AS
 SELECT model AS model, capacity_value / 1000000 AS capacity_value, energy_price / 1000000 AS energy_price, currency AS currency, valid_from AS valid_from, version AS version FROM prices FINAL
 COMMENT 'gpuledger 349fbecccbe9884b';
 
-CREATE OR REPLACE VIEW v_teams AS
-SELECT kind AS kind, name AS name, team AS team, lead AS lead, mail AS mail, department AS department, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM teams FINAL
-COMMENT 'gpuledger 4f51673b485c15c3';
-
-CREATE OR REPLACE VIEW v_people AS
-SELECT user AS user, name AS name, mail AS mail, team AS team, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM people FINAL
-COMMENT 'gpuledger 0e4406aa694b49b7';
-
-CREATE OR REPLACE VIEW v_exemptions AS
-SELECT subject AS subject, kinds AS kinds, reason AS reason, owner AS owner, approved_by AS approved_by, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM exemptions FINAL
-COMMENT 'gpuledger 86659fff1ede9f5a';
-
-CREATE OR REPLACE VIEW v_services AS
-SELECT cluster AS cluster, service AS service, team AS team, jobs AS jobs, least_replicas AS least_replicas, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM services FINAL
-COMMENT 'gpuledger 08acd5c2c5da6d7a';
-
-CREATE OR REPLACE VIEW v_asset_states AS
-SELECT gpu_id AS gpu_id, state AS state, reason AS reason, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM asset_states FINAL
-COMMENT 'gpuledger 61f7142eec7f17cc';
-
-CREATE OR REPLACE VIEW v_node_owner AS
-SELECT cluster AS cluster, node AS node, scheduler AS scheduler, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM node_owner FINAL
-COMMENT 'gpuledger 228566393aabf5df';
-
-CREATE OR REPLACE VIEW v_changes AS
-SELECT ts AS ts, cluster AS cluster, node AS node, slot AS slot, kind AS kind, subject AS subject, before AS before, after AS after FROM changes
-COMMENT 'gpuledger 1978b12a299b7038';
-
-CREATE OR REPLACE VIEW v_power_floors AS
-SELECT gpu_id AS gpu_id, bare_mw / 1000 AS bare_watts, bare_minutes AS bare_minutes, context_mw / 1000 AS context_watts, context_minutes AS context_minutes, learned AS learned, version AS version FROM power_floors FINAL
-COMMENT 'gpuledger 2fb3979d7876d46c';
-
-CREATE OR REPLACE VIEW v_startup_times AS
-SELECT cluster AS cluster, size_class AS size_class, p95_ms / 1000 AS p95_seconds, jobs AS jobs, learned AS learned, version AS version FROM startup_times FINAL
-COMMENT 'gpuledger 3de209a9b87db4a2';
-
-CREATE OR REPLACE VIEW v_job_stats AS
-SELECT job_id AS job_id, gpu_id AS gpu_id, first_active AS first_active, busiest AS busiest, sm_active_bp / 10000 AS sm_active_ratio, tensor_active_bp / 10000 AS tensor_active_ratio, power_bp / 10000 AS power_ratio, active_minutes AS active_minutes, upto AS upto, version AS version FROM job_stats FINAL
-COMMENT 'gpuledger c0bc3e198c24756e';
-
-CREATE OR REPLACE VIEW v_job_classes AS
-SELECT job_id AS job_id, work AS work, confidence_pct / 100 AS confidence_ratio, framework AS framework, model AS model, minutes AS minutes, version AS version FROM job_classes FINAL
-COMMENT 'gpuledger 39516dd3bfcb98c5';
-
 CREATE OR REPLACE VIEW v_free_states AS
-SELECT gpu_id AS gpu_id, valid_from AS valid_from, valid_to AS valid_to, state AS state, cause AS cause, flags AS flags, job_id AS job_id FROM free_states
-COMMENT 'gpuledger cc0017016a8115ec';
+SELECT gpu_id AS gpu_id, valid_from AS valid_from, valid_to AS valid_to, state AS state, cause AS cause, job_id AS job_id FROM free_states
+COMMENT 'gpuledger 68bc149a2f8cc527';
 
 CREATE OR REPLACE VIEW v_ledger_1m AS
 SELECT cluster AS cluster, node AS node, gpu_id AS gpu_id, minute AS minute, alloc_id AS alloc_id, state AS state, flags AS flags, cause AS cause, grade AS grade, intensity_bp / 10000 AS intensity_ratio, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules FROM ledger_1m
@@ -2759,8 +2574,8 @@ SELECT hour AS hour, fingerprint AS fingerprint, booked_until AS booked_until, o
 COMMENT 'gpuledger de4f7890fb543bf5';
 
 CREATE OR REPLACE VIEW v_findings AS
-SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, pool AS pool, since AS since, until AS until, open AS open, gpus AS gpus, gpu_ms / 1000 AS gpu_seconds, capacity_value / 1000000 AS capacity_value, cash_avoidable / 1000000 AS cash_avoidable, currency AS currency, grade AS grade, cause AS cause, owner AS owner, action AS action, confidence_pct / 100 AS confidence_ratio, summary AS summary, evidence AS evidence, version AS version FROM findings FINAL
-COMMENT 'gpuledger 4f2cce8b902f9a0a';
+SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, pool AS pool, since AS since, until AS until, open AS open, gpus AS gpus, gpu_ms / 1000 AS gpu_seconds, capacity_value / 1000000 AS capacity_value, cash_avoidable / 1000000 AS cash_avoidable, currency AS currency, grade AS grade, confidence_pct / 100 AS confidence_ratio, summary AS summary, evidence AS evidence, version AS version FROM findings FINAL
+COMMENT 'gpuledger 2210ce96d8cc703a';
 
 CREATE OR REPLACE VIEW v_recommendations AS
 SELECT recommendation_id AS recommendation_id, finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, status AS status, title AS title, command AS command, gain_gpu_hours / 1000 AS gain_gpu_hours, gain_capacity_value / 1000000 AS gain_capacity_value, gain_cash_avoidable / 1000000 AS gain_cash_avoidable, currency AS currency, horizon_seconds AS horizon_seconds, confidence_pct / 100 AS confidence_ratio, because AS because, created AS created, version AS version FROM recommendations FINAL
