@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.collector import QUICK_MARGIN, cpu_s, memory_mb, report
+from benchmarks.collector import cpu_s, memory_mb, report
 from gpuledger.store import Address, Store
 from tests.components.clickhouse import ClickHouse
 from tests.components.process import Child, free_port, http_ok, wait_until
@@ -107,8 +107,7 @@ def measure(directory: Path, rate: float, seconds: float) -> int:
         print(f"{cores:.2f} cores at the need, if each envelope cost there what it costs here")
     else:
         promises.append(("relay", cores, CORE_PROMISE, "cores at the need"))
-    margin = 1.0 if rate >= NEED else QUICK_MARGIN
-    return max(report(promises, margin), int(not exact or bool(told["refused"])))
+    return max(report(promises), int(not exact or bool(told["refused"])))
 
 
 def _send(address: str, rate: float, seconds: float) -> tuple[dict[str, Any], float]:
