@@ -30,7 +30,7 @@ soak: $(VENV)/.installed components
 	for b in benchmarks/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 	CHAOS_SEEDS=20 CHAOS_KILLS=50 $(BIN)/pytest -s tests/chaos
 
-components:
+components: $(VENV)/.installed
 	bash tests/components/install.sh
 
 generate: $(VENV)/.installed

@@ -8,18 +8,24 @@ from datetime import UTC, date, datetime, timedelta
 from gpuledger import partitions
 from gpuledger.catalogue import AccountDay, AccountHour, FreeBlock
 from gpuledger.ddl import stored_names
-from gpuledger.measures import FREE, owned
-from gpuledger.schema import Table
+from gpuledger.schema import Cells, Table
 from gpuledger.store import Store
+from gpuledger.views import FREE, owned
 
 DAY = timedelta(days=1)
 
 
 def write(store: Store, days: Sequence[date]) -> None:
     """Write neighbouring days again from the book's hours and minutes."""
-    _replace(store, AccountHour.table, days, _HOURS_SQL)
-    _replace(store, AccountDay.table, days, _DAYS_SQL)
-    _replace(store, FreeBlock.table, days, _BLOCKS_SQL)
+    write_hours(store, _midnight(days[0]), _midnight(days[-1]) + DAY)
+
+
+def write_hours(store: Store, since: datetime, until: datetime) -> None:
+    """Write whole hours again, and their days; the other hours of these days stay."""
+    replace(store, AccountHour.table, _HOURS_SQL, since, until)
+    replace(store, FreeBlock.table, _BLOCKS_SQL, since, until)
+    days = days_of(since, until)
+    replace(store, AccountDay.table, _DAYS_SQL, _midnight(days[0]), _midnight(days[-1]) + DAY)
 
 
 def catch_up(store: Store) -> None:
@@ -28,15 +34,36 @@ def catch_up(store: Store) -> None:
         write(store, [row["day"]])
 
 
-def _replace(store: Store, table: Table, days: Sequence[date], sql: str) -> None:
+def days_of(since: datetime, until: datetime) -> list[date]:
+    """The days that a span touches, in order."""
+    count = -(-(until - _midnight(since.date())) // DAY)
+    return [since.date() + i * DAY for i in range(count)]
+
+
+def replace(store: Store, table: Table, sql: str, since: datetime, until: datetime) -> None:
+    """Replace the rows of whole hours in a table with a partition per day by those of `sql`.
+
+    `sql` has parameters since and until (DateTime64). What the days have beside is copied, which
+    costs next to nothing beside adding it up again.
+    """
+    days = days_of(since, until)
+    names, at = ", ".join(stored_names(table)), _time_of(table)
     staging = partitions.stage(store, table)
     store.select(
-        f"INSERT INTO {staging} ({', '.join(stored_names(table))})"
-        f" SELECT {', '.join(stored_names(table))} FROM ({sql})",
-        since=_midnight(days[0]),
-        until=_midnight(days[-1]) + DAY,
+        f"INSERT INTO {staging} ({names}) SELECT {names} FROM ({sql}) UNION ALL"
+        f" SELECT {names} FROM {table.name} WHERE {at} >= {{first:DateTime64(3, 'UTC')}}"
+        f" AND {at} < {{last:DateTime64(3, 'UTC')}} AND NOT ({_within(at)})",
+        since=since,
+        until=until,
+        first=_midnight(days[0]),
+        last=_midnight(days[-1]) + DAY,
     )
     partitions.swap(store, table, [d.strftime("%Y%m%d") for d in days])
+
+
+def _time_of(table: Table) -> str:
+    assert isinstance(table.layout, Cells)
+    return table.layout.at
 
 
 def _midnight(day: date) -> datetime:
@@ -45,12 +72,10 @@ def _midnight(day: date) -> datetime:
 
 def _summed(table: Table, source: str) -> str:
     """SELECT of a source's rows added up to those of a table of accounts."""
-    sums = {"gpu_ms", "energy_mj"}
+    sums = ("gpu_ms", "energy_mj", "recoverable_ms")
     keys = ", ".join(name for name in stored_names(table) if name not in sums)
-    return (
-        f"SELECT {keys}, sum(s.gpu_ms) AS gpu_ms, sum(s.energy_mj) AS energy_mj"
-        f" FROM ({source}) AS s GROUP BY {keys}"
-    )
+    added = ", ".join(f"sum(s.{name}) AS {name}" for name in sums)
+    return f"SELECT {keys}, {added} FROM ({source}) AS s GROUP BY {keys}"
 
 
 def _within(time: str) -> str:
@@ -60,7 +85,7 @@ def _within(time: str) -> str:
 _HELD = "valid_from < {until:DateTime64(3, 'UTC')} AND valid_to > {since:DateTime64(3, 'UTC')}"
 _HOURS_SQL = _summed(
     AccountHour.table,
-    owned(f"(SELECT * FROM ledger_1h WHERE {_within('hour')})", "hour", _HELD),
+    owned(f"(SELECT * FROM ledger_1h WHERE {_within('hour')})", "hour", _HELD, _within("hour")),
 )
 _DAYS_SQL = _summed(
     AccountDay.table,
@@ -70,7 +95,7 @@ _DAYS_SQL = _summed(
 _BLOCKS_SQL = f"""
 SELECT cluster, pool, minute, max(free) AS free_gpus FROM (
   SELECT c.cluster AS cluster, a.pool AS pool, c.minute AS minute, a.node AS node,
-    floor(sumIf(c.gpu_ms, c.{FREE}) / 60000) AS free
+    floor(sumIf(c.gpu_ms, {FREE}) / 60000) AS free
   FROM (SELECT * FROM ledger_1m WHERE {_within("minute")}) AS c
   LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
   GROUP BY cluster, pool, minute, node)

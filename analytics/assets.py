@@ -1,17 +1,14 @@
-"""The asset list kept from what was ever seen, and the price book kept from configuration."""
+"""The asset list kept from what was ever seen, where nobody keeps a better one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
-
-from gpuledger.batch import EPOCH, to_milliseconds
-from gpuledger.catalogue import Asset, Price
+from gpuledger.batch import to_milliseconds
+from gpuledger.catalogue import Asset
 from gpuledger.catalogue.work import version
-from gpuledger.config import Settings
 from gpuledger.identity import HASH64_SQL, asset_id
 from gpuledger.store import Store
 
@@ -21,23 +18,6 @@ Row = Mapping[str, Any]
 DISCOVERED = 0
 # How long an agent may be cut off and still deliver the beginning of its place's history.
 BACKLOG = timedelta(days=14)
-
-
-class ModelPrice(Settings):
-    """What one GPU model is worth; a section of its own below `[prices.models]`."""
-
-    capacity_value: Annotated[float | None, "worth of one GPU-hour"] = None
-
-
-class PriceSettings(Settings):
-    """Section `[prices]`; without it every money figure is absent."""
-
-    currency: Annotated[str, "ISO 4217 code"] = ""
-    capacity_value: Annotated[float | None, "worth of one GPU-hour of any model"] = None
-    energy_price: Annotated[float | None, "price of one kilowatt-hour"] = None
-    models: Annotated[dict[str, ModelPrice], "worth by GPU model"] = msgspec.field(
-        default_factory=dict
-    )
 
 
 def discover(
@@ -113,51 +93,6 @@ def _is_news(asset: Asset, listed: Mapping[str, Any] | None) -> bool:
     return discovered and better
 
 
-def write_prices(store: Store, prices: PriceSettings, now: datetime) -> None:
-    """One price per owned GPU model, where it is new or changed; nothing when none is configured.
-
-    A model's first price holds for all its past; a changed one holds from now on, since what was
-    reported must not be worth something else tomorrow.
-    """
-    if prices.capacity_value is None and prices.energy_price is None and not prices.models:
-        return
-    models = [r["model"] for r in store.select("SELECT DISTINCT model FROM v_assets")]
-    before = {r["model"]: r for r in store.select(_LATEST_PRICES_SQL)}
-    wanted = [_price(prices, model, now, before.get(model)) for model in models]
-    store.insert_rows([p for p in wanted if not _same_price(p, before.get(p.model))])
-
-
-def _price(
-    prices: PriceSettings, model: str, now: datetime, before: Mapping[str, Any] | None
-) -> Price:
-    return Price(
-        model=model,
-        capacity_value=_value(prices, model),
-        energy_price=prices.energy_price,
-        currency=prices.currency,
-        valid_from=now if before else EPOCH,
-        version=to_milliseconds(now),
-    )
-
-
-def _same_price(price: Price, before: Mapping[str, Any] | None) -> bool:
-    """Whether the latest price says the same, to the stored millionth."""
-    return before is not None and all(
-        before[name] == value if not isinstance(value, float) else _close(before[name], value)
-        for name, value in price.values().items()
-        if name in {"capacity_value", "energy_price", "currency"}
-    )
-
-
-def _close(stored: float | None, value: float) -> bool:
-    return stored is not None and abs(stored - value) < 1e-6
-
-
-def _value(prices: PriceSettings, model: str) -> float | None:
-    own = prices.models.get(model)
-    return own.capacity_value if own else prices.capacity_value
-
-
 # NVML's inventory first; a scheduler's count only for nodes from which no agent was heard.
 _SEEN_SQL = f"""
 SELECT gpu_id, any(cluster) AS cluster, any(node) AS node, any(slot) AS slot,
@@ -177,10 +112,4 @@ SELECT gpu_id, min(ts) AS first FROM gpu_samples_1m
 WHERE ts >= {oldest:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
   AND node IN {nodes:Array(String)} AND gpu_id IN {ids:Array(UInt64)}
 GROUP BY gpu_id
-"""
-
-_LATEST_PRICES_SQL = """
-SELECT model, argMax(capacity_value, valid_from) AS capacity_value,
-  argMax(energy_price, valid_from) AS energy_price, argMax(currency, valid_from) AS currency
-FROM v_prices GROUP BY model
 """

@@ -15,12 +15,13 @@ from gpuledger.measures import (
     DIMENSIONS,
     GPU_HOURS,
     GRADE,
+    IN_SERVICE,
     PRICED,
-    book_between,
     select,
 )
 from gpuledger.service import Reader
 from gpuledger.states import STATES
+from gpuledger.views import book_between
 
 _SPAN = re.compile(r"^(\d+)([mhdw])$")
 _SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -28,10 +29,11 @@ _SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of the book, in whole minutes."""
+    """A stretch of the book, in whole minutes; `only` limits it to some subjects (empty = all)."""
 
     since: datetime
     until: datetime
+    only: tuple[str, ...] = ()
 
 
 def last_booked(reader: Reader) -> datetime | None:
@@ -78,10 +80,13 @@ def dimensions(by: str) -> tuple[str, ...]:
     return names
 
 
-def ledger(reader: Reader, span: Span | None, by: Sequence[str]) -> list[dict[str, Any]]:
+def ledger(
+    reader: Reader, span: Span | None, by: Sequence[str], *, restated: bool = False
+) -> list[dict[str, Any]]:
     """The book of a span added up: by state in the declared order, otherwise largest first.
 
-    Each row has the dimensions, `gpu_hours`, `share` of the span, `capacity_value`,
+    As it was closed, or `restated` with what became known since. Each row has the dimensions,
+    `gpu_hours`, `share` of the span (of what is in service), `capacity_value`,
     `cash_avoidable`, `currency`, `priced_ratio`, `grade` (the lowest) and `grades` (share of
     each grade).
     """
@@ -91,12 +96,14 @@ def ledger(reader: Reader, span: Span | None, by: Sequence[str]) -> list[dict[st
     rows = reader.select(
         f"SELECT {keys}, {select(GPU_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, PRICED, GRADE)},"
         " max(currency) AS currency,"
+        f" sumIf(gpu_seconds, {IN_SERVICE}) / 3600 AS in_service,"
         " sumMap(map(b.grade, b.gpu_seconds)) AS by_grade"
-        f" FROM {book_between()} AS b GROUP BY {keys} ORDER BY gpu_hours DESC, {keys}",
+        f" FROM {book_between(restated=restated)} AS b GROUP BY {keys}"
+        f" HAVING gpu_hours != 0 ORDER BY gpu_hours DESC, {keys}",
         since=span.since,
         until=span.until,
     )
-    total = sum(r["gpu_hours"] for r in rows)
+    total = sum(r["in_service"] for r in rows)
     found = [_tidy(_row(r, by, total)) for r in rows]
     return sorted(found, key=lambda r: _PLACE[r["state"]]) if tuple(by) == ("state",) else found
 
@@ -106,7 +113,7 @@ def _row(r: Mapping[str, Any], by: Sequence[str], total: float) -> dict[str, Any
     return {
         **{k: r[k] for k in by},
         "gpu_hours": r["gpu_hours"],
-        "share": r["gpu_hours"] / total if total else None,
+        "share": r["in_service"] / total if total and r["in_service"] else None,
         "capacity_value": r["capacity_value"],
         "cash_avoidable": r["cash_avoidable"],
         "currency": r["currency"],

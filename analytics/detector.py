@@ -16,7 +16,8 @@ class Detector:
     """A plugin: what it finds, its settings, and the function that finds it.
 
     `find` must be deterministic, silent on an empty span, and stable in its ids: an episode that
-    goes on keeps its finding.
+    goes on keeps its finding. Where `span.only` names subjects, findings about others are not asked
+    for: a span that reaches far back for their sake must not read everybody's minutes.
     """
 
     help: str

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from analytics import accounts
-from analytics.cells import allocations_sql, cells_sql, reach_ms, within
+from analytics import accounts, adjust, recoverable
+from analytics.booking.cells import cells_sql
+from analytics.booking.conditions import reach_ms
+from analytics.booking.fingerprint import fingerprint_sql, formula
+from analytics.booking.occupancy import rows_sql
 from gpuledger import partitions
 from gpuledger.batch import from_milliseconds, to_milliseconds
-from gpuledger.catalogue import BookedHour, Cell, CellHour
+from gpuledger.catalogue import BookedHour, Cell, CellHour, Occupancy
 from gpuledger.ddl import stored_names
 from gpuledger.errors import BookNotClosed
 from gpuledger.schema import Table
@@ -21,6 +25,8 @@ HOUR = timedelta(hours=1)
 # A query that books a day of a small fleet stays well below a second; partitions of one
 # INSERT are limited to 100 by ClickHouse.
 WINDOW_HOURS = 24
+# What a window of a large fleet may have at most: 4 GiB are not enough for a day of 10,000 GPUs.
+WINDOW_GPU_HOURS = 100_000
 # Hours that are compared with what they were booked from at once: each looks at every fact of all.
 COMPARED_HOURS = 168
 # The promise: states add up to owned GPU-seconds within 0.01 %, here for every GPU and hour.
@@ -54,15 +60,58 @@ class Ledger:
         """
         # Before the cells: what arrives meanwhile must look new to the next tick.
         prints = self._fingerprints(window.hours(), window.until)
-        staging = partitions.stage(self._store, Cell.table)
-        self._store.select(
-            f"INSERT INTO {staging} ({_names(Cell.table)}) {cells_sql(self._settings)}",
-            **self._parameters(window),
-        )
-        self._check(window, staging)
-        partitions.swap(self._store, Cell.table, [str(_seconds(h)) for h in window.hours()])
+        self._compute(window)
+        hours = [str(_seconds(h)) for h in window.hours()]
+        partitions.swap(self._store, Occupancy.table, hours)
+        partitions.swap(self._store, Cell.table, hours)
+        adjust.forget(self._store, window.since, window.until)
         self._roll_up(window)
         self._sign(window, prints, booked_at)
+
+    def restate(self, now: datetime, days: float) -> int:
+        """Adjust hours that closed within so many days, where more is known of them by now.
+
+        Their cells stay; returns how many hours were looked at again. Harmless twice.
+        """
+        first = _hour(now - timedelta(days=days))
+        closed = _hour(now - timedelta(hours=self._settings.provisional_h))
+        booked = {r["hour"]: r for r in self._store.select(_SIGNED_SQL, first=first, closed=closed)}
+        changed: dict[datetime, int] = {}
+        for start in range(0, len(booked), WINDOW_HOURS):
+            hours = list(booked)[start : start + WINDOW_HOURS]
+            known = self._fingerprints(hours, hours[-1] + HOUR)
+            changed |= {h: known[h] for h in hours if known[h] not in _accepted(booked[h])}
+        made = formula(self._settings)
+        # What was signed by an older release cannot be compared: only signed anew.
+        comparable = [h for h in changed if booked[h]["formula"] == made]
+        for window in _windows(comparable, closed, self._window_hours()):
+            self._adjust(window, now)
+        self._store.insert_rows(
+            [_signed(booked[h], restated=p, formula=made) for h, p in changed.items()]
+        )
+        return len(changed)
+
+    def _adjust(self, window: Window, now: datetime) -> None:
+        staging = self._compute(window)
+        adjust.restate(self._store, staging, window.since, window.until, now)
+        for table in (Occupancy.table, Cell.table):
+            partitions.discard(self._store, table)
+
+    def _compute(self, window: Window) -> str:
+        """Stage who holds what, and the cells; the name of where these are, once they close."""
+        self._stage(Occupancy.table, rows_sql(self._settings), window)
+        staging = self._stage(Cell.table, cells_sql(self._settings), window)
+        self._check(window, staging)
+        return staging
+
+    def _stage(self, table: Table, sql: str, window: Window) -> str:
+        """Compute the window's rows of a table beside it; the name of where they are."""
+        staging = partitions.stage(self._store, table)
+        self._store.select(
+            f"INSERT INTO {staging} ({_names(table)}) SELECT {_names(table)} FROM ({sql})",
+            **self._parameters(window),
+        )
+        return staging
 
     def dirty(self, now: datetime, reopened: datetime | None = None) -> list[Window]:
         """Windows whose inputs differ from what they were booked from, oldest first.
@@ -77,7 +126,11 @@ class Ledger:
             for first in range(0, len(hours), COMPARED_HOURS)
             for hour in self._changed(hours[first : first + COMPARED_HOURS], until)
         ]
-        return list(_windows(changed, until))
+        return list(_windows(changed, until, self._window_hours()))
+
+    def _window_hours(self) -> int:
+        gpus: int = self._store.value("SELECT count() FROM assets FINAL")
+        return min(WINDOW_HOURS, max(1, WINDOW_GPU_HOURS // max(1, gpus)))
 
     def _changed(self, hours: Sequence[datetime], until: datetime) -> Iterator[datetime]:
         signed = self._signatures(hours)
@@ -114,7 +167,7 @@ class Ledger:
             return {}
         reach = reach_ms(self._settings)
         rows = self._store.select(
-            _fingerprint_sql(self._settings),
+            fingerprint_sql(self._settings),
             hours=[to_milliseconds(h) for h in hours],
             until=to_milliseconds(until),
             lo=to_milliseconds(hours[0]) - reach,
@@ -143,17 +196,12 @@ class Ledger:
             )
 
     def _roll_up(self, window: Window) -> None:
-        """Write the hours of every day touched again, from its minutes."""
-        staging = partitions.stage(self._store, CellHour.table)
-        days = sorted({h.date() for h in window.hours()})
-        self._store.select(
-            f"INSERT INTO {staging} ({_names(CellHour.table)}) {_HOURS_SQL}",
-            since=datetime(days[0].year, days[0].month, days[0].day, tzinfo=UTC),
-            until=datetime(days[-1].year, days[-1].month, days[-1].day, tzinfo=UTC)
-            + timedelta(days=1),
-        )
-        partitions.swap(self._store, CellHour.table, [d.strftime("%Y%m%d") for d in days])
-        accounts.write(self._store, days)
+        """Write what is added up from the window's minutes."""
+        hours = window.hours()
+        since, until = hours[0], hours[-1] + HOUR
+        recoverable.write(self._store, hours)
+        accounts.replace(self._store, CellHour.table, _HOURS_SQL, since, until)
+        accounts.write_hours(self._store, since, until)
 
     def _sign(self, window: Window, prints: Mapping[datetime, int], booked_at: datetime) -> None:
         """Remember from what each hour was booked."""
@@ -164,6 +212,7 @@ class Ledger:
                 BookedHour(
                     hour=h,
                     fingerprint=prints.get(h, 0),
+                    formula=formula(self._settings),
                     booked_until=min(h + HOUR, window.until),
                     owned_seconds=owned.get(h, 0.0),
                     booked_at=booked_at,
@@ -195,15 +244,32 @@ def _seconds(at: datetime) -> int:
     return to_milliseconds(at) // 1000
 
 
-def _windows(hours: Sequence[datetime], until: datetime) -> Iterator[Window]:
-    """Neighbouring hours together, at most a day's worth."""
+def _windows(hours: Sequence[datetime], until: datetime, most: int) -> Iterator[Window]:
+    """Neighbouring hours together, at most so many."""
     start = 0
     for i, hour in enumerate(hours):
         follows = i + 1 < len(hours) and hours[i + 1] == hour + HOUR
-        if not follows or i + 1 - start == WINDOW_HOURS:
+        if not follows or i + 1 - start == most:
             yield Window(hours[start], min(hour + HOUR, until))
             start = i + 1
 
+
+def _accepted(signed: Mapping[str, Any]) -> tuple[int, ...]:
+    """Fingerprints that bring nothing new: what it was booked from, or last restated to."""
+    return (signed["restated"],) if signed["restated"] else (signed["fingerprint"],)
+
+
+def _signed(row: Mapping[str, Any], *, restated: int, formula: int) -> BookedHour:
+    """The signature of a closed hour, which says to what its adjustments were brought up."""
+    told = {**row, "restated": restated, "formula": formula, "version": row["version"] + 1}
+    return BookedHour(**told)
+
+
+_SIGNED_SQL = """
+SELECT * FROM v_booked_hours WHERE hour >= {first:DateTime64(3, 'UTC')}
+  AND hour < {closed:DateTime64(3, 'UTC')} AND booked_until >= hour + INTERVAL 1 HOUR
+ORDER BY hour
+"""
 
 _WHOLE_HOURS_SQL = """
 SELECT hour FROM booked_hours FINAL WHERE booked_until >= hour + INTERVAL 1 HOUR
@@ -244,50 +310,4 @@ FROM (
   FROM {staging} GROUP BY gpu_id, h)
 GROUP BY gpu_id, h HAVING abs(owned - booked) > {TOLERANCE} * greatest(owned, booked)
 ORDER BY hour, gpu_id LIMIT 1
-"""
-
-
-def _fingerprint_sql(settings: LedgerSettings) -> str:
-    """Hash of everything an hour is booked from. Parameters: hours, until, lo, hi (milliseconds).
-
-    Without the priority of a waiting job, which changes with its age: the order of the queue stays
-    as it was when the hour was booked.
-    """
-    reach = reach_ms(settings)
-    clip = f"greatest(f, h - {reach}), least(t, h + {3_600_000 + reach})"
-    near = f"f < h + {3_600_000 + reach} AND t > h - {reach}"
-    return f"""
-WITH inputs AS (
-  SELECT cityHash64('allocation', a.gpu_id, a.alloc_id, a.share_milli, j.name, j.user, j.team)
-    AS id, a.f AS f, a.t AS t
-  FROM ({allocations_sql(settings)}) AS a
-  LEFT JOIN (SELECT job_id, name, user, team FROM jobs FINAL) AS j ON j.job_id = a.job_id
-  UNION ALL
-  SELECT cityHash64('asset', gpu_id, node, slot, model, pool), f, t FROM ({within("assets")})
-  UNION ALL
-  SELECT cityHash64('node', cluster, node, state, gpus, cpu_milli), f, t
-  FROM ({within("node_states")})
-  UNION ALL
-  SELECT cityHash64('wait', job_id, nodes, gpus_per_node, if(state = 'pending', reason, '')),
-    toUnixTimestamp64Milli(eligible) AS f, toUnixTimestamp64Milli(least(started, ended)) AS t
-  FROM jobs FINAL WHERE f < {{hi:Int64}} AND t > {{lo:Int64}}
-),
-telemetry AS (
-  SELECT toUnixTimestamp64Milli(ts) AS at, sum(interval_ms) AS cover_ms,
-    sum(active_ms) AS active_ms, sum(lost_ms) AS lost_ms
-  FROM gpu_samples_1m WHERE ts >= fromUnixTimestamp64Milli({{lo:Int64}}, 'UTC')
-    AND ts < fromUnixTimestamp64Milli({{hi:Int64}}, 'UTC') GROUP BY at
-)
-SELECT h, groupBitXor(part) AS fingerprint FROM (
-  SELECT h, groupBitXor(cityHash64(id, {clip})) AS part
-  FROM inputs ARRAY JOIN {{hours:Array(Int64)}} AS h
-  WHERE {near} GROUP BY h
-  UNION ALL
-  SELECT arrayJoin(range(intDiv(at - {reach}, 3600000), intDiv(at + {reach}, 3600000) + 1))
-      * 3600000 AS h,
-    cityHash64(sum(cover_ms), ifNull(sum(active_ms), 0), ifNull(sum(lost_ms), 0)) AS part
-  FROM telemetry GROUP BY h HAVING has({{hours:Array(Int64)}}, h)
-  UNION ALL
-  SELECT arrayJoin({{hours:Array(Int64)}}) AS h, cityHash64(least({{until:Int64}}, h + 3600000))
-) GROUP BY h
 """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from analytics.book import Span
 from gpuledger.catalogue import Finding
 from gpuledger.store import Store
 
@@ -15,29 +17,51 @@ def keep_ids(store: Store, findings: Sequence[Finding], since: datetime) -> list
 
     Without those that a span from `since` on shows cut short: what is stored of them stays.
     """
-    subjects = sorted({f.subject for f in findings})
-    stored = store.select(
-        "SELECT finding_id, kind, subject, since, until FROM v_findings"
-        " WHERE subject IN {subjects:Array(String)} ORDER BY since, finding_id",
-        subjects=subjects,
-    )
+    if not findings:
+        return []
+    stored: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in store.select(_STORED_SQL, since=min(f.since for f in findings)):
+        stored[row["kind"], row["subject"]].append(row)
     kept = []
     for finding in findings:
-        old = next((o for o in stored if _same(finding, o)), None)
+        same = stored[finding.kind, finding.subject]
+        old = next((o for o in same if _overlap(finding, o)), None)
         if old and old["since"] < since:
             continue
         if old:
             # An episode that fell apart leaves its id to its largest part.
-            stored.remove(old)
+            same.remove(old)
             finding.finding_id = old["finding_id"]
         kept.append(finding)
     return kept
 
 
-def _same(finding: Finding, old: Mapping[str, Any]) -> bool:
-    named = (old["kind"], old["subject"]) == (finding.kind, finding.subject)
-    return named and old["since"] <= finding.until and old["until"] >= finding.since
+def older(store: Store, span: Span) -> Span | None:
+    """What has to be looked at again from before the span: subjects of episodes that reach into it.
 
+    Few subjects go on for long, and the rest must not be read again because of them.
+    """
+    rows = store.select(
+        "SELECT subject, min(since) AS began FROM v_findings"
+        " WHERE since < {since:DateTime64(3, 'UTC')}"
+        " AND (open = 1 OR until >= {since:DateTime64(3, 'UTC')})"
+        " GROUP BY subject ORDER BY subject",
+        since=span.since,
+    )
+    if not rows:
+        return None
+    began = min(r["began"] for r in rows).replace(second=0, microsecond=0)
+    return Span(began, span.until, tuple(r["subject"] for r in rows))
+
+
+def _overlap(finding: Finding, old: Mapping[str, Any]) -> bool:
+    return bool(old["since"] <= finding.until and old["until"] >= finding.since)
+
+
+_STORED_SQL = """
+SELECT finding_id, kind, subject, since, until FROM v_findings
+WHERE until >= {since:DateTime64(3, 'UTC')} ORDER BY since, finding_id
+"""
 
 # In a SELECT with REPLACE, WHERE would see the replaced value: hence the inner questions.
 

@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from analytics import accounts, assets, lifecycle
+from analytics import accounts, assets, goodput, learn, lifecycle
 from analytics.advisor import Advisor
 from analytics.book import Span, last_booked
 from analytics.detector import Detector
 from analytics.ledger import Ledger, Window
+from analytics.money.rates import Rates
+from analytics.money.settings import EnergySettings, PriceSettings
 from analytics.placement import Placement
+from analytics.placing.settings import PlacementSettings
 from gpuledger import plugins
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import Finding, Recommendation
@@ -36,6 +39,9 @@ class RunnerSettings(Settings):
     settle_s: Annotated[float, "age that a minute must have before it is booked"] = 30.0
     look_back_h: Annotated[float, "hours that detectors look back at least"] = 26.0
     history_d: Annotated[float, "days before now from which samples make an asset owned"] = 400.0
+    learn_every_h: Annotated[float, "hours between two looks at what history teaches"] = 1.0
+    restate_every_h: Annotated[float, "hours between two looks for news of closed hours"] = 24.0
+    restate_d: Annotated[float, "days for which news adjust what was booked; 0 = never"] = 35.0
 
 
 def _silent(_phase: str, _share: float) -> None:
@@ -51,8 +57,12 @@ class Runner:
         self._settings = config.section("runner", RunnerSettings)
         ledger = config.section("ledger", LedgerSettings)
         self._ledger = Ledger(store, ledger)
-        self._placement = Placement(store, ledger)
-        self._prices = config.section("prices", assets.PriceSettings)
+        self._provisional = timedelta(hours=ledger.provisional_h)
+        placing = config.section("placement", PlacementSettings)
+        self._placement = Placement(store, ledger, placing)
+        self._rates = Rates(
+            store, config.section("prices", PriceSettings), config.section("energy", EnergySettings)
+        )
         self._detectors = [
             (detector, config.section(name, detector.settings))
             for name, detector in plugins.discover("analytics.detectors", Detector).items()
@@ -62,6 +72,9 @@ class Runner:
             for name, advisor in plugins.discover("analytics.advisors", Advisor).items()
         ]
         self._stop = threading.Event()
+        self._learning = config.section("learn", learn.LearnSettings)
+        self._learned: datetime | None = None
+        self._restated: datetime | None = None
         self.last_tick: datetime | None = None
 
     def tick(
@@ -79,15 +92,17 @@ class Runner:
         settled = now - timedelta(seconds=self._settings.settle_s)
         history = timedelta(days=self._settings.history_d)
         assets.discover(self._store, booked_at, history, history if reopened else assets.BACKLOG)
-        assets.write_prices(self._store, self._prices, now)
-        since, broken = self._book(settled, booked_at, progress, reopened)
+        self._rates.write(now)
+        self._learn(now, reopened)
         if self.last_tick is None:
             accounts.catch_up(self._store)
+        since, broken = self._book(settled, booked_at, progress, reopened)
         progress("findings", 0.0)
         self._advise(self._detect(since))
         for step in self._steps:
             step(now)
         progress("findings", 1.0)
+        self._restate(settled)
         self.last_tick = now
         if broken:
             raise broken
@@ -108,6 +123,20 @@ class Runner:
                 # Nobody would notice a thread that is gone: the next tick may fare better.
                 log.exception("tick failed")
             stop.wait(max(0.0, self._settings.period_s - (time.monotonic() - started)))
+
+    def _learn(self, now: datetime, reopened: datetime | None) -> None:
+        """What history teaches decides how the next hours are booked."""
+        if reopened or _is_due(self._learned, now, self._settings.learn_every_h):
+            learn.learn_all(self._store, now, self._learning, reopened)
+            self._learned = now
+
+    def _restate(self, settled: datetime) -> None:
+        """News of closed hours come as adjustments."""
+        days = self._settings.restate_d
+        if days and _is_due(self._restated, settled, self._settings.restate_every_h):
+            self._ledger.restate(settled, days)
+            goodput.tell_lost_work(self._store, settled - self._provisional, settled)
+            self._restated = settled
 
     def _book(
         self,
@@ -142,26 +171,28 @@ class Runner:
         if until is None:
             return []
         span = Span(self._look_back(since, until), until)
-        found = [
-            finding
-            for detector, settings in self._detectors
-            for finding in detector.find(self._store, settings, span)
-        ]
-        findings = lifecycle.keep_ids(self._store, found, span.since)
+        findings = self._found(span)
+        older = lifecycle.older(self._store, span)
+        if older:
+            findings = [f for f in findings if f.subject not in older.only]
+            findings += [f for f in self._found(older) if f.subject in older.only]
         self._store.insert_rows(findings)
         version = to_milliseconds(until)
         lifecycle.close_findings(self._store, {f.finding_id for f in findings if f.open}, version)
         return findings
 
+    def _found(self, span: Span) -> list[Finding]:
+        found = [
+            finding
+            for detector, settings in self._detectors
+            for finding in detector.find(self._store, settings, span)
+        ]
+        return lifecycle.keep_ids(self._store, found, span.since)
+
     def _look_back(self, since: datetime | None, until: datetime) -> datetime:
-        """Far enough to see whole what is open and what touches an hour that was booked again."""
-        oldest = self._store.value(
-            "SELECT min(since) FROM v_findings"
-            " WHERE open = 1 OR until >= {since:DateTime64(3, 'UTC')} HAVING count() > 0",
-            since=since or until,
-        )
+        """Far enough for episodes of a day, and to see whole what was booked again."""
         default = until - timedelta(hours=self._settings.look_back_h)
-        return min(at for at in (since, oldest, default) if at is not None)
+        return min(since, default) if since else default
 
     def _advise(self, findings: Sequence[Finding]) -> None:
         until = last_booked(self._store)
@@ -175,3 +206,7 @@ class Runner:
         self._store.insert_rows(proposals)
         seen = {p.recommendation_id for p in proposals}
         lifecycle.expire_recommendations(self._store, seen, to_milliseconds(until))
+
+
+def _is_due(last: datetime | None, now: datetime, hours: float) -> bool:
+    return last is None or now - last >= timedelta(hours=hours)

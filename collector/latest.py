@@ -19,7 +19,9 @@ FRESH_INTERVALS = 2.5
 FRESH_FIRST_S = 600.0
 # Labels of people, jobs and programs make a series each, and are nobody's business elsewhere: a
 # project of a queue and an instance of a service are often a person. /metrics has no password.
-LEFT_OUT = frozenset({"process_samples", "cgroup_samples", "queue_samples", "serving_samples"})
+LEFT_OUT = frozenset(
+    {"process_samples", "progress_samples", "cgroup_samples", "queue_samples", "serving_samples"}
+)
 # Homes are mounted one by one (autofs), so what is mounted below these is named after somebody.
 HOMES = frozenset({"home", "homes", "user", "users", "people", "u"})
 CARDS, ON_CARDS = "gpus", "gpu_samples"

@@ -61,7 +61,7 @@ class Owners:
         """The owner of the process of that id."""
         self._seen.add(pid)
         if pid not in self._owners:
-            self._owners[pid] = self._look(pid)
+            self._owners[pid] = self.look(pid)
         return self._owners[pid]
 
     def slurm(self, pid: int) -> SlurmEnvironment:
@@ -82,7 +82,8 @@ class Owners:
         self._owners = {pid: o for pid, o in self._owners.items() if pid in self._seen}
         self._seen.clear()
 
-    def _look(self, pid: int) -> Owner:
+    def look(self, pid: int) -> Owner:
+        """The owner as of now; the answer is not remembered."""
         folder = self._root / f"proc/{pid}"
         try:
             uid = folder.stat().st_uid
@@ -96,7 +97,7 @@ class Owners:
         session = numbers[SESSION] if len(numbers) > SESSION else None
         group = self._member(pid, member_of(_text(folder / "cgroup")))
         return Owner(
-            self._user(uid),
+            self.user(uid),
             _executable(folder),
             session or 0,
             self._time(start),
@@ -112,7 +113,7 @@ class Owners:
         job = self.slurm(pid).job_id
         return group if job is None else Member("slurm", str(job))
 
-    def _user(self, uid: int) -> str:
+    def user(self, uid: int) -> str:
         """The user's name; the number where no directory knows it."""
         if uid not in self._users:
             try:

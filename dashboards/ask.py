@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gpuledger.measures import Measure, hours_between
+from gpuledger.measures import Measure
 from gpuledger.units import RATIO
+from gpuledger.views import hours_between
 
 PLACE = ("cluster", "pool")
 OWNER = ("cluster", "pool", "team")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from gpuledger import rollups
 from gpuledger.catalogue import TABLES
-from gpuledger.measures import VIEWS
 from gpuledger.rollups import LEVELS, Level
 from gpuledger.schema import Cells, Events, Field, Samples, Table, Versions
+from gpuledger.views import VIEWS
 
 # Tokens kept by each table: an hour of batches of 270 nodes that insert every 10 s by themselves;
 # larger fleets meet in a relay or service, whose blocks are few.

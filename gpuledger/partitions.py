@@ -43,6 +43,12 @@ def swap(store: Store, table: Table, partitions: Iterable[str]) -> None:
     changes = ", ".join(f"REPLACE PARTITION ID '{p}' FROM {staging}" for p in partitions)
     known = store.value(f"SELECT count() FROM system.settings WHERE name = '{EMPTY}'")
     store.everywhere(f"ALTER TABLE {table.name} {changes}", **({EMPTY: 1} if known else {}))
+    discard(store, table)
+
+
+def discard(store: Store, table: Table) -> None:
+    """Drop the staging table; what was staged is nothing."""
+    staging = f"{table.name}{STAGING}"
     if store.cluster:
         store.command(store.cluster.told_front(f"DROP TABLE {staging}"))
     store.everywhere(f"DROP TABLE {staging} SYNC")

@@ -10,10 +10,11 @@ import pytest
 
 from gpuledger.catalogue import Quarantine
 from gpuledger.checks import Verdict
-from gpuledger.cli.doctor import default_spool, quarantined
+from gpuledger.cli.doctor import default_spool, odd, quarantined
 from gpuledger.service import ServiceFile
 from gpuledger.store import Store
 from tests.analytics.command import run
+from tests.analytics.world import asset, at, booked, cells, samples, write
 
 CONFIG = '[agent]\nsources = ["tcp"]\n'
 
@@ -100,3 +101,14 @@ def test_rows_that_were_kept_aside_this_week_are_named(store: Store) -> None:
     (check,) = quarantined(store)
     assert check.verdict is Verdict.WRONG
     assert check.found == "10 rows for gpu_samples were kept aside: late (n1, n2)"
+
+
+def test_what_is_odd_about_the_book_is_named_with_what_to_do(store: Store) -> None:
+    assert list(odd(store)) == []
+    write(
+        store, [asset(0), *samples(5, 0, 10), *booked(cells("free_surplus", range(120)), at(120))]
+    )
+    (check,) = odd(store)
+    assert (check.name, check.verdict) == ("unknown GPUs", Verdict.NOTE)
+    assert check.found == "1 GPUs report and are on no asset list: n0 GPU 5"
+    assert "gpuledger assets import" in check.advice

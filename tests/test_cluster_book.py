@@ -24,7 +24,8 @@ from gpuledger.config import Config
 from gpuledger.schema import Row
 from gpuledger.store import Store
 from tests.analytics import world
-from tests.analytics.ledger_world import START, History, histories
+from tests.analytics.ledger_histories import histories
+from tests.analytics.ledger_world import START, History
 from tests.components.clickhouse import ClickHouse
 from tests.dashboards import world as boards
 from tests.shards import NAME, Pair, two_shards

@@ -11,11 +11,11 @@ import pytest
 from gpuledger import ddl
 from gpuledger.catalogue import ROWS, TABLES
 from gpuledger.ddl import Keeping
-from gpuledger.measures import VIEWS
 from gpuledger.rollups import LEVELS, Level, writers
 from gpuledger.schema import Cells, Codec, Events, Row, Samples, Table, Time, gauge, time
 from gpuledger.store import Store
 from gpuledger.units import COUNT
+from gpuledger.views import VIEWS
 
 GOLDEN = Path(__file__).parent / "golden" / "schema.sql"
 SAMPLES = [t for t in TABLES.values() if isinstance(t.layout, Samples)]

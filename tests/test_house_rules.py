@@ -37,6 +37,7 @@ DOORS = {
     "grpc": ("collector/podresources.py", "collector/tpu.py", "collector/sinks/otlp.py"),
     "kubernetes": ("collector/kubernetes_api.py",),
     "opentelemetry": ("collector/sinks/otlp.py", "analytics/ingest/otlp.py"),
+    "sklearn": ("analytics/learn/",),
     "cramjam": ("analytics/ingest/remote_write.py",),
 }
 # What a GPU node does not have, or should not pay for.

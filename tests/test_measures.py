@@ -11,20 +11,12 @@ from hypothesis import strategies as st
 
 from analytics import accounts
 from gpuledger import measures
-from gpuledger.catalogue import Asset, CellHour, Price
-from gpuledger.measures import (
-    CASH_AVOIDABLE,
-    DIMENSIONS,
-    MEASURES,
-    VIEWS,
-    Measure,
-    book_between,
-    select,
-    startable_sql,
-)
+from gpuledger.catalogue import Asset, CellHour, Price, Rate
+from gpuledger.measures import CASH_AVOIDABLE, DIMENSIONS, MEASURES, Measure, select
 from gpuledger.states import (
     ACTIVE,
     BY_NAME,
+    EXCLUDED,
     OCCUPIED,
     STATES,
     UNAVAILABLE,
@@ -34,14 +26,21 @@ from gpuledger.states import (
 )
 from gpuledger.store import Store
 from gpuledger.units import RATIO
+from gpuledger.views import VIEWS, book_between, startable_sql
 from tests.store_contract import NOON, at
 
 COLUMNS = (
     "state String, gpu_seconds Float64, energy_joules Nullable(Float64), price Nullable(Float64),"
-    " energy_price Nullable(Float64), grade String"
+    " energy_price Nullable(Float64), pue Nullable(Float64), carbon_per_kwh Nullable(Float64),"
+    " cash_rate Nullable(Float64), avoidable_rate Nullable(Float64), team String, grade String,"
+    " recoverable_seconds Float64"
 )
+PRICED, UNPRICED = "2., 0.5, 1., 0.4, NULL, NULL", "NULL, NULL, NULL, NULL, NULL, NULL"
 ALL = {m.name: m for m in vars(measures).values() if isinstance(m, Measure)}
 OF_QUEUE = (measures.JOBS_STARTED, measures.WAIT_MEDIAN, measures.WAIT_P90)
+
+# The part of loose time that somebody waited for.
+MET = 0.25
 
 books = st.lists(
     st.tuples(st.sampled_from(sorted(BY_NAME)), st.integers(1, 3600), st.integers(0, 10**6)),
@@ -51,9 +50,12 @@ books = st.lists(
 Rows = list[tuple[str, int, int]]
 
 
-def told(store: Store, rows: Rows, price: str = "2., 0.5") -> dict[str, Any]:
+def told(store: Store, rows: Rows, price: str = PRICED) -> dict[str, Any]:
     """Every measure over rows of (state, GPU-seconds, joules)."""
-    values = ", ".join(f"('{s}', {seconds}, {j}, {price}, 'B')" for s, seconds, j in rows)
+    values = ", ".join(
+        f"('{s}', {seconds}, {j}, {price}, 'vision', 'B', {MET * seconds * BY_NAME[s].recoverable})"
+        for s, seconds, j in rows
+    )
     return store.select(f"SELECT {select(*MEASURES)} FROM values('{COLUMNS}', {values})")[0]
 
 
@@ -95,16 +97,27 @@ def test_sums_are_what_they_are_by_hand(engine: Store, rows: Rows) -> None:
     assert said["gpu_hours"] * 3600 == pytest.approx(said["owned_seconds"])
     assert said["owned_seconds"] == seconds(rows, *BY_NAME)
     assert said["capacity_value"] == pytest.approx(2 * said["gpu_hours"])
-    assert said["recoverable_gpu_hours"] == pytest.approx(lost_s / 3600)
-    assert said["recoverable_value"] == pytest.approx(2 * lost_s / 3600)
+    assert said["loose_gpu_hours"] == pytest.approx(lost_s / 3600)
+    assert said["loose_value"] == pytest.approx(2 * lost_s / 3600)
+    assert said["recoverable_gpu_hours"] == pytest.approx(MET * lost_s / 3600)
+    assert said["recoverable_value"] == pytest.approx(2 * MET * lost_s / 3600)
+    assert said["slack_gpu_hours"] == pytest.approx((1 - MET) * lost_s / 3600)
     assert said["cash_avoidable"] == pytest.approx(0.5 * lost_j / 3.6e6)
     assert said["energy_kwh"] == pytest.approx(sum(j for *_, j in rows) / 3.6e6)
 
 
 def test_without_a_price_there_is_no_money_and_everything_else_stays(engine: Store) -> None:
     rows = [("alloc_idle", 3600, 100), ("productive", 3600, 100)]
-    said, priced = told(engine, rows, "NULL, NULL"), told(engine, rows)
-    money = {"capacity_value", "cash_avoidable", "recoverable_value"}
+    said, priced = told(engine, rows, UNPRICED), told(engine, rows)
+    money = {
+        "capacity_value",
+        "cash_avoidable",
+        "loose_value",
+        "recoverable_value",
+        "energy_cost",
+        "cash_billed",
+    }
+    money |= {"carbon_kg"}
     assert {name for name, value in said.items() if value is None} == money
     assert (said["priced_ratio"], priced["priced_ratio"]) == (0, 1)
     about_money = {*money, "priced_ratio"}
@@ -115,8 +128,8 @@ def test_without_a_price_there_is_no_money_and_everything_else_stays(engine: Sto
 
 def test_energy_nobody_measured_is_no_cash_unless_nothing_was_avoidable(engine: Store) -> None:
     sql = f"SELECT {select(CASH_AVOIDABLE)} FROM values('{COLUMNS}', {{row}})"
-    idle = "('alloc_idle', 3600, NULL, 2., 0.5, 'B')"
-    busy = "('productive', 3600, NULL, 2., 0.5, 'B')"
+    idle = f"('alloc_idle', 3600, NULL, {PRICED}, 'vision', 'B', 0)"
+    busy = f"('productive', 3600, NULL, {PRICED}, 'vision', 'B', 0)"
     assert engine.value(sql.format(row=idle)) is None
     assert engine.value(sql.format(row=busy)) == 0
 
@@ -167,6 +180,25 @@ def set_price(store: Store) -> None:
                 currency="EUR",
                 valid_from=NOON,
                 version=1,
+            ),
+        ]
+    )
+    store.insert_rows(
+        [
+            Rate(
+                cluster="c",
+                node="n",
+                pool="",
+                model="M",
+                capacity_value=2.0,
+                energy_price=0.5,
+                pue=1.5,
+                carbon_per_kwh=0.4,
+                cash_rate=None,
+                avoidable_rate=None,
+                currency="EUR",
+                valid_from=NOON,
+                version=1,
             )
         ]
     )
@@ -192,7 +224,7 @@ def test_empty_queues_and_channels_say_nothing_rather_than_nan(store: Store) -> 
 def test_a_tiny_book_has_every_number(book: Store) -> None:
     set_price(book)
     [said] = book.select(f"SELECT {select(*MEASURES)} FROM v_book_1h")
-    assert None not in said.values()
+    assert {name for name, value in said.items() if value is None} == {"cash_billed"}
     assert not any(isinstance(v, float) and math.isnan(v) for v in said.values())
     assert said["gpu_hours"] == len(STATES)
     assert said["capacity_value"] == 2 * len(STATES)
@@ -212,7 +244,7 @@ def test_shares_of_states_and_of_groups_add_up_to_one(book: Store) -> None:
     assert math.fsum(r["share"] for r in shares) == pytest.approx(1, abs=1e-12)
     groups = [
         book.value(f"SELECT {owned} FROM v_book_1h WHERE state IN {measures.in_list(group_of(g))}")
-        for g in (UNAVAILABLE, OCCUPIED, UNOCCUPIED)
+        for g in (EXCLUDED, UNAVAILABLE, OCCUPIED, UNOCCUPIED)
     ]
     assert math.fsum(groups) == pytest.approx(1, abs=1e-12)
 

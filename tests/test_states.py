@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 
 import pytest
 
 from gpuledger import states
+from gpuledger.config import Config
+from gpuledger.errors import ConfigError
 from gpuledger.states import (
     ACTIVE,
     BY_NAME,
+    EXCLUDED,
     FREE,
     OCCUPIED,
     STATES,
     UNAVAILABLE,
     UNKNOWN,
     UNOCCUPIED,
+    LedgerSettings,
     State,
     group_of,
     in_list,
@@ -25,13 +30,22 @@ from gpuledger.states import (
 from gpuledger.store import Store
 
 FACTS = (
-    *("allocated", "covered", "lost", "node_down", "node_drained", "active", "evidence"),
-    *("occupied", "starting", "ending", "idle", "low", "demanded"),
+    *("out_of_service", "in_repair", "powered_down", "allocated", "covered", "lost", "sick"),
+    *("node_down", "node_drained", "reserved_for_upkeep", "active", "evidence", "occupied"),
+    *("scheduler_fresh", "job_just_ended", "starting", "ending", "stalled", "idle", "low"),
+    *("throttled", "kept", "demanded", "unfit"),
 )
-COMBINATIONS = [
-    dict(zip(FACTS, values, strict=True))
-    for values in itertools.product((False, True), repeat=len(FACTS))
-]
+# Each fact alone and in pairs, and many at once.
+SOME = [set(c) for n in range(3) for c in itertools.combinations(FACTS, n)]
+DICE = random.Random(5)
+SOME += [{f for f in FACTS if DICE.random() < share} for share in (0.15, 0.3, 0.5) * 3000]
+USUAL: tuple[set[str], ...] = (
+    {"covered", "evidence"},
+    {"allocated", "covered", "evidence"},
+    {"occupied"},
+    set(),
+)
+COMBINATIONS = [{f: f in some | usual for f in FACTS} for some in SOME for usual in USUAL]
 # Predicates are plain enough to be read as Python, too.
 PREDICATES = {
     s.name: compile(
@@ -67,7 +81,7 @@ def test_colours_can_be_told_apart() -> None:
 def test_a_state_says_what_it_is_and_who_can_act(state: State) -> None:
     assert state.help
     assert state.who
-    assert state.group in {UNAVAILABLE, OCCUPIED, UNOCCUPIED}
+    assert state.group in {EXCLUDED, UNAVAILABLE, OCCUPIED, UNOCCUPIED}
     assert 0 <= state.recoverable <= 1
     assert state.title == state.name.replace("_", " ")
 
@@ -94,13 +108,13 @@ def test_every_state_can_be_booked() -> None:
 def test_allocated_time_is_never_free_and_free_time_never_somebodys() -> None:
     for facts, name in BOOKED:
         if facts["allocated"]:
-            assert BY_NAME[name].group == OCCUPIED or name == "fault"
+            assert BY_NAME[name].group == OCCUPIED or name in {"fault", "off_ledger"}
         else:
-            assert BY_NAME[name].group != OCCUPIED or name == "unattributed"
+            assert BY_NAME[name].group != OCCUPIED or name in {"rogue", "unattributed"}
 
 
 def test_nobody_is_blamed_for_what_nobody_saw() -> None:
-    blamed = {"alloc_idle", "underused", "productive"}
+    blamed = {"stalled", "alloc_idle", "underused", "throttled", "productive"}
     for facts, name in BOOKED:
         if name in blamed:
             assert facts["covered"]
@@ -114,7 +128,7 @@ def test_work_on_a_failing_device_is_still_work() -> None:
 
 
 def test_groups_name_their_states_and_no_others() -> None:
-    groups = [group_of(g) for g in (UNAVAILABLE, OCCUPIED, UNOCCUPIED)]
+    groups = [group_of(g) for g in (EXCLUDED, UNAVAILABLE, OCCUPIED, UNOCCUPIED)]
     assert sorted(itertools.chain(*groups)) == sorted(BY_NAME)
     for names in (UNKNOWN, ACTIVE, FREE):
         assert set(names) <= set(BY_NAME)
@@ -129,3 +143,24 @@ def test_lists_and_factors_are_sql(engine: Store) -> None:
     )
     assert {r["s"]: r["f"] for r in found} == {s.name: s.recoverable for s in STATES}
     assert {r["s"] for r in found if r["free"]} == set(FREE)
+
+
+def test_a_pool_has_thresholds_of_its_own_and_the_others_those_of_all() -> None:
+    ledger = {"low_ratio": 0.2, "pools": {"shared": {"idle_after_min": 9, "startup_s": 60}}}
+    settings = Config({"ledger": ledger}).section("ledger", LedgerSettings)
+    shared, other = settings.of_pool("shared"), settings.of_pool("other")
+    assert (shared.idle_after_min, shared.startup_s, shared.low_ratio) == (9, 60, 0.2)
+    assert (other.idle_after_min, other.startup_s, other.low_ratio) == (5, 600, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"idle_after": 9}, "did you mean 'idle_after_min'"),
+        ({"provisional_h": 9}, "pool 'shared' cannot set 'provisional_h'"),
+        ({"idle_after_min": "long"}, "Expected `int`"),
+    ],
+)
+def test_a_pool_with_a_wrong_threshold_is_refused(changed: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        Config({"ledger": {"pools": {"shared": changed}}}).section("ledger", LedgerSettings)

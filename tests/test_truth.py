@@ -18,6 +18,9 @@ TOLERANCE = {"startup_teardown": 0.20}
 USUAL = 0.03
 # States of a few GPU-hours move by whole minutes: an absolute slack, in GPU-seconds.
 SLACK_S = 3600.0
+# The truth tells of free GPUs only which of them waiting jobs would fill if nothing were kept for
+# larger ones; why each is free is held against an oracle in tests/analytics/placing.
+FREE = ("held", "free_demand", "stranded", "free_surplus")
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,22 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
+def free_together(seconds: dict[str, float]) -> dict[str, float]:
+    """The states with all free time as one."""
+    kept = {state: s for state, s in seconds.items() if state not in FREE}
+    return {**kept, "free": sum(seconds.get(state, 0.0) for state in FREE)}
+
+
 def test_the_book_has_every_state_that_happened_and_no_other(demo: Demo) -> None:
-    assert {s for s, seconds in demo.truth["gpu_seconds"].items() if seconds} == set(demo.book)
+    truth = free_together(demo.truth["gpu_seconds"])
+    assert {s for s, seconds in truth.items() if seconds} == set(free_together(demo.book))
 
 
 def test_each_state_has_the_time_that_really_passed_in_it(demo: Demo) -> None:
-    truth = demo.truth["gpu_seconds"]
+    truth = free_together(demo.truth["gpu_seconds"])
     wrong = {
         state: (round(booked), round(truth[state]))
-        for state, booked in demo.book.items()
+        for state, booked in free_together(demo.book).items()
         if abs(booked - truth[state]) > SLACK_S + TOLERANCE.get(state, USUAL) * truth[state]
     }
     assert not wrong
@@ -73,7 +83,7 @@ def test_each_state_has_the_time_that_really_passed_in_it(demo: Demo) -> None:
 def test_demand_of_a_small_cluster_is_not_placed_on_lost_gpus(small: Demo) -> None:
     """Regression: with one of two nodes in trouble, three times the real demand was booked."""
     demand, truth = small.book["free_demand"], small.truth["gpu_seconds"]["free_demand"]
-    assert demand == pytest.approx(truth, rel=USUAL)
+    assert 0 < demand <= truth * (1 + USUAL)
 
 
 def test_the_book_closes_over_all_owned_time(demo: Demo) -> None:

@@ -14,19 +14,19 @@ from gpuledger.measures import (
     GPU_HOURS,
     GRADE,
     JOBS_STARTED,
+    LOOSE_HOURS,
+    LOOSE_VALUE,
     PAGES,
-    RECOVERABLE_HOURS,
-    RECOVERABLE_VALUE,
     REQUEST_SIZES,
     UNKNOWN_SHARE,
     UTILIZATION,
     WAIT_MEDIAN,
     WAIT_P90,
     select,
-    startable_sql,
 )
 from gpuledger.service import Reader
 from gpuledger.states import OCCUPIED, STATES, UNKNOWN, group_of, in_list
+from gpuledger.views import startable_sql
 
 Rows = list[dict[str, Any]]
 
@@ -128,7 +128,7 @@ class Book:
 
     def states(self) -> Rows:
         """Hours, money and evidence by state."""
-        measures = select(GPU_HOURS, RECOVERABLE_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, GRADE)
+        measures = select(GPU_HOURS, LOOSE_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, GRADE)
         return self._ask(
             f"SELECT state, {measures} FROM v_book_1h WHERE {HOURS} GROUP BY state ORDER BY state"
         )
@@ -143,14 +143,14 @@ class Book:
     def pieces(self) -> Rows:
         """What could be won back, by state, team and cause."""
         return self._ask(
-            f"SELECT state, team, cause, {select(RECOVERABLE_HOURS, RECOVERABLE_VALUE)}"
+            f"SELECT state, team, cause, {select(LOOSE_HOURS, LOOSE_VALUE)}"
             f" FROM v_book_1h WHERE {WASTED} GROUP BY state, team, cause"
-            " ORDER BY recoverable_gpu_hours DESC, state, team, cause"
+            " ORDER BY loose_gpu_hours DESC, state, team, cause"
         )
 
     def wastes(self, limit: int) -> Rows:
         """The largest losses by team and job name; findings know when they really began."""
-        measures = select(RECOVERABLE_HOURS, RECOVERABLE_VALUE, GRADE)
+        measures = select(LOOSE_HOURS, LOOSE_VALUE, GRADE)
         return self._ask(
             f"""
 SELECT team, job_name, state, cause, uniqExact(job) AS jobs, min(job) AS first_job,
@@ -162,7 +162,7 @@ LEFT JOIN (
   WHERE since < {{until:DateTime64(3, 'UTC')}} AND until >= {{since:DateTime64(3, 'UTC')}}
     AND subject != '' GROUP BY subject) AS f ON f.subject = b.job
 GROUP BY team, job_name, state, cause
-ORDER BY recoverable_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
+ORDER BY loose_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
 """
         )
 

@@ -34,7 +34,7 @@ class LedgerRow:
     help: str
     gpu_hours: float
     share: float
-    recoverable_gpu_hours: float
+    loose_gpu_hours: float
     capacity_value: float | None
     cash_avoidable: float | None
     grade: str

@@ -130,7 +130,7 @@ def _ledger_row(row: dict[str, Any], everything: float, prices: Prices) -> Ledge
         state.help,
         row["gpu_hours"],
         round(row["gpu_hours"] / everything, 9) if everything else 0.0,
-        row["recoverable_gpu_hours"],
+        row["loose_gpu_hours"],
         _money(row["capacity_value"], prices),
         _money(row["cash_avoidable"], prices),
         row["grade"],
@@ -195,22 +195,22 @@ def _largest(book: Book, prices: Prices) -> Piece | None:
         groups.setdefault(row["state"], []).append(row)
     if not groups:
         return None
-    rows = max(groups.values(), key=lambda g: (total(g, "recoverable_gpu_hours"), g[0]["state"]))
+    rows = max(groups.values(), key=lambda g: (total(g, "loose_gpu_hours"), g[0]["state"]))
     return _piece(rows, prices)
 
 
 def _piece(rows: Rows, prices: Prices) -> Piece:
     teams: dict[str, float] = {}
     for row in rows:
-        teams[row["team"]] = teams.get(row["team"], 0.0) + row["recoverable_gpu_hours"]
+        teams[row["team"]] = teams.get(row["team"], 0.0) + row["loose_gpu_hours"]
     team = max(teams, key=lambda name: (teams[name], name))
     state = _state(rows[0]["state"])
-    known = all(row["recoverable_value"] is not None for row in rows)
-    value = total(rows, "recoverable_value") if known else None
+    known = all(row["loose_value"] is not None for row in rows)
+    value = total(rows, "loose_value") if known else None
     return Piece(
         state.name,
         state.help,
-        round(total(rows, "recoverable_gpu_hours"), 6),
+        round(total(rows, "loose_gpu_hours"), 6),
         _money(value, prices),
         plain(team),
         round(teams[team], 6),
@@ -237,8 +237,8 @@ def _waste(row: dict[str, Any], prices: Prices) -> Waste:
         help=state.help,
         cause=plain(row["cause"]),
         owner=state.who,
-        gpu_hours=row["recoverable_gpu_hours"],
-        value=_money(row["recoverable_value"], prices),
+        gpu_hours=row["loose_gpu_hours"],
+        value=_money(row["loose_value"], prices),
         grade=row["grade"],
         since=row["began"],
         open=bool(row["open"]),

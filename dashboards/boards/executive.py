@@ -25,29 +25,32 @@ from gpuledger.measures import (
     GPU_HOURS,
     GRADE,
     JOBS_STARTED,
+    LOOSE_HOURS,
+    LOOSE_VALUE,
     PAGES,
     RECOVERABLE_HOURS,
-    RECOVERABLE_VALUE,
     REQUEST_SIZES,
     RESOLVE_MEDIAN,
+    SLACK_HOURS,
     UNKNOWN_SHARE,
     UTILIZATION,
     WAIT_MEDIAN,
     WAIT_P90,
-    startable_sql,
 )
-from gpuledger.states import STATES
+from gpuledger.states import STATES, in_list
 from gpuledger.units import CURRENCY, RATIO
+from gpuledger.views import startable_sql
 
 UID = "gpuledger-executive"
 TOP = 10
 CURRENCY_SQL = "arrayStringConcat(arraySort(groupUniqArrayIf(currency, currency != '')), ', ')"
-WASTE = (RECOVERABLE_HOURS, RECOVERABLE_VALUE, CASH_AVOIDABLE)
+WASTED = in_list(tuple(s.name for s in STATES if s.recoverable))
+WASTE = (LOOSE_HOURS, LOOSE_VALUE, CASH_AVOIDABLE)
 # As the command line prints it, and takes it.
 SHORT_ID = "left(leftPad(lower(hex(recommendation_id)), 16, '0'), 8)"
 MONEY = (
-    measured(RECOVERABLE_HOURS, "GPU-hours"),
-    measured(RECOVERABLE_VALUE, "worth"),
+    measured(LOOSE_HOURS, "GPU-hours"),
+    measured(LOOSE_VALUE, "worth"),
     measured(CASH_AVOIDABLE, "cash avoidable"),
 )
 
@@ -156,15 +159,18 @@ def _recoverable() -> Panel:
     return stat(
         Text(
             "Recoverable GPU-hours",
-            "What idle, underused (counts half) and free-while-wanted GPUs cost. Worth of the"
-            " hours and cash avoidable are two views of it: never add them.",
+            "What waiting jobs could have used of idle, stalled, stranded, wanted and underused"
+            " (counts half) GPUs; slack is the rest of them, for which nobody waited. Worth of the"
+            " hours and cash avoidable are two views of all of it: never add them.",
             "The tables below name who can act.",
-            "SELECT * FROM v_book_1h WHERE $__timeFilter(hour)"
-            " AND state IN ('alloc_idle', 'underused', 'free_demand') ORDER BY hour LIMIT 1000",
+            f"SELECT * FROM v_book_1h WHERE $__timeFilter(hour) AND state IN {WASTED}"
+            " ORDER BY hour LIMIT 1000",
         ),
-        f"SELECT {picked(*WASTE)}, {CURRENCY_SQL} AS currency, {picked(GRADE)}\n{book()}\n"
-        "HAVING count() > 0",
-        *MONEY,
+        f"SELECT {picked(RECOVERABLE_HOURS, SLACK_HOURS, *WASTE[1:])},"
+        f" {CURRENCY_SQL} AS currency, {picked(GRADE)}\n{book()}\nHAVING count() > 0",
+        measured(RECOVERABLE_HOURS, "recoverable GPU-hours"),
+        measured(SLACK_HOURS, "slack GPU-hours"),
+        *MONEY[1:],
         measured(GRADE),
         width=8,
         height=10,
@@ -218,8 +224,8 @@ def _waste(by: str, *more: str, next: str, width: int) -> Panel:
         ),
         f"SELECT {keys}, {picked(*WASTE)}, {CURRENCY_SQL} AS currency,"
         f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book()} AND {by} != ''\n"
-        f"GROUP BY {keys} HAVING {RECOVERABLE_HOURS.name} > 0\n"
-        f"ORDER BY {RECOVERABLE_HOURS.name} DESC, {keys} LIMIT {TOP}",
+        f"GROUP BY {keys} HAVING {LOOSE_HOURS.name} > 0\n"
+        f"ORDER BY {LOOSE_HOURS.name} DESC, {keys} LIMIT {TOP}",
         Column(by, by, link=_only(by) if by in OWNER else ""),
         *MONEY,
         measured(GPU_HOURS, "GPU-hours in all"),

@@ -1,7 +1,11 @@
 """Every table of gpuledger, declared once."""
 
-from gpuledger.catalogue.account import AccountDay, AccountHour, FreeBlock
+from gpuledger.catalogue.account import AccountDay, AccountHour, Adjustment, FreeBlock
 from gpuledger.catalogue.backfill import BackfillChunk
+from gpuledger.catalogue.change import Change
+from gpuledger.catalogue.demand import DemandMinute, RecoverableHour, RecoverableMinute
+from gpuledger.catalogue.experiment import ExperimentRun
+from gpuledger.catalogue.forecast import Forecast
 from gpuledger.catalogue.gpu import GpuEvent, GpuHealth, GpuSample, ProcessSample, SliceSample
 from gpuledger.catalogue.host import (
     AgentSample,
@@ -12,7 +16,18 @@ from gpuledger.catalogue.host import (
     SpoolLoss,
 )
 from gpuledger.catalogue.ingest import Quarantine
+from gpuledger.catalogue.learned import JobClass, JobStat, PowerFloor, StartupTime
+from gpuledger.catalogue.money import BillLine, PriceEntry, Rate
 from gpuledger.catalogue.network import NetworkSample, TcpSample
+from gpuledger.catalogue.people import (
+    AssetState,
+    Exemption,
+    NodeOwner,
+    Person,
+    Service,
+    Team,
+)
+from gpuledger.catalogue.progress import ProgressSample
 from gpuledger.catalogue.storage import (
     BlockSample,
     FilesystemSample,
@@ -28,6 +43,7 @@ from gpuledger.catalogue.verdict import (
     Finding,
     FreeState,
     Notification,
+    Occupancy,
     Recommendation,
 )
 from gpuledger.catalogue.work import (
@@ -63,6 +79,7 @@ ROWS: tuple[type[Row], ...] = (
     NetfsSample,
     ObjectStoreSample,
     ServingSample,
+    ProgressSample,
     QueueSample,
     SourceRun,
     AgentSample,
@@ -80,11 +97,32 @@ ROWS: tuple[type[Row], ...] = (
     Reservation,
     Quota,
     Price,
+    PriceEntry,
+    BillLine,
+    Rate,
+    Team,
+    Person,
+    Exemption,
+    Service,
+    AssetState,
+    NodeOwner,
+    Change,
+    PowerFloor,
+    StartupTime,
+    JobStat,
+    JobClass,
+    Forecast,
+    ExperimentRun,
     FreeState,
+    DemandMinute,
+    RecoverableMinute,
+    RecoverableHour,
+    Occupancy,
     Cell,
     CellHour,
     AccountHour,
     AccountDay,
+    Adjustment,
     FreeBlock,
     BookedHour,
     Finding,
@@ -101,7 +139,7 @@ INGESTED: tuple[Table, ...] = (
         t
         for t in TABLES.values()
         if isinstance(t.layout, Samples | Events)
-        and t.name not in {"notifications", Quarantine.table.name}
+        and t.name not in {"notifications", Quarantine.table.name, Change.table.name}
     ),
     MissingValue.table,
     Gpu.table,
@@ -128,18 +166,26 @@ __all__ = [
     "TABLES",
     "AccountDay",
     "AccountHour",
+    "Adjustment",
     "AgentSample",
     "AlertState",
     "Allocation",
     "Asset",
+    "AssetState",
     "BackfillChunk",
+    "BillLine",
     "BlockSample",
     "BookedHour",
     "Cell",
     "CellHour",
     "CgroupSample",
+    "Change",
+    "DemandMinute",
+    "Exemption",
+    "ExperimentRun",
     "FilesystemSample",
     "Finding",
+    "Forecast",
     "FreeBlock",
     "FreeState",
     "Gpu",
@@ -149,25 +195,39 @@ __all__ = [
     "GpuSample",
     "HostSample",
     "Job",
+    "JobClass",
+    "JobStat",
     "MissingValue",
     "NetfsSample",
     "NetworkSample",
+    "NodeOwner",
     "NodeState",
     "Notification",
     "NvmeSample",
     "ObjectStoreSample",
+    "Occupancy",
+    "Person",
     "Pool",
+    "PowerFloor",
     "Price",
+    "PriceEntry",
     "ProcessSample",
+    "ProgressSample",
     "Quarantine",
     "QueueSample",
     "Quota",
+    "Rate",
     "Recommendation",
+    "RecoverableHour",
+    "RecoverableMinute",
     "Reservation",
+    "Service",
     "ServingSample",
     "SliceSample",
     "SourceRun",
     "SpoolLoss",
+    "StartupTime",
     "TcpSample",
+    "Team",
     "table",
 ]

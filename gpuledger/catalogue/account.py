@@ -1,6 +1,6 @@
 """The book added up: by owner and place for hours and days, and what was free in one piece."""
 
-from gpuledger.catalogue.verdict import DAILY
+from gpuledger.catalogue.verdict import DAILY, HOURLY
 from gpuledger.schema import (
     Cells,
     Gauge,
@@ -10,6 +10,7 @@ from gpuledger.schema import (
     Row,
     Time,
     gauge,
+    ident,
     label,
     number,
     text,
@@ -37,6 +38,9 @@ class Account(Row):
     grade: Label = label("evidence grade, A to D")
     gpu_seconds: Quantity = number("GPU-seconds booked", unit=SECOND, step=MILLI, bits=64)
     energy_joules: Gauge = gauge(JOULE, "energy drawn", step=MILLI, bits=64)
+    recoverable_seconds: Quantity = number(
+        "GPU-seconds of them that waiting jobs could have used", unit=SECOND, step=MILLI, bits=64
+    )
 
 
 class AccountHour(
@@ -57,6 +61,24 @@ class AccountDay(
     """One day of the book by owner and place: what long questions read."""
 
     day: Time = time("start of the day, UTC")
+
+
+class Adjustment(
+    Account,
+    table="ledger_adjust",
+    layout=Cells(key=(*BY_OWNER, "hour"), at="hour", partition=HOURLY),
+):
+    """What became known of a GPU's hour after it closed: pairs that reverse and book it anew."""
+
+    # The rows of a pair are about one GPU's hour; they cancel out unless what is owned changed.
+
+    hour: Time = time("start of the hour")
+    gpu_id: Number = ident("hash of the asset id")
+    alloc_id: Number = ident("allocation that it belongs to; 0 = none")
+    reverses: Number = number("1 = to be subtracted from the book, 0 = added to it", bits=8)
+    reason: Label = label("owned, allocation, evidence, owner or lost_work")
+    pair: Number = ident("hash of hour, GPU, reason and time")
+    adjusted_at: Time = time("when it was booked")
 
 
 class FreeBlock(

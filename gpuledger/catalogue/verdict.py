@@ -2,6 +2,7 @@
 
 from gpuledger.schema import (
     FOREVER,
+    UNSET_TIME,
     Cells,
     Events,
     Gauge,
@@ -29,14 +30,47 @@ class FreeState(
     table="free_states",
     layout=Cells(key=("gpu_id", "valid_from"), at="valid_from", partition=HOURLY),
 ):
-    """A free GPU that the waiting queue would fill; written by placement alone."""
+    """Why a free GPU is free, where that takes more than telemetry; written by placement alone."""
 
     gpu_id: Number = ident("hash of the asset id")
     valid_from: Time = time("from")
     valid_to: Time = time("until, within the same hour")
-    state: Label = label("state of the ledger: free_demand")
+    state: Label = label("state of the ledger: held, free_demand, stranded or free_surplus")
     cause: Label = label("why; empty where the state says it all", default="")
+    flags: Label = label("flags, joined by commas, e.g. quota_held", default="")
     job_id: Label = text("the waiting job that would fill it", default="")
+
+
+class Occupancy(
+    Row,
+    table="occupancy",
+    layout=Cells(key=("gpu_id", "valid_from", "alloc_id"), at="valid_from", partition=HOURLY),
+):
+    """Who holds which part of a GPU, and what is said of its place, while none of it changes."""
+
+    cluster: Label = label("cluster name")
+    node: Label = label("node name")
+    gpu_id: Number = ident("hash of the asset id")
+    valid_from: Time = time("from")
+    valid_to: Time = time("until, within the same hour")
+    alloc_id: Number = ident("allocation that holds the part; 0 = none")
+    job_id: Label = text("its job; empty = none", default="")
+    slice: Label = label("UUID of the MIG slice that it holds; empty = the card", default="")
+    remainder: Number = number("1 = what the card's MIG slices cannot reach", bits=8, default=0)
+    unheld: Number = number("1 while nobody holds any part of the GPU", bits=8)
+    share_milli: Number = number("thousandths of `whole_milli` that the part has")
+    upto_milli: Number = number("where the part ends among those of the GPU, in thousandths")
+    whole_milli: Number = number("thousandths given away; more than 1000 where shares overlap")
+    started: Time = time("when the allocation began", default=UNSET_TIME)
+    run: Time = time("when the allocation, or the time without any, began", default=UNSET_TIME)
+    vacated: Time = time("end of the last allocation before; 1970 = none near", default=UNSET_TIME)
+    place_state: Label = label("what the owner says; empty = in service", default="")
+    node_state: Label = label("what the node's scheduler says; empty = nothing", default="")
+    reserved: Number = number("1 inside a reservation for maintenance", bits=8, default=0)
+    heard: Number = number("1 while the scheduler's word is fresh", bits=8, default=0)
+    free_state: Label = label("state by placement; empty where it has none", default="")
+    free_cause: Label = label("its cause", default="")
+    free_flags: Label = label("its flags, joined by commas", default="")
 
 
 class Cell(
@@ -87,6 +121,8 @@ class BookedHour(Row, table="booked_hours", layout=Versions(key=("hour",))):
 
     hour: Time = time("start of the hour")
     fingerprint: Number = ident("hash of everything the hour was booked from")
+    formula: Number = ident("hash of how that hash is made", default=0)
+    restated: Number = ident("the same hash when ledger_adjust was brought up to it", default=0)
     booked_until: Time = time("end of the last whole minute booked")
     owned_seconds: Quantity = number("GPU-seconds owned in it", unit=SECOND, step=MILLI, bits=64)
     booked_at: Time = time("when it was booked")
@@ -111,6 +147,9 @@ class Finding(Row, table="findings", layout=Versions(key=("finding_id",))):
     cash_avoidable: Gauge = gauge(CURRENCY, "energy that they cost", step=MICRO, bits=64)
     currency: Label = label("ISO 4217 code; empty without a price", default="")
     grade: Label = label("lowest evidence grade among the rows behind it")
+    cause: Label = label("what it comes from, in one word; empty = not known", default="")
+    owner: Label = label("who acts: job owner, hardware operations, platform …", default="")
+    action: Label = text("what to do, in one sentence", default="")
     confidence_ratio: Gauge = gauge(RATIO, "how sure the detector is", step=CENTI, bits=8)
     summary: Label = text("one sentence for people")
     evidence: Label = text("query that shows the rows behind it")

@@ -39,6 +39,7 @@ class Asset(Row, table="assets", layout=Versions(key=("gpu_id",))):
     slot: Number = number("minor number of the device", bits=16)
     model: Label = label("GPU model, as the inventory or NVML names it", default="")
     pool: Label = label("pool that the GPU belongs to; default cluster and model", default="")
+    provider: Label = label("who owns the hardware, e.g. a cloud; empty = nobody said", default="")
     valid_from: Time = time("owned from, in whole minutes")
     valid_to: Time = time("owned until", default=FOREVER)
     version: Number = number("trust of the source, then time", bits=64)

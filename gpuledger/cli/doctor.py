@@ -133,6 +133,7 @@ def _store(configuration: Config, url: str) -> Iterator[Check]:
             yield checks.ok("schema", "up to date")
             yield from _unowned(store)
             yield from quarantined(store)
+            yield from odd(store)
     finally:
         store.close()
 
@@ -162,3 +163,12 @@ def quarantined(store: Store) -> Iterator[Check]:
         named = ", ".join(sorted(filter(None, told["nodes"]))) or "several nodes"
         found = f"{told['rows']} rows for {told['of']} were kept aside: {told['reason']} ({named})"
         yield checks.wrong("quarantine", found, "set the clock there; see the view v_quarantine")
+
+
+def odd(store: Store) -> Iterator[Check]:
+    """What the book of the last week closes over although it is odd."""
+    from analytics import book, oddities
+
+    if until := book.last_booked(store):
+        for found in oddities.met(store, until):
+            yield checks.note(found.oddity.name, found.text, found.oddity.advice)

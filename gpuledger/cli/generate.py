@@ -47,12 +47,15 @@ def sections() -> dict[str, type[Settings]]:
     import collector.run
     from alerts.settings import AlertSettings
     from analytics.advisor import Advisor
-    from analytics.assets import PriceSettings
     from analytics.backfill.settings import BackfillSettings
     from analytics.detector import Detector
+    from analytics.experiments.server import MlflowSettings
     from analytics.ingest.gate import IngestSettings
     from analytics.ingest.learning import ScrapedSettings
     from analytics.ingest.relay import RelaySettings
+    from analytics.learn.settings import LearnSettings
+    from analytics.money.settings import EnergySettings, PriceSettings
+    from analytics.placing.settings import PlacementSettings
     from analytics.runner import RunnerSettings
     from gpuledger.states import LedgerSettings
     from gpuledger.store import StoreSettings
@@ -63,9 +66,13 @@ def sections() -> dict[str, type[Settings]]:
         "ledger": LedgerSettings,
         "relay": RelaySettings,
         "runner": RunnerSettings,
+        "learn": LearnSettings,
+        "mlflow": MlflowSettings,
+        "placement": PlacementSettings,
         "ingest": IngestSettings,
         "scraped": ScrapedSettings,
         "prices": PriceSettings,
+        "energy": EnergySettings,
         "alerts": AlertSettings,
         **collector.run.sections(),
         **{n: d.settings for n, d in discover("analytics.detectors", Detector).items()},

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # Sections that belong to a module of ours and not to a plugin.
 OWN_SECTIONS = (
-    *("store", "agent", "prometheus", "otlp", "ledger", "runner", "prices", "alerts"),
-    *("backfill", "ingest", "relay", "scraped"),
+    *("store", "agent", "prometheus", "otlp", "ledger", "runner", "prices", "energy", "alerts"),
+    *("backfill", "ingest", "learn", "mlflow", "placement", "relay", "scraped"),
 )
 PLUGIN_PACKAGES = (
     "collector.sources",

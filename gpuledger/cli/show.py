@@ -133,7 +133,7 @@ def _named(row: Row, name: str) -> str:
 def _figures(row: Row) -> tuple[str, ...]:
     return (
         f"{row['gpu_hours']:,.1f}",
-        f"{100 * row['share']:.1f} %",
+        "" if row["share"] is None else f"{100 * row['share']:.1f} %",
         money(row["capacity_value"], row["currency"]),
         money(row["cash_avoidable"], row["currency"]),
     )
@@ -181,6 +181,27 @@ def findings_table(rows: Sequence[Row], title: str = "Findings") -> None:
             escape(r["summary"]),
         )
     _print(table)
+
+
+def plain_table(rows: Sequence[Row], title: str = "") -> None:
+    """Rows as they are: a column for each key, numbers to the right."""
+    from rich.markup import escape
+
+    table = _table(title)
+    for name, value in rows[0].items():
+        number = isinstance(value, int | float)
+        table.add_column(name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(_told(v)) for v in row.values()))
+    _print(table)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, datetime):
+        return NOTHING if value == FOREVER else f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, float):
+        return _number(value)
+    return str(value) if value not in {None, ""} else NOTHING
 
 
 def rows_by_table(rows: Sequence[TableRow]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
 
 def make_runner(store: Store, configuration: Config) -> Runner:
-    """The runner, evaluating the alert rules at the end of each tick."""
+    """The runner; each tick ends with changes, runs of experiments, and the alert rules."""
     from alerts.engine import make_engine
     from alerts.settings import AlertSettings
+    from analytics import changes
+    from analytics.experiments.server import MlflowSettings
+    from analytics.experiments.sync import Experiments
     from analytics.runner import Runner
 
     engine = make_engine(store, configuration.section("alerts", AlertSettings))
@@ -29,7 +33,9 @@ def make_runner(store: Store, configuration: Config) -> Runner:
     def evaluate(now: datetime) -> None:
         engine.tick(now)
 
-    return Runner(store, configuration, steps=(evaluate,))
+    experiments = Experiments(store, configuration.section("mlflow", MlflowSettings))
+    steps = (partial(changes.note, store), experiments.step, evaluate)
+    return Runner(store, configuration, steps)
 
 
 # Where accepted rows wait, beside an embedded store or in the directory where a service runs.

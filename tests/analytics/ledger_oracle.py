@@ -6,19 +6,28 @@ It shares with the real book only the rows that it reads and the default thresho
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import fmean
 
 from gpuledger.batch import from_milliseconds, to_milliseconds
-from gpuledger.catalogue import Allocation, Asset, GpuSample
+from gpuledger.catalogue import Allocation, Asset, Job
 from gpuledger.schema import FOREVER
-from gpuledger.states import LedgerSettings
+from gpuledger.states import FAULTS, LedgerSettings
+from tests.analytics.ledger_told import (
+    MINUTE,
+    Told,
+    minute_of,
+    sick,
+    span,
+    statements,
+    told_of,
+    troubles,
+)
 from tests.analytics.ledger_world import START, History
 
-MINUTE = 60_000
 NOBODY = 0
 Key = tuple[int, datetime, int, str]
 
@@ -26,7 +35,10 @@ Key = tuple[int, datetime, int, str]
 def book(
     history: History, since: datetime = START, settings: LedgerSettings | None = None
 ) -> dict[Key, float]:
-    """Milliseconds by (GPU, minute, allocation, state); allocation 0 = none."""
+    """Milliseconds by (GPU, minute, allocation, label); allocation 0 = none.
+
+    A label is a state, `:` and its cause where it has one, `+` and its flags where it has some.
+    """
     cells: dict[Key, Fraction] = defaultdict(Fraction)
     for asset in history.assets:
         place = Place(asset, history, settings or LedgerSettings())
@@ -45,56 +57,6 @@ TELLERS = {
 }
 
 
-class Told:
-    """What the samples of one GPU say about one minute."""
-
-    def __init__(self, rows: Iterable[GpuSample] = ()) -> None:
-        self.rows = list(rows)
-        self.told_ms = round(sum(r.interval_seconds for r in self.rows) * 1000)
-        self.cover_ms = min(MINUTE, self.told_ms)
-        self.active_ms = self._once(self._sum_ms([r.active_seconds for r in self.rows]))
-        self.lost_ms = self._once(self._sum_ms([r.lost_seconds for r in self.rows]))
-        counts = [r.processes for r in self.rows if r.processes is not None]
-        self.processes = max(counts) if counts else None
-        self.sm = self._mean([(r.sm_active_ratio, r.interval_seconds) for r in self.rows])
-        self.util = self._mean([(r.utilization_ratio, r.interval_seconds) for r in self.rows])
-        power = self._mean([(r.power_watts, r.interval_seconds) for r in self.rows])
-        limit = self._mean([(r.power_limit_watts, r.interval_seconds) for r in self.rows])
-        self.power_share = None if power is None or limit is None else power / limit
-
-    @staticmethod
-    def _sum_ms(values: list[float | None]) -> int | None:
-        known = [v for v in values if v is not None]
-        return round(sum(known) * 1000) if known else None
-
-    def _once(self, ms: int | None) -> float | None:
-        """Its part of the minute, however often the minute was told."""
-        return ms and ms / max(1, self.told_ms / MINUTE)
-
-    @staticmethod
-    def _mean(readings: list[tuple[float | None, float]]) -> float | None:
-        """Mean weighted by the time that each reading covers."""
-        known = [(v, s) for v, s in readings if v is not None]
-        return sum(v * s for v, s in known) / sum(s for _, s in known) if known else None
-
-    @property
-    def has_process(self) -> bool:
-        return bool(self.processes)
-
-    @property
-    def active(self) -> bool:
-        return bool(self.active_ms)
-
-    @property
-    def evidence(self) -> bool:
-        return self.active_ms is not None
-
-    @property
-    def lost(self) -> bool:
-        """Lost for at least half of the covered time."""
-        return bool(self.lost_ms) and (self.lost_ms or 0) * 2 >= self.cover_ms
-
-
 NOTHING = Told()
 
 
@@ -102,44 +64,71 @@ class Place:
     """One owned GPU: who held it, what it told, and so which state holds at each instant."""
 
     def __init__(self, asset: Asset, history: History, settings: LedgerSettings) -> None:
-        self.settings = settings
-        self.owned = _span(asset.valid_from, asset.valid_to)
+        self.asset, self.history, self.settings = asset, history, settings
+        self.owned = span(asset.valid_from, asset.valid_to)
         self.given = {
             a.alloc_id: (to_milliseconds(a.valid_from), end, a.share_milli)
             for a in history.allocations
             if a.gpu_id == asset.gpu_id
             and (end := _end(a, history, settings)) > to_milliseconds(a.valid_from)
         }
-        self.statements = sorted(
-            (*_span(s.valid_from, s.valid_to), s.state)
-            for s in history.node_states
-            if s.node == asset.node
-        )
+        self.jobs = {a.alloc_id: a.job_id for a in history.allocations}
+        self.statements = statements(history, asset.node)
         self.wishes = [
-            _span(w.valid_from, w.valid_to) for w in history.free_states if w.gpu_id == asset.gpu_id
+            (*span(w.valid_from, w.valid_to), w.state, w.cause)
+            for w in history.free_states
+            if w.gpu_id == asset.gpu_id
         ]
-        self.told = _told([s for s in history.samples if s.gpu_id == asset.gpu_id])
+        self.standings = sorted(
+            (*span(s.valid_from, s.valid_to), s.state)
+            for s in history.standings
+            if s.gpu_id == asset.gpu_id
+        )
+        self.upkeep = [
+            span(r.valid_from, r.valid_to) for r in history.upkeep if r.nodes == asset.node
+        ]
+        self.heard = [
+            (to_milliseconds(r.ts) - MINUTE, to_milliseconds(r.ts) + 2 * MINUTE)
+            for r in history.runs
+            if r.source == "slurm" and not r.failures
+        ]
+        self.told = told_of([s for s in history.samples if s.gpu_id == asset.gpu_id])
+        self.sick = sick(history, asset.gpu_id, settings)
+        self.listed = self._listed()
         self._walk(history.until)
+
+    def _listed(self) -> dict[int, int]:
+        """How many processes of listed users run in a minute."""
+        seen: dict[int, set[int]] = defaultdict(set)
+        for p in self.history.processes:
+            if p.gpu_id == self.asset.gpu_id and p.user in self.settings.system_users:
+                end = to_milliseconds(p.ts)
+                first = minute_of(end - round(p.interval_seconds * 1000))
+                for minute in range(first, end, MINUTE):
+                    seen[minute].add(p.pid)
+        return {minute: len(pids) for minute, pids in seen.items()}
 
     def _walk(self, until: datetime) -> None:
         """The minutes of every lane, and in which of them each sustained condition holds."""
         self.minutes: dict[int, set[int]] = defaultdict(set)
-        self.unheld: set[int] = set()
+        self.gaps: dict[int, set[int]] = defaultdict(set)
         hour = timedelta(hours=1)
-        for begin, _ in self.segments(*_span(START - hour, until + hour)):
+        for begin, _ in self.segments(*span(START - hour, until + hour)):
             for lane, _ in self.lanes(begin):
-                self.minutes[lane].add(_minute(begin))
+                self.minutes[lane].add(minute_of(begin))
             if not self.holders(begin):
-                self.unheld.add(_minute(begin))
+                self.gaps[self._vacated(begin)].add(minute_of(begin))
         self.idle = {lane: self._idle(minutes) for lane, minutes in self.minutes.items()}
         self.low = {lane: self._low(lane, minutes) for lane, minutes in self.minutes.items()}
-        self.occupied = self._occupied()
+        self.stalled = {lane: self._stalled(lane, m) for lane, m in self.minutes.items()}
+        self.occupied = {gap: self._occupied(minutes) for gap, minutes in self.gaps.items()}
 
     def segments(self, since: int, until: int) -> Iterator[tuple[int, int]]:
         """Owned stretches in which nothing changes and no minute ends."""
         first, last = max(since, self.owned[0]), min(until, self.owned[1])
         cuts = {first, last, *range(-(-first // MINUTE) * MINUTE, last, MINUTE)}
-        for begin, end, *_ in (*self.given.values(), *self.statements, *self.wishes):
+        cutting = (self.given.values(), self.statements, self.wishes, self.standings, self.upkeep)
+        for begin, end, *_ in chain(*cutting, self.heard):
             cuts |= {begin, end}
         bounds = sorted(c for c in cuts if first <= c <= last)
         yield from pairwise(bounds)
@@ -156,32 +145,105 @@ class Place:
         return [*lanes, (NOBODY, Fraction(1000 - held, 1000))] if held < 1000 else lanes
 
     def state(self, at: int, lane: int) -> str:
-        """The first state whose definition holds."""
-        told, node = self._at(_minute(at)), self._node(at)
+        """The label of the first state whose definition holds."""
+        told, node, standing = self._at(minute_of(at)), self._node(at), self._standing(at)
+        if standing in {"delivered", "retired"}:
+            return "off_ledger"
+        fault = self._fault(at)
+        causes = [
+            *(["device_lost"] if told.lost else []),
+            *([fault] if fault else []),
+            *(["node_down"] if node == "down" else []),
+            *(["repair"] if standing == "repair" else []),
+        ]
         working = lane != NOBODY and told.active
-        if (told.lost or node == "down") and not working:
-            return "fault"
-        return self._unallocated(at, node) if lane == NOBODY else self._allocated(at, lane)
+        if causes and not working:
+            return f"fault:{causes[0]}"
+        if lane == NOBODY:
+            return self._unallocated(at, node, standing)
+        degraded = ["degraded"] if told.lost or fault else []
+        return self._allocated(at, lane, degraded)
 
-    def _unallocated(self, at: int, node: str) -> str:
-        minute = _minute(at)
-        if node == "drained":
+    def _fault(self, at: int) -> str:
+        """The gravest fault in that minute: from the one it begins in to the one before its end."""
+        minute = minute_of(at)
+        found = [f for b, e, f in self.sick if minute_of(b) <= minute < minute_of(e)]
+        return min(found, key=FAULTS.index, default="")
+
+    def _unallocated(self, at: int, node: str, standing: str) -> str:
+        minute, vacated = minute_of(at), self._vacated(at)
+        if node == "drained" or any(b <= at < e for b, e in self.upkeep):
             return "maintenance"
-        if minute in self.occupied and not self.holders(at):
-            return "unattributed"
-        if not self._covered(minute):
+        if not self.holders(at) and minute in self.occupied[vacated]:
+            leaked = bool(vacated) and at - vacated < self.settings.leaked_s * 1000
+            spoken = any(b <= at < e for b, e, _ in self.statements)
+            fresh = spoken and any(b <= at < e for b, e in self.heard)
+            if fresh and not leaked:
+                return "rogue"
+            return "unattributed+leaked" if leaked else "unattributed"
+        if standing != "powered_down" and not self._covered(minute):
             return "unalloc_unknown"
-        return "free_demand" if any(b <= at < e for b, e in self.wishes) else "free_surplus"
+        state, cause = next(
+            ((s, c) for b, e, s, c in self.wishes if b <= at < e), ("free_surplus", "")
+        )
+        off = "+powered_down" if standing == "powered_down" and state == "free_surplus" else ""
+        return f"{state}:{cause}{off}" if cause else f"{state}{off}"
 
-    def _allocated(self, at: int, lane: int) -> str:
-        minute = _minute(at)
+    def _allocated(self, at: int, lane: int, flags: list[str]) -> str:
+        minute = minute_of(at)
+        state, cause = self._doing(lane, minute), ""
+        told, job = self._at(minute), self._job(lane)
+        if state in {"alloc_idle", "stalled"} and self._shadowed(lane, minute):
+            cause, flags = "peer_fault", [*flags, "peer_fault"]
+        if state == "alloc_idle" and told.memory is not None:
+            flags = [*flags, "mem_held"] if self._holds(told.memory) else flags
+        if state == "alloc_idle" and job and self.history.services:
+            flags = [*flags, "serving_warm"] if job.name.startswith("serve-") else flags
+        return (
+            state
+            + (f":{cause}" if cause else "")
+            + (f"+{','.join(sorted(flags))}" if flags else "")
+        )
+
+    def _holds(self, memory: float) -> bool:
+        return memory >= self.settings.held_memory_ratio
+
+    def _doing(self, lane: int, minute: int) -> str:
         if self._covered(minute) and (self._starting(lane, minute) or self._ending(lane, minute)):
             return "startup_teardown"
         if not self._known(minute):
             return "alloc_unknown"
-        if minute in self.idle[lane]:
-            return "alloc_idle"
-        return "underused" if minute in self.low[lane] else "productive"
+        for state, minutes in (
+            ("stalled", self.stalled),
+            ("alloc_idle", self.idle),
+            ("underused", self.low),
+        ):
+            if minute in minutes[lane]:
+                return state
+        return "throttled" if self._at(minute).slowed(self.settings) else "productive"
+
+    def _job(self, lane: int) -> Job | None:
+        return next((j for j in self.history.jobs if j.job_id == self.jobs[lane]), None)
+
+    def _shadowed(self, lane: int, minute: int) -> bool:
+        """A node of the job has a fault, or had one not long ago."""
+        begin, end, _ = self.given[lane]
+        after = self.settings.peer_fault_s * 1000
+        return any(
+            minute_of(b) <= minute < minute_of(e + after)
+            for b, e in troubles(self.history, self.asset.node, self.settings)
+            if b < end and e > begin
+        )
+
+    def _vacated(self, at: int) -> int:
+        """When the last allocation before that time ended."""
+        ended = [end for _, end, _ in self.given.values() if end <= at]
+        return max(ended, default=0)
+
+    def _standing(self, at: int) -> str:
+        """What the owner said last."""
+        said = [state for begin, end, state in self.standings if begin <= at < end]
+        return said[-1] if said else "service"
 
     def _node(self, at: int) -> str:
         """The latest statement in force."""
@@ -198,11 +260,28 @@ class Place:
         return self._covered(minute) and self._at(minute).evidence
 
     def _starting(self, lane: int, minute: int) -> bool:
-        """No activity in any minute that is all its own; and it began not long ago."""
-        begin = self.given[lane][0]
-        own = [m for m in self.minutes[lane] if begin <= m <= minute]
-        quiet = not any(self._at(m).active for m in own)
-        return quiet and minute < begin + self.settings.startup_s * 1000
+        """No activity yet since it began, or since it got a new set of processes."""
+        begin, allowed = self.given[lane][0], self._startup_ms(lane)
+        own = sorted(m for m in self.minutes[lane] if m <= minute)
+        quiet = not any(self._at(m).active for m in own if m >= begin)
+        if quiet and minute < begin + allowed:
+            return True
+        renewed = [b for a, b in pairwise(own) if self._renewed(a, b)]
+        if not renewed:
+            return False
+        since = [m for m in own if m >= renewed[-1]]
+        working = any(self._at(m).active for m in since if m >= begin)
+        return not working and minute < renewed[-1] + allowed
+
+    def _renewed(self, before: int, minute: int) -> bool:
+        return self._at(before).processes == 0 and self._at(minute).has_process
+
+    def _startup_ms(self, lane: int) -> float:
+        """What was learned of jobs of its size, within reason."""
+        learned = [s.p95_seconds for s in self.history.startups]
+        if not learned or self._job(lane) is None:
+            return self.settings.startup_s * 1000
+        return min(learned[0], self.settings.startup_most_s) * 1000
 
     def _ending(self, lane: int, minute: int) -> bool:
         """No process any more, but one of this allocation shortly before."""
@@ -217,7 +296,11 @@ class Place:
             told = [self._at(m) for m in window]
             active, cover = sum(t.active_ms or 0 for t in told), sum(t.cover_ms for t in told)
             known = all(self._known(m) for m in window)
-            if known and active <= self.settings.idle_active_ratio * cover:
+            if (
+                known
+                and not self._drawing(told)
+                and active <= self.settings.idle_active_ratio * cover
+            ):
                 out.update(window)
         return out
 
@@ -241,9 +324,39 @@ class Place:
         drowsy = None in power or fmean(power) < s.low_power_ratio
         return fmean(util) < s.low_ratio and drowsy
 
-    def _occupied(self) -> set[int]:
+    def _drawing(self, told: list[Told]) -> bool:
+        """It draws clearly more than this GPU does while it does nothing."""
+        floors = [f.context_watts for f in self.history.floors if f.gpu_id == self.asset.gpu_id]
+        power = [t.power for t in told if t.power is not None]
+        if not floors or not power or not floors[0]:
+            return False
+        return fmean(power) > self.settings.idle_floor_ratio * floors[0]
+
+    def _stalled(self, lane: int, minutes: set[int]) -> set[int]:
+        """Minutes of some window in which nothing moves, after work that did."""
+        still = {m for m in minutes if self._known(m) and self._at(m).still(self.settings)}
+        out: set[int] = set()
+        for window in _windows(still, self.settings.stalled_after_min):
+            if lane != NOBODY and self._worked(lane, window[0]):
+                out.update(window)
+        return out
+
+    def _worked(self, lane: int, minute: int) -> bool:
+        """The job was busier than a hang: shortly before, or as far as was learned."""
+        s = self.settings
+        first = minute - s.stalled_busy_min * MINUTE
+        shortly = [self._at(m) for m in self.minutes[lane] if first <= m < minute]
+        if any(t.active and (t.power_share or 0) >= s.stalled_power_ratio for t in shortly):
+            return True
+        return any(
+            (x.power_ratio or 0) >= s.stalled_power_ratio and to_milliseconds(x.busiest) < minute
+            for x in self.history.stats
+            if (x.job_id, x.gpu_id) == (self.jobs[lane], self.asset.gpu_id)
+        )
+
+    def _occupied(self, minutes: set[int]) -> set[int]:
         """Minutes of stretches in which a process stayed while nobody held the GPU."""
-        used = {m for m in self.unheld if self._at(m).has_process}
+        used = {m for m in minutes if (self._at(m).processes or 0) > self.listed.get(m, 0)}
         windows = _windows(used, self.settings.process_after_min + 1)
         return {minute for window in windows for minute in window}
 
@@ -262,14 +375,6 @@ def _end(allocation: Allocation, history: History, settings: LedgerSettings) -> 
     return to_milliseconds(allocation.seen_at if gone else FOREVER)
 
 
-def _told(rows: Iterable[GpuSample]) -> dict[int, Told]:
-    """Samples by minute; a row that ends with a minute belongs to it."""
-    groups: dict[int, list[GpuSample]] = defaultdict(list)
-    for row in rows:
-        groups[_minute(to_milliseconds(row.ts) - 1)].append(row)
-    return {minute: Told(group) for minute, group in groups.items()}
-
-
 def _windows(minutes: set[int], length: int) -> Iterator[list[int]]:
     """Every run of that many consecutive minutes that are all in the set."""
     for first in sorted(minutes):
@@ -278,13 +383,5 @@ def _windows(minutes: set[int], length: int) -> Iterator[list[int]]:
             yield window
 
 
-def _span(begin: datetime, end: datetime) -> tuple[int, int]:
-    return to_milliseconds(begin), to_milliseconds(end)
-
-
-def _minute(at: int) -> int:
-    return at // MINUTE * MINUTE
-
-
 def _minute_time(at: int) -> datetime:
-    return from_milliseconds(_minute(at))
+    return from_milliseconds(minute_of(at))

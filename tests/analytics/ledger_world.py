@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from hypothesis import strategies as st
-
-from gpuledger.catalogue import Allocation, Asset, FreeState, GpuSample, NodeState, SourceRun
+from gpuledger.catalogue import (
+    Allocation,
+    Asset,
+    AssetState,
+    FreeState,
+    GpuEvent,
+    GpuHealth,
+    GpuSample,
+    Job,
+    JobStat,
+    NodeState,
+    PowerFloor,
+    ProcessSample,
+    Reservation,
+    Service,
+    SourceRun,
+    StartupTime,
+)
 from gpuledger.identity import asset_id, gpu_id
 from gpuledger.schema import FOREVER, REQUIRED, Row
 from gpuledger.states import LedgerSettings
@@ -21,7 +37,9 @@ LONG_AGO = START - timedelta(days=1)
 MARGIN_MIN = 30
 TABLES = (
     "assets allocations node_states gpu_samples gpu_samples_1m source_runs free_states jobs"
-    " booked_hours ledger_1m ledger_1h accounts_1h accounts_1d free_blocks"
+    " booked_hours ledger_1m ledger_1h accounts_1h accounts_1d free_blocks asset_states gpu_events"
+    " gpu_health_samples gpu_health_samples_1m reservations services job_stats power_floors"
+    " startup_times process_samples occupancy slice_samples slice_samples_1m"
 )
 OF_NODES = ("nvml", "pod_resources", "dcgm-exporter")
 TELLERS = [("slurm", "head"), *((r, n) for r in OF_NODES for n in ("n0", "n1"))]
@@ -119,9 +137,82 @@ def run(source: str, ts: datetime, failures: int = 0, node: str = "head") -> Sou
     )
 
 
-def wish(owner: Asset, since: datetime, until: datetime) -> FreeState:
-    """Waiting work would fill the GPU."""
-    return FreeState(gpu_id=owner.gpu_id, valid_from=since, valid_to=until, state="free_demand")
+def wish(
+    owner: Asset, since: datetime, until: datetime, state: str = "free_demand", cause: str = ""
+) -> FreeState:
+    """What placing the waiting work says of a free GPU."""
+    return FreeState(
+        gpu_id=owner.gpu_id, valid_from=since, valid_to=until, state=state, cause=cause
+    )
+
+
+def standing(owner: Asset, state: str, since: datetime, until: datetime = FOREVER) -> AssetState:
+    """What the owner says of a place."""
+    return AssetState(gpu_id=owner.gpu_id, state=state, valid_from=since, valid_to=until, version=1)
+
+
+def event(owner: Asset, ts: datetime, kind: str, recovery: str = "", code: int = 0) -> GpuEvent:
+    """Something that happened to a GPU; what asks for a recovery is the hardware's."""
+    return GpuEvent(
+        ts=ts,
+        cluster=owner.cluster,
+        node=owner.node,
+        slot=owner.slot,
+        gpu_id=owner.gpu_id,
+        kind=kind,
+        code=code,
+        cause="hardware" if recovery else "",
+        recovery=recovery,
+    )
+
+
+def health(owner: Asset, minute: int, **values: float) -> GpuHealth:
+    """One reading of a card's health, of the minute that begins so many after START."""
+    unread: dict[str, Any] = {
+        c.name: None for c in GpuHealth.table.columns if c.default is REQUIRED
+    }
+    told = {
+        "ts": at(minute + 1),
+        "interval_seconds": 60,
+        "cluster": owner.cluster,
+        "node": owner.node,
+        "slot": owner.slot,
+        "gpu_id": owner.gpu_id,
+        "uuid": owner.asset_id,
+    }
+    return GpuHealth(**{**unread, **told, **values})
+
+
+def upkeep(node: str, since: datetime, until: datetime) -> Reservation:
+    """Nodes that are kept for maintenance."""
+    return Reservation(
+        cluster=CLUSTER,
+        reservation=f"upkeep {node} {since}",
+        scheduler="slurm",
+        nodes=node,
+        flags="MAINT,SPEC_NODES",
+        valid_from=since,
+        valid_to=until,
+        seen_at=since,
+        version=1,
+    )
+
+
+def job(given: Allocation, name: str = "train") -> Job:
+    """The job of an allocation, still running."""
+    return Job(
+        job_id=given.job_id,
+        cluster=CLUSTER,
+        name=name,
+        user="ana",
+        state="running",
+        gpus_per_node=1,
+        memory_bytes=None,
+        submitted=given.valid_from,
+        started=given.valid_from,
+        seen_at=given.valid_from,
+        version=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -155,25 +246,37 @@ class Phase:
     limit: float | None = 700.0
     processes: int | None = 1
     lost: float | None = 0.0
+    tensor: float | None = None
+    dram: float | None = None
+    pcie: float | None = None  # bytes per second
+    hot: float | None = None  # share of the time that heat slows it down
+    memory: float | None = None
 
 
 def samples(owner: Asset, first_minute: int, phases: list[Phase]) -> list[GpuSample]:
     """The rows of phases that follow each other from a minute after START on."""
     rows = []
+    moved = hot = 0.0
     for phase in phases:
         for minute in range(first_minute, first_minute + phase.minutes):
-            rows += [_sample(owner, minute, end, phase) for end in phase.grain.ends_s]
+            for end in phase.grain.ends_s:
+                moved += (phase.pcie or 0.0) * phase.grain.interval_s
+                hot += (phase.hot or 0.0) * phase.grain.interval_s
+                rows.append(_sample(owner, minute, end, phase, moved, round(hot, 3)))
         first_minute += phase.minutes
     return rows
 
 
+CARD_BYTES = 80 * 2**30
 # Whatever else the catalogue knows was not read.
 UNREAD = {c.name: None for c in GpuSample.table.columns if c.default is REQUIRED}
 
 
-def _sample(owner: Asset, minute: int, end_s: int, phase: Phase) -> GpuSample:
+def _sample(
+    owner: Asset, minute: int, end_s: int, phase: Phase, moved: float, hot: float
+) -> GpuSample:
     interval_s = phase.grain.interval_s
-    told = {
+    told: dict[str, Any] = {
         "ts": at(minute) + timedelta(seconds=end_s),
         "interval_seconds": interval_s,
         "cluster": owner.cluster,
@@ -188,6 +291,12 @@ def _sample(owner: Asset, minute: int, end_s: int, phase: Phase) -> GpuSample:
         "power_watts": phase.power,
         "power_limit_watts": phase.limit,
         "processes": phase.processes,
+        "tensor_active_ratio": phase.tensor,
+        "dram_active_ratio": phase.dram,
+        "pcie_receive_bytes": None if phase.pcie is None else moved,
+        "thermal_throttle_seconds": None if phase.hot is None else hot,
+        "memory_used_bytes": None if phase.memory is None else phase.memory * CARD_BYTES,
+        "memory_total_bytes": None if phase.memory is None else CARD_BYTES,
     }
     return GpuSample(**{**UNREAD, **told})
 
@@ -221,6 +330,16 @@ class History:
     telemetry: list[Telemetry] = field(default_factory=list)
     runs: list[SourceRun] = field(default_factory=list)
     free_states: list[FreeState] = field(default_factory=list)
+    standings: list[AssetState] = field(default_factory=list)
+    events: list[GpuEvent] = field(default_factory=list)
+    health: list[GpuHealth] = field(default_factory=list)
+    upkeep: list[Reservation] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    services: list[Service] = field(default_factory=list)
+    floors: list[PowerFloor] = field(default_factory=list)
+    startups: list[StartupTime] = field(default_factory=list)
+    stats: list[JobStat] = field(default_factory=list)
+    processes: list[ProcessSample] = field(default_factory=list)
 
     @property
     def samples(self) -> list[GpuSample]:
@@ -236,165 +355,18 @@ class History:
             self.node_states,
             self.runs,
             self.free_states,
+            self.standings,
+            self.events,
+            self.health,
+            self.upkeep,
+            self.jobs,
+            self.services,
+            self.floors,
+            self.startups,
+            self.stats,
+            self.processes,
             [s for i, s in enumerate(told) if i % 3],
             told[::3],
         ]
         for rows in tables:
             store.insert_rows(rows)
-
-
-# Levels on both sides of the thresholds and on them; no mix of 15 of the first has a mean of 0.25.
-SM = (0.0137, 0.1003, 0.2499, 0.25, 0.9311, 0.9311, None, None)
-UTIL = (0.01, 0.10, 0.25, 0.93, 0.93, None)
-ACTIVE = (0.0, 0.0, 0.01, 0.05, 0.06, 0.4, 1.0, 1.0, None)
-POWER = (100.0, 280.0, 650.0, 650.0, None)
-LIMIT = (700.0, 700.0, 700.0, None)
-PROCESSES = (None, 0, 0, 1, 1, 3)
-LOST = (None, 0.0, 0.0, 0.0, 0.0, 0.0, 0.49, 0.5, 1.0)
-LENGTHS = (1, 1, 2, 3, 4, 5, 6, 10, 14, 15, 16, 20, 25)
-
-WILD = st.builds(
-    Phase,
-    minutes=st.sampled_from(LENGTHS),
-    grain=st.sampled_from(GRAINS),
-    active=st.sampled_from(ACTIVE),
-    sm=st.sampled_from(SM),
-    util=st.sampled_from(UTIL),
-    power=st.sampled_from(POWER),
-    limit=st.sampled_from(LIMIT),
-    processes=st.sampled_from(PROCESSES),
-    lost=st.sampled_from(LOST),
-)
-# Long enough for every sustained condition, with readings of one grade.
-STEADY = st.builds(
-    Phase,
-    minutes=st.sampled_from((4, 9, 14, 15, 16, 25)),
-    active=st.sampled_from((0.0, 0.05, 0.06, 1.0, 1.0, 1.0)),
-    sm=st.sampled_from((0.0137, 0.1003, 0.2499, 0.25, 0.9311, None, None)),
-    util=st.sampled_from((0.01, 0.10, 0.25, 0.93)),
-    power=st.sampled_from((100.0, 280.0, 650.0, None)),
-    processes=st.sampled_from((0, 1, 1)),
-)
-PHASES = st.one_of(WILD, STEADY)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> History:
-    """One to four GPUs on one or two nodes for one to three hours."""
-    hours = draw(st.sampled_from((1, 1, 2, 3)))
-    until = at(60 * hours - draw(st.sampled_from((0, 0, 17))))
-    nodes = ["n0", "n1"][: draw(st.integers(1, 2))]
-    gpus = [
-        draw(_assets(slot, nodes[slot % len(nodes)], hours)) for slot in range(draw(_count(1, 4)))
-    ]
-    return History(
-        until=until,
-        assets=gpus,
-        allocations=[a for i, g in enumerate(gpus) for a in draw(_allocations(g, i, hours, until))],
-        node_states=[s for node in nodes for s in draw(_statements(node, hours))],
-        telemetry=[draw(_telemetry(g, hours)) for g in gpus],
-        runs=draw(_runs(until)),
-        free_states=[w for g in gpus for w in draw(_wishes(g, hours))],
-    )
-
-
-def _count(least: int, most: int) -> st.SearchStrategy[int]:
-    return st.integers(least, most)
-
-
-def _seconds(hours: int) -> st.SearchStrategy[int]:
-    """A second from before START to the end; the ends of minutes and hours are frequent."""
-    last = hours * 3600
-    return st.one_of(
-        st.integers(-MARGIN_MIN * 60, last),
-        st.integers(0, hours * 60).map(lambda m: m * 60),
-        st.integers(0, hours).map(lambda h: h * 3600),
-    )
-
-
-@st.composite
-def _assets(draw: st.DrawFn, slot: int, node: str, hours: int) -> Asset:
-    """Mostly owned all the time; sometimes from or until some minute."""
-    edges = st.one_of(st.none(), st.none(), st.none(), st.integers(0, hours * 60))
-    first, last = draw(edges), draw(edges)
-    since = LONG_AGO if first is None else at(first)
-    until = FOREVER if last is None else max(at(last), since)
-    return asset(slot, node, since, until)
-
-
-@st.composite
-def _telemetry(draw: st.DrawFn, owner: Asset, hours: int) -> Telemetry:
-    """A few phases again and again, from before the first hour to after the last one."""
-    phases = draw(st.lists(PHASES, min_size=2, max_size=8))
-    length = sum(p.minutes for p in phases)
-    times = -(-(60 * hours + 2 * MARGIN_MIN) // length)
-    return Telemetry(owner, -MARGIN_MIN, phases * times)
-
-
-@st.composite
-def _allocations(
-    draw: st.DrawFn, owner: Asset, number: int, hours: int, until: datetime
-) -> list[Allocation]:
-    """Overlapping, back to back, open ended, of no length."""
-    out: list[Allocation] = []
-    for i in range(draw(_count(0, 5))):
-        follows = bool(out) and out[-1].valid_to < FOREVER and draw(st.booleans())
-        since = out[-1].valid_to if follows else START + timedelta(seconds=draw(_seconds(hours)))
-        length_s = draw(st.sampled_from((None, 0, 1, 59, 60, 100, 599, 600, 601, 1800, 4321)))
-        end = FOREVER if length_s is None else since + timedelta(seconds=length_s)
-        stale_s = draw(st.sampled_from((0, UNNAMED_S, UNNAMED_S + 1, 2 * UNNAMED_S)))
-        out.append(
-            allocation(
-                owner,
-                1 + 10 * number + i,
-                since,
-                end,
-                share_milli=draw(st.sampled_from((1000, 1000, 1000, 700, 500, 333))),
-                source=draw(st.sampled_from(("slurm", "process", "kubernetes", "dcgm-exporter"))),
-                seen_at=until - timedelta(seconds=stale_s),
-            )
-        )
-    return out
-
-
-@st.composite
-def _statements(draw: st.DrawFn, node: str, hours: int) -> list[NodeState]:
-    """Statements that end, or hold until a later one replaces them."""
-    begins = draw(st.lists(_seconds(hours), max_size=4, unique=True))
-    out = []
-    for second in begins:
-        since = START + timedelta(seconds=second)
-        length_s = draw(st.sampled_from((None, 20, 90, 1000, 4000)))
-        out.append(
-            statement(
-                node,
-                draw(st.sampled_from(("up", "up", "down", "drained"))),
-                since,
-                FOREVER if length_s is None else since + timedelta(seconds=length_s),
-            )
-        )
-    return out
-
-
-@st.composite
-def _runs(draw: st.DrawFn, until: datetime) -> list[SourceRun]:
-    """Readings of schedulers and nodes, some of them failed."""
-    out = []
-    for source, node in TELLERS:
-        for _ in range(draw(_count(0, 2))):
-            back_s = draw(st.sampled_from((0, 60, 300)))
-            failures = draw(st.sampled_from((0, 0, 1)))
-            out.append(run(source, until - timedelta(seconds=back_s), failures, node))
-    return out
-
-
-@st.composite
-def _wishes(draw: st.DrawFn, owner: Asset, hours: int) -> list[FreeState]:
-    """Stretches in which waiting work would fill the GPU, each within one hour."""
-    out = []
-    for _ in range(draw(_count(0, 2))):
-        hour = draw(_count(0, hours - 1))
-        first, last = sorted(draw(st.tuples(st.integers(0, 3600), st.integers(0, 3600))))
-        if first < last:
-            out.append(wish(owner, *(at(60 * hour) + timedelta(seconds=s) for s in (first, last))))
-    return out

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from analytics import accounts
-from gpuledger.measures import book_between, startable_sql
 from gpuledger.store import Store
+from gpuledger.views import book_between, startable_sql
 from tests.analytics.world import START, asset, at, booked, cells, given, job, write
 
 JOBS = ("1", "2", "3")

@@ -1,11 +1,10 @@
-"""The asset list kept from what was ever seen, and the price book kept from configuration."""
+"""The asset list kept from what was ever seen."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from analytics.assets import ModelPrice, PriceSettings, discover, write_prices
-from gpuledger.batch import EPOCH
+from analytics.assets import discover
 from gpuledger.store import Store
 from tests.analytics.world import (
     MODEL,
@@ -98,35 +97,3 @@ def test_what_is_listed_already_is_not_listed_again(store: Store) -> None:
 
 def test_nothing_seen_is_nothing_owned(store: Store) -> None:
     assert discover(store, NOW) == 0
-
-
-def prices(store: Store) -> dict[str, tuple[float | None, float | None, str]]:
-    rows = store.select("SELECT * FROM v_prices")
-    return {r["model"]: (r["capacity_value"], r["energy_price"], r["currency"]) for r in rows}
-
-
-def test_every_owned_model_gets_its_own_price_or_the_common_one(store: Store) -> None:
-    write(store, [asset(0, model="H100"), asset(1, model="A100")])
-    common = PriceSettings(
-        currency="EUR",
-        capacity_value=2.5,
-        energy_price=0.12,
-        models={"A100": ModelPrice(capacity_value=1.25)},
-    )
-    write_prices(store, common, NOW)
-    write_prices(store, common, at(700))
-    assert prices(store) == {"H100": (2.5, 0.12, "EUR"), "A100": (1.25, 0.12, "EUR")}
-
-
-def test_without_a_configured_price_there_is_none(store: Store) -> None:
-    write(store, [asset(0)])
-    write_prices(store, PriceSettings(), NOW)
-    assert prices(store) == {}
-
-
-def test_a_changed_price_leaves_the_past_as_it_was(store: Store) -> None:
-    write(store, [asset(0, model="H100")])
-    write_prices(store, PriceSettings(currency="EUR", capacity_value=2.0), NOW)
-    write_prices(store, PriceSettings(currency="EUR", capacity_value=4.0), at(700))
-    rows = store.select("SELECT valid_from, capacity_value FROM v_prices ORDER BY valid_from")
-    assert [(r["valid_from"], r["capacity_value"]) for r in rows] == [(EPOCH, 2.0), (at(700), 4.0)]

@@ -34,15 +34,15 @@ GPU = asset(0, since=START)
 END = at(60 * HOURS)
 SECOND = timedelta(seconds=1)
 BUSY, BLIND = Phase(1), Phase(1, active=None, lost=None, util=None, sm=None)
-# Minutes 22, 65 and 85 are missing.
+# Minutes 22, 65 and 90 are missing.
 TOLD = [
     Phase(22, processes=0),
     Phase(1, grain=SILENT),
     Phase(42, grain=TENS),
     Phase(1, grain=SILENT),
-    Phase(19),
+    Phase(24),
     Phase(1, grain=SILENT),
-    Phase(154),
+    Phase(149),
 ]
 
 
@@ -121,12 +121,12 @@ def test_the_hour_that_goes_on_is_booked_on_every_tick(booked: Ledger) -> None:
 
 
 LATE: dict[str, tuple[list[Row], set[int]]] = {
-    "allocation": ([allocation(GPU, 2, at(85), at(95))], {1}),
-    "allocation of two hours": ([allocation(GPU, 2, at(85), at(155))], {1, 2}),
-    "allocation near the end of the hour": ([allocation(GPU, 2, at(85), at(115))], {1, 2}),
+    "allocation": ([allocation(GPU, 2, at(88), at(92))], {1}),
+    "allocation of two hours": ([allocation(GPU, 2, at(88), at(150))], {1, 2}),
+    "allocation near the end of the hour": ([allocation(GPU, 2, at(88), at(115))], {1, 2}),
     "end of an allocation": ([allocation(GPU, 1, at(30), at(150), version=2)], {2, 3}),
-    "node state": ([statement("n0", "drained", at(20), at(35))], {0}),
-    "telemetry": ([*samples(GPU, 85, [BUSY])], {1}),
+    "node state": ([statement("n0", "drained", at(20), at(33))], {0}),
+    "telemetry": ([*samples(GPU, 90, [BUSY])], {1}),
     "telemetry without evidence": ([*samples(GPU, 22, [BLIND])], {0}),
     "telemetry near the start of the hour": ([*samples(GPU, 65, [BUSY])], {0, 1}),
 }
@@ -169,10 +169,10 @@ def waiting(priority: int) -> Job:
         gpus_per_node=1,
         memory_bytes=None,
         priority=priority,
-        submitted=at(80),
-        eligible=at(80),
-        started=at(100),
-        seen_at=at(100),
+        submitted=at(88),
+        eligible=at(88),
+        started=at(92),
+        seen_at=at(92),
         version=priority,
     )
 
@@ -208,7 +208,7 @@ def test_what_arrives_while_the_book_is_written_is_booked_next(
     store: Store, booked: Ledger
 ) -> None:
     """Regression: the hour was signed with rows that came after its cells were computed."""
-    arriving: Any = Arriving(store, samples(GPU, 85, [BUSY]))
+    arriving: Any = Arriving(store, samples(GPU, 90, [BUSY]))
     Ledger(arriving).book(hour(1), END + SECOND)
     assert booked.dirty(END) == [hour(1)]
 
@@ -282,3 +282,14 @@ def test_a_gpu_retired_later_leaves_the_book(store: Store, booked: Ledger) -> No
 def retired(until: datetime) -> Asset:
     """The same GPU, owned until then."""
     return asset(0, since=START, until=until, version=2)
+
+
+def test_a_large_fleet_is_booked_in_shorter_windows(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytics.ledger.WINDOW_GPU_HOURS", 6)
+    store.insert_rows([asset(slot, since=START) for slot in range(3)])
+    assert Ledger(store).dirty(START + 3 * HOUR) == [
+        Window(START, START + 2 * HOUR),
+        Window(START + 2 * HOUR, START + 3 * HOUR),
+    ]

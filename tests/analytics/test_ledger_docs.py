@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
-from analytics.cells import MINUTE_MS, reach_ms
+from analytics.booking.conditions import reach_ms
+from analytics.booking.occupancy import MINUTE_MS
 from analytics.ledger import TOLERANCE
-from gpuledger.states import BY_NAME, STATES, LedgerSettings
+from gpuledger.states import BY_POOL, FAULTS, FLAGS, MIG_SHAPE, PEER_FAULT, STATES, LedgerSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
-DEFAULTS = {name: getattr(LedgerSettings(), name) for name in LedgerSettings.__struct_fields__}
+SETTINGS = {name: getattr(LedgerSettings(), name) for name in LedgerSettings.__struct_fields__}
+DEFAULTS = {name: value for name, value in SETTINGS.items() if isinstance(value, int | float)}
 WRITTEN = re.findall(r"`(\w+) = ([\d.]+)`", PAGE)
 
 
 def table(heading: str) -> list[list[str]]:
     """The cells of the first table below a heading, without its head."""
     lines = PAGE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0].splitlines()
-    rows = [[c.strip() for c in line.strip("|").split("|")] for line in lines if line[:1] == "|"]
-    return rows[2:]
+    table = itertools.takewhile(
+        lambda x: x[:1] == "|", itertools.dropwhile(lambda x: x[:1] != "|", lines)
+    )
+    return [[c.strip() for c in line.strip("|").split("|")] for line in table][2:]
 
 
 def test_every_state_is_explained_in_order_of_precedence() -> None:
@@ -49,7 +54,13 @@ def test_the_tolerance_is_the_promised_one() -> None:
     assert f"more than\n{TOLERANCE:.2%}".replace("%", " %") in PAGE
 
 
-def test_states_that_come_later_are_not_booked_and_say_where_their_time_is() -> None:
-    for name, _, today in table("Not booked yet"):
-        assert name.strip("`") not in BY_NAME
-        assert set(re.findall(r"`(\w+)`", today)) <= set(BY_NAME)
+def test_every_flag_and_cause_is_explained() -> None:
+    told = " ".join(cell for row in table("States") for cell in row)
+    page = f"{told} {PAGE}"
+    assert all(f"`{word}`" in page for word in (*FLAGS, *FAULTS, PEER_FAULT, MIG_SHAPE))
+
+
+def test_what_a_pool_cannot_set_is_named() -> None:
+    every = PAGE.split("thresholds of its own, all\nbut ", 1)[1].split("```", 1)[0]
+    named = set(re.findall(r"`(\w+)`", every)) | {"unnamed_s", "provisional_h", "pools"}
+    assert named == set(SETTINGS) - set(BY_POOL)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from analytics.lifecycle import close_findings, expire_recommendations, keep_ids
+from analytics.book import Span
+from analytics.lifecycle import close_findings, expire_recommendations, keep_ids, older
 from gpuledger.catalogue import Finding, Recommendation
 from gpuledger.store import Store
 from tests.analytics.world import at, write
@@ -98,3 +99,17 @@ def test_a_proposal_expires_when_its_reason_has_gone(store: Store) -> None:
     expire_recommendations(store, {2}, 2)
     rows = store.select("SELECT * FROM v_recommendations")
     assert {r["recommendation_id"]: r["status"] for r in rows} == {1: "expired", 2: "proposed"}
+
+
+def test_only_episodes_that_reach_into_a_span_are_looked_at_from_before_it(store: Store) -> None:
+    write(
+        store,
+        [
+            finding(1, at(0), at(10), subject="c/1", open_=0),
+            finding(2, at(5), at(20), subject="c/2"),
+            finding(3, at(7), at(35), subject="c/3", open_=0),
+            finding(4, at(40), at(50), subject="c/4"),
+        ],
+    )
+    assert older(store, Span(at(30), at(60))) == Span(at(5), at(60), ("c/2", "c/3"))
+    assert older(store, Span(at(0), at(60))) is None

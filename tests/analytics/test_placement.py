@@ -1,179 +1,46 @@
-"""Where requests fit, and when waiting work would have filled a free GPU."""
+"""Why free GPUs are free: what is written for a window of a real store."""
 
 from __future__ import annotations
 
-from copy import deepcopy
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given as example_of
-from hypothesis import settings
-from hypothesis import strategies as st
 
-from analytics.placement import Node, Placement, Shape, Waiting, choose, fits, place
-from gpuledger.catalogue import GpuSample
+from analytics.placement import Placement
+from gpuledger.catalogue import AssetState, GpuSample, Quota, Reservation
 from gpuledger.schema import FOREVER, Row
 from gpuledger.store import Store
-from tests.analytics.world import START, asset, at, given, gpu, job, node_state, samples, write
+from tests.analytics.world import (
+    CLUSTER,
+    START,
+    asset,
+    at,
+    card,
+    given,
+    gpu,
+    job,
+    node_state,
+    samples,
+    write,
+)
 
-FIXED = settings(max_examples=300, derandomize=True, database=None, deadline=None)
 HOUR = timedelta(hours=1)
-
-
-def node(name: str = "n0", free: int = 4, **known: object) -> Node:
-    """A node with GPUs 100 × its number and upwards."""
-    first = 100 * int(name[1:])
-    return Node(name, free=set(range(first, first + free)), **known)  # type: ignore[arg-type]
-
-
-def waiting(name: str, shape: Shape, priority: int = 0, eligible: int = 0) -> Waiting:
-    return Waiting((-priority, eligible, name), name, shape)
-
-
-@pytest.mark.parametrize(
-    ("known", "asked", "fitting"),
-    [
-        ({}, Shape(4), True),
-        ({}, Shape(5), False),
-        ({"up": False}, Shape(1), False),
-        ({"gpu_model": "NVIDIA H100 80GB HBM3"}, Shape(1, gpu_model="h100"), True),
-        ({"gpu_model": "NVIDIA A100"}, Shape(1, gpu_model="h100"), False),
-        ({"pools": frozenset({"a", "b"})}, Shape(1, pools=frozenset("b")), True),
-        ({"pools": frozenset({"a"})}, Shape(1, pools=frozenset("b")), False),
-        ({"pools": frozenset("bc")}, Shape(1, pools=frozenset("ab")), True),
-        ({"pools": frozenset({"a"})}, Shape(1), True),
-        ({"cpu_milli": 8000, "cpu_used": 4000}, Shape(1, cpu_milli=4000), True),
-        ({"cpu_milli": 8000, "cpu_used": 4001}, Shape(1, cpu_milli=4000), False),
-        ({"memory_mib": 100, "memory_used": 50}, Shape(1, memory_mib=50), True),
-        ({"memory_mib": 100, "memory_used": 51}, Shape(1, memory_mib=50), False),
-    ],
-)
-def test_a_request_fits_where_everything_it_asks_for_is_left(
-    known: dict[str, object], asked: Shape, fitting: bool
-) -> None:
-    assert fits(node(**known), asked) is fitting
-
-
-def test_an_unknown_capacity_binds_nothing() -> None:
-    assert fits(node(), Shape(1, cpu_milli=10**9, memory_mib=10**9, pools=frozenset({"any"})))
-
-
-def test_the_fullest_node_that_fits_is_chosen_so_that_big_holes_stay() -> None:
-    nodes = [node("n0", 8), node("n1", 3), node("n2", 2)]
-    assert [n.name for n in choose(nodes, Shape(3))] == ["n1"]
-
-
-def test_a_gang_is_placed_whole_or_not_at_all() -> None:
-    nodes = {n.name: n for n in (node("n0", 4), node("n1", 4))}
-    assert place([waiting("gang", Shape(4, nodes=3))], nodes) == {}
-    assert len(place([waiting("gang", Shape(4, nodes=2))], nodes)) == 8
-
-
-def test_a_job_that_fits_nowhere_lets_a_smaller_one_through() -> None:
-    queue = [waiting("big", Shape(8), priority=9), waiting("small", Shape(1))]
-    assert set(place(queue, {"n0": node()}).values()) == {"small"}
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        (waiting("z", Shape(4), priority=2), waiting("a", Shape(4), priority=1)),
-        (waiting("z", Shape(4), eligible=1), waiting("a", Shape(4), eligible=2)),
-        (waiting("a", Shape(4)), waiting("b", Shape(4))),
-    ],
-    ids=["priority", "eligible time", "job id"],
-)
-def test_the_queue_is_served_by_priority_then_eligible_time_then_job_id(
-    first: Waiting, second: Waiting
-) -> None:
-    assert set(place([second, first], {"n0": node()}).values()) == {first.job_id}
-
-
-SHAPES = st.builds(
-    Shape,
-    gpus=st.integers(1, 8),
-    nodes=st.integers(1, 3),
-    cpu_milli=st.integers(0, 20) | st.just(0),
-    memory_mib=st.integers(0, 20) | st.just(0),
-    gpu_model=st.sampled_from(("", "", "h100", "a100")),
-    pools=st.sampled_from((frozenset(), frozenset(), frozenset("p"), frozenset("qr"))),
-)
-
-
-@st.composite
-def fleets(draw: st.DrawFn) -> dict[str, Node]:
-    names = [f"n{i}" for i in range(draw(st.integers(0, 5)))]
-    return {
-        name: node(
-            name,
-            draw(st.integers(0, 8)),
-            gpu_model=draw(st.sampled_from(("", "NVIDIA H100", "A100"))),
-            pools=draw(st.sampled_from((frozenset(), frozenset("p"), frozenset("pq")))),
-            cpu_milli=draw(st.integers(0, 30)),
-            memory_mib=draw(st.integers(0, 30)),
-            up=draw(st.sampled_from((True, True, True, False))),
-        )
-        for name in names
-    }
-
-
-@st.composite
-def queues(draw: st.DrawFn) -> list[Waiting]:
-    shapes = draw(st.lists(SHAPES, max_size=8))
-    return [
-        waiting(f"j{i}", shape, draw(st.integers(0, 2)), draw(st.integers(0, 2)))
-        for i, shape in enumerate(shapes)
-    ]
-
-
-@FIXED
-@example_of(queues(), fleets())
-def test_every_placed_job_gets_all_it_asked_for_on_free_gpus_of_nodes_that_fit(
-    queue: list[Waiting], nodes: dict[str, Node]
-) -> None:
-    wanted = place(queue, nodes)
-    shapes = {w.job_id: w.shape for w in queue}
-    used = {name: Node(**{**n.__dict__, "free": set(n.free)}) for name, n in nodes.items()}
-    for name in set(wanted.values()):
-        shape = shapes[name]
-        parts = {n.name: [g for g in n.free if wanted.get(g) == name] for n in nodes.values()}
-        parts = {n: gpus for n, gpus in parts.items() if gpus}
-        assert len(parts) == shape.nodes
-        for place_name, gpus in parts.items():
-            assert len(gpus) == shape.gpus
-            # Never overfilled, whichever other jobs came there before.
-            assert fits(used[place_name], shape)
-            used[place_name].free -= set(gpus)
-            used[place_name].cpu_used += shape.cpu_milli
-            used[place_name].memory_used += shape.memory_mib
-    assert wanted.keys() <= {g for n in nodes.values() for g in n.free}
-
-
-@FIXED
-@example_of(queues(), fleets(), st.randoms(use_true_random=False))
-def test_placing_changes_no_node_and_does_not_depend_on_the_order_it_is_told_in(
-    queue: list[Waiting], nodes: dict[str, Node], random: object
-) -> None:
-    before = deepcopy(nodes)
-    wanted = place(queue, nodes)
-    shuffled = sorted(queue, key=lambda _: random.random())  # type: ignore[attr-defined]
-    assert place(shuffled, dict(reversed(nodes.items()))) == wanted
-    assert nodes == before
-
 
 Stretch = tuple[int, datetime, datetime, str]
 
 
 def demand(store: Store, rows: list[Row], until: datetime = START + HOUR) -> list[Stretch]:
-    """Free states of a world: (GPU, from, until, job)."""
+    """Demand of a world: (GPU, from, until, job)."""
     write(store, rows)
     Placement(store).write(START, until)
     return stored(store)
 
 
-def stored(store: Store) -> list[Stretch]:
-    rows = store.select("SELECT * FROM v_free_states ORDER BY valid_from, gpu_id")
-    assert {r["state"] for r in rows} <= {"free_demand"}
+def stored(store: Store, state: str = "free_demand") -> list[Stretch]:
+    rows = store.select(
+        "SELECT * FROM v_free_states WHERE state = {state:String} ORDER BY valid_from, gpu_id",
+        state=state,
+    )
     return [(r["gpu_id"], r["valid_from"], r["valid_to"], r["job_id"]) for r in rows]
 
 
@@ -303,3 +170,144 @@ def test_writing_again_changes_nothing_and_forgets_demand_that_was_none(store: S
     assert demand(store, []) == first
     gone = job(state="cancelled", eligible=at(5), ended=at(5), version=2)
     assert demand(store, [gone]) == []
+
+
+def reservation(nodes: str, since: float, until: float, flags: str = "") -> Reservation:
+    """Nodes that are kept."""
+    return Reservation(
+        cluster=CLUSTER,
+        reservation="r1",
+        scheduler="slurm",
+        nodes=nodes,
+        flags=flags,
+        valid_from=at(since),
+        valid_to=at(until),
+        seen_at=START,
+        version=1,
+    )
+
+
+def test_a_reservation_holds_the_free_gpus_of_its_nodes(store: Store) -> None:
+    rows = [*owned(1), *owned(1, "n1"), reservation("n0,n9", 10, 20), job(state="pending")]
+    found = demand(store, rows)
+    assert [(g, a, b) for g, a, b, _ in stored(store, "held")] == [(gpu(0), at(10), at(20))]
+    assert (gpu(0, "n1"), at(10), at(20), "c/1") in found
+
+
+def test_a_reservation_for_maintenance_is_no_place_and_holds_nothing(store: Store) -> None:
+    found = demand(store, [*owned(1), reservation("n0", 10, 20, "MAINT"), job(state="pending")])
+    assert [(a, b) for _, a, b, _ in found] == [(START, at(10)), (at(20), at(60))]
+    assert stored(store, "held") == []
+
+
+def test_a_job_that_waits_for_its_reservation_is_no_demand(store: Store) -> None:
+    waits = job(state="pending")
+    waits.reservation = "r1"
+    assert demand(store, [*owned(1), waits]) == []
+
+
+def test_a_gpu_that_is_out_of_service_is_no_place(store: Store) -> None:
+    state = AssetState(gpu_id=gpu(0), state="repair", valid_from=at(10), version=1)
+    back = AssetState(gpu_id=gpu(0), state="service", valid_from=at(20), version=1)
+    found = demand(store, [*owned(1), state, back, job(state="pending")])
+    assert [(a, b) for _, a, b, _ in found] == [(START, at(10)), (at(20), at(60))]
+
+
+def test_jobs_of_a_gang_are_wanted_together_or_not_at_all(store: Store) -> None:
+    gang = [job(name, gpus=2, state="pending") for name in "12"]
+    for member in gang:
+        member.gang = "c/g"
+    assert demand(store, [*owned(3), *gang]) == []
+    assert len(demand(store, owned(4))) == 4
+
+
+def test_a_slice_is_wanted_by_a_job_that_asks_for_its_shape(store: Store) -> None:
+    parts = [card(0) for _ in range(2)]
+    for i, part in enumerate(parts):
+        part.uuid, part.parent, part.profile = f"MIG-{i}", "GPU-n0-0", "3g.40gb"
+        part.entitlement_milli = 428
+    waits = job(state="pending")
+    waits.share_milli = 429
+    offers = node_state()
+    offers.shares = "mig-3g.40gb=2"
+    held = given("2", 0, until=at(20))
+    held.slice, held.share_milli = "MIG-0", 428
+    more = given("3", 0, until=at(10))
+    more.slice, more.share_milli = "MIG-1", 428
+    rows = [*owned(1), card(0), *parts, offers, waits, held, more]
+    found = demand(store, rows)
+    assert [(a, b) for _, a, b, _ in found] == [(at(10), at(60))]
+
+
+def refused(name: str = "1", reason: str = "Quota", pool: str = "queue") -> Row:
+    return job(name, state="pending", reason=reason, pool=pool, eligible=FOREVER)
+
+
+def quota(limit: int) -> Quota:
+    return Quota(
+        cluster=CLUSTER,
+        scheduler="kueue",
+        queue="queue",
+        limit_milli=1000 * limit,
+        seen_at=START,
+        version=1,
+    )
+
+
+def flags(store: Store) -> dict[tuple[int, str, str], int]:
+    """GPUs by state and flags: how many stretches."""
+    rows = store.select("SELECT gpu_id, state, flags FROM v_free_states ORDER BY gpu_id")
+    return {(r["gpu_id"], r["state"], r["flags"]): 1 for r in rows}
+
+
+def test_a_workload_that_its_queue_did_not_let_in_is_demand_while_its_quota_has_room(
+    store: Store,
+) -> None:
+    assert demand(store, [*owned(1), refused(), quota(1)])
+
+
+def test_a_gpu_that_only_a_quota_keeps_free_stays_surplus_and_is_flagged(store: Store) -> None:
+    running = job("2", pool="queue", started=START)
+    found = demand(store, [*owned(2), running, given("2", 0), refused(), quota(1)])
+    assert found == []
+    assert flags(store) == {(gpu(1), "free_surplus", "quota_held"): 1}
+
+
+@pytest.mark.parametrize("reason", ["QOSGrpGRES", "AssocGrpGRES"])
+def test_a_limit_of_the_whole_team_is_a_quota(store: Store, reason: str) -> None:
+    assert demand(store, [*owned(1), refused(reason=reason)]) == []
+    assert flags(store) == {(gpu(0), "free_surplus", "quota_held"): 1}
+
+
+def waited(store: Store) -> list[tuple[datetime, float, float]]:
+    """(minute, GPU-seconds refused for capacity, for a quota)."""
+    rows = store.select("SELECT * FROM v_demand_1m ORDER BY minute")
+    assert {(r["cluster"], r["pool"]) for r in rows} <= {(CLUSTER, "big")}
+    return [(r["minute"], r["unmet_seconds"], r["refused_seconds"]) for r in rows]
+
+
+def test_demand_is_what_waits_in_each_minute_placed_or_not(store: Store) -> None:
+    small = job("1", gpus=1, eligible=at(10), started=at(11.5))
+    large = job("2", gpus=4, nodes=2, eligible=at(11), started=at(12))
+    demand(store, [*owned(), *owned(4, "n1"), small, large])
+    assert waited(store) == [(at(10), 60.0, 0.0), (at(11), 30.0 + 480.0, 0.0)]
+
+
+def test_demand_for_a_quota_is_apart(store: Store) -> None:
+    demand(store, [*owned(1), refused(reason="QOSGrpGRES")])
+    assert waited(store)[0] == (START, 0.0, 60.0)
+
+
+def test_a_job_that_no_gpu_could_ever_take_is_nobodys_demand(store: Store) -> None:
+    demand(store, [*owned(1), job(gpus=8, state="pending")])
+    assert store.value("SELECT uniqExact(pool) = 1 AND any(pool) = '' FROM demand_1m")
+
+
+def test_jobs_of_the_last_days_say_what_is_stranded_while_nobody_waits(store: Store) -> None:
+    usual = [
+        job(f"u{i}", gpus=4, started=START - timedelta(days=1), ended=START - timedelta(hours=9))
+        for i in range(30)
+    ]
+    held = [job("2", started=START), given("2", 0)]
+    demand(store, [*owned(4), *usual, *held])
+    assert {g for g, *_ in stored(store, "stranded")} == {gpu(1), gpu(2), gpu(3)}

@@ -255,3 +255,40 @@ def test_a_gpu_that_waiting_work_would_fill_is_booked_as_demand(store: Store) ->
     assert states["free_demand"] == pytest.approx(0.75)
     demanded = store.select("SELECT DISTINCT gpu_id, job_id FROM free_states")
     assert demanded == [{"gpu_id": gpu(0), "job_id": "c/1"}]
+
+
+def test_history_is_looked_at_once_an_hour(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[datetime] = []
+    monkeypatch.setattr("analytics.learn.learn_all", lambda _store, now, *_: looks.append(now))
+    ticking = runner(store)
+    for minute in (0, 30, 60, 90, 125):
+        ticking.tick(at(minute))
+    assert looks == [at(0), at(60), at(125)]
+
+
+def test_news_of_closed_hours_are_looked_for_once_a_day(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytics.learn.learn_all", lambda *_: None)
+    looks: list[tuple[datetime, float]] = []
+    ticking = runner(store)
+    monkeypatch.setattr(ticking._ledger, "restate", lambda now, days: looks.append((now, days)))
+    for hour in (0, 12, 24):
+        ticking.tick(at(60 * hour))
+    assert looks == [(at(0), 35.0), (at(24 * 60), 35.0)]
+
+
+def test_a_correction_of_a_closed_hour_is_adjusted_by_the_next_days_tick(store: Store) -> None:
+    history(store)
+    ticking = runner(store)
+    ticking.tick(at(150))
+    corrected = allocation("2", 1, until=at(20))
+    corrected.version = 2
+    write(store, [corrected])
+    ticking.tick(at(150) + timedelta(hours=27))
+    freed = store.select(
+        "SELECT state, reverses, sum(gpu_seconds) / 60 AS m FROM v_ledger_adjust"
+        " WHERE hour = {h:DateTime64(3, 'UTC')} AND alloc_id = 0 GROUP BY ALL",
+        h=at(0),
+    )
+    assert sum(r["m"] * (1 - 2 * r["reverses"]) for r in freed) == pytest.approx(40)

@@ -86,6 +86,18 @@ install_library() {
   printf '%s\n' "${CHDB_SHA256}" >"${stamp}"
 }
 
+# In an environment of its own: it brings a hundred packages that the project must not rest on.
+install_mlflow() {
+  local uv="${root}/.venv/bin/uv" lock="${root}/tests/components/mlflow.lock"
+  local home="${target_dir}/mlflow"
+  [[ -f "${home}/.installed" && ! "${lock}" -nt "${home}/.installed" ]] && return
+  [[ -x "${uv}" ]] || fail "uv is missing: run make components"
+  "${uv}" venv --quiet --clear --python "${root}/.venv/bin/python" "${home}"
+  "${uv}" pip install --quiet --python "${home}/bin/python" --require-hashes -r "${lock}"
+  touch "${home}/.installed"
+}
+
 install_packages
 install_library
+install_mlflow
 printf 'components are installed in %s and on the system\n' "${target_dir#"${root}"/}"

@@ -20,6 +20,7 @@ UNITS = [
 ]
 NODE = UNITS[1]
 FAULTS = "collector-faults.conf"
+TRAINING = "collector-training.conf"
 # Exposure in tenths; below 4 is what `systemd-analyze security` calls OK or better.
 THRESHOLD = 39
 
@@ -48,21 +49,28 @@ def settings(text: str) -> dict[str, list[str]]:
 
 
 def test_there_are_no_other_units() -> None:
-    assert sorted(f.name for f in (DEPLOY / "systemd").iterdir()) == [FAULTS, *UNITS]
+    assert sorted(f.name for f in (DEPLOY / "systemd").iterdir()) == [FAULTS, TRAINING, *UNITS]
 
 
-def test_systemd_accepts_the_drop_in_that_opens_the_kernel_log(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        (FAULTS, "CapabilityBoundingSet", "CAP_SYSLOG"),
+        (TRAINING, "RuntimeDirectory", "gpuledger-training"),
+    ],
+)
+def test_systemd_accepts_the_drop_in(tmp_path: Path, name: str, key: str, value: str) -> None:
     text = (DEPLOY / "systemd" / NODE).read_text().replace(PROGRAM, "/bin/true")
     copy = tmp_path / NODE
     copy.write_text(text)
     folder = tmp_path / f"{NODE}.d"
     folder.mkdir()
-    drop_in = (DEPLOY / "systemd" / FAULTS).read_text()
-    (folder / "faults.conf").write_text(drop_in)
+    drop_in = (DEPLOY / "systemd" / name).read_text()
+    (folder / name).write_text(drop_in)
     done = analyze("verify", "--man=no", "--recursive-errors=no", str(copy))
     assert done.returncode == 0, done.stderr
     assert copy.name not in done.stderr
-    assert settings(drop_in)["CapabilityBoundingSet"] == ["CAP_SYSLOG"]
+    assert settings(drop_in)[key] == [value]
 
 
 def test_systemd_accepts_it(unit: Path) -> None:

@@ -430,6 +430,31 @@ ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, service, model, instance) ORDER BY (toStartOfHour(ts), node, service, model, instance, ts)
 SETTINGS non_replicated_deduplication_window = 100000;
 
+CREATE TABLE IF NOT EXISTS progress_samples (
+  `ts` DateTime64(3, 'UTC') COMMENT 'end of the interval that the row covers' CODEC(DoubleDelta, ZSTD(1)),
+  `interval_ms` UInt32 COMMENT 'time covered by the row, ending at ts' CODEC(ZSTD(1)),
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
+  `epoch` UInt32 COMMENT 'rises when the offsets of counters were lost' CODEC(ZSTD(1)),
+  `pid` UInt32 COMMENT 'process id as the host counts' CODEC(ZSTD(1)),
+  `session` UInt32 COMMENT 'its login session, which is a job where there is no container' CODEC(ZSTD(1)),
+  `user` LowCardinality(String) COMMENT 'user name; the number where no directory knows it' CODEC(ZSTD(1)),
+  `runtime` LowCardinality(String) COMMENT 'slurm, kubernetes, docker, podman or empty' CODEC(ZSTD(1)),
+  `container` String COMMENT 'job, pod or container id in its cgroup' CODEC(ZSTD(3)),
+  `rank` LowCardinality(String) COMMENT 'rank in the job, as the process says; empty = it does not' CODEC(ZSTD(1)),
+  `steps` Nullable(UInt64) COMMENT 'steps that ended' CODEC(Delta, T64, ZSTD(1)),
+  `step_us` Nullable(UInt64) COMMENT 'time in steps, without waits for data and checkpoints' CODEC(Delta, T64, ZSTD(1)),
+  `data_wait_us` Nullable(UInt64) COMMENT 'time in which it waited for data' CODEC(Delta, T64, ZSTD(1)),
+  `checkpoint_us` Nullable(UInt64) COMMENT 'time in which it wrote checkpoints' CODEC(Delta, T64, ZSTD(1)),
+  `checkpoints` Nullable(UInt64) COMMENT 'checkpoints written' CODEC(Delta, T64, ZSTD(1)),
+  `last_step` UInt64 COMMENT 'number of the last step that ended' CODEC(ZSTD(1)),
+  `last_checkpoint` DateTime64(3, 'UTC') COMMENT 'end of the last checkpoint; 1970 = none yet' CODEC(DoubleDelta, ZSTD(1)),
+  `refused` Nullable(UInt32) COMMENT 'reports of it that could not be used' CODEC(ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
+PRIMARY KEY (toStartOfHour(ts), node, runtime, container, session, pid) ORDER BY (toStartOfHour(ts), node, runtime, container, session, pid, ts)
+SETTINGS non_replicated_deduplication_window = 100000;
+
 CREATE TABLE IF NOT EXISTS queue_samples (
   `ts` DateTime64(3, 'UTC') COMMENT 'end of the interval that the row covers' CODEC(DoubleDelta, ZSTD(1)),
   `interval_ms` UInt32 COMMENT 'time covered by the row, ending at ts' CODEC(ZSTD(1)),
@@ -549,6 +574,7 @@ CREATE TABLE IF NOT EXISTS assets (
   `slot` UInt16 COMMENT 'minor number of the device' CODEC(ZSTD(1)),
   `model` LowCardinality(String) COMMENT 'GPU model, as the inventory or NVML names it' CODEC(ZSTD(1)),
   `pool` LowCardinality(String) COMMENT 'pool that the GPU belongs to; default cluster and model' CODEC(ZSTD(1)),
+  `provider` LowCardinality(String) COMMENT 'who owns the hardware, e.g. a cloud; empty = nobody said' CODEC(ZSTD(1)),
   `valid_from` DateTime64(3, 'UTC') COMMENT 'owned from, in whole minutes' CODEC(DoubleDelta, ZSTD(1)),
   `valid_to` DateTime64(3, 'UTC') COMMENT 'owned until' CODEC(DoubleDelta, ZSTD(1)),
   `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
@@ -728,15 +754,309 @@ CREATE TABLE IF NOT EXISTS prices (
 ENGINE = ReplacingMergeTree(version) ORDER BY (model, valid_from)
 SETTINGS non_replicated_deduplication_window = 100000;
 
+CREATE TABLE IF NOT EXISTS price_book (
+  `provider` LowCardinality(String) COMMENT 'who owns the hardware; empty = any' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs; empty = any' CODEC(ZSTD(1)),
+  `model` LowCardinality(String) COMMENT 'GPU model; empty = any' CODEC(ZSTD(1)),
+  `capacity_value` Nullable(UInt64) COMMENT 'worth of one GPU-hour' CODEC(T64, ZSTD(1)),
+  `energy_price` Nullable(UInt64) COMMENT 'price of one kilowatt-hour' CODEC(T64, ZSTD(1)),
+  `pue` Nullable(UInt32) COMMENT 'energy of the site for each of its GPUs\' (PUE)' CODEC(T64, ZSTD(1)),
+  `carbon_per_kwh` Nullable(UInt32) COMMENT 'kilograms of CO2 for a kilowatt-hour' CODEC(T64, ZSTD(1)),
+  `currency` LowCardinality(String) COMMENT 'ISO 4217 code; empty where no price is told' CODEC(ZSTD(1)),
+  `source` String COMMENT 'where the figures are from' CODEC(ZSTD(3)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'holds from' CODEC(DoubleDelta, ZSTD(1)),
+  `valid_to` DateTime64(3, 'UTC') COMMENT 'holds until' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'time of the configuration' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (provider, pool, model, valid_from)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS cloud_bills (
+  `provider` LowCardinality(String) COMMENT 'who sends the bill' CODEC(ZSTD(1)),
+  `account` LowCardinality(String) COMMENT 'billing account' CODEC(ZSTD(1)),
+  `resource` String COMMENT 'resource as the provider names it; empty = none' CODEC(ZSTD(3)),
+  `sku` LowCardinality(String) COMMENT 'what is charged for' CODEC(ZSTD(1)),
+  `category` LowCardinality(String) COMMENT 'standard, dynamic, committed or other' CODEC(ZSTD(1)),
+  `commitment` LowCardinality(String) COMMENT 'commitment that pays for it; empty = none' CODEC(ZSTD(1)),
+  `unused` UInt8 COMMENT '1 = a commitment that nobody used' CODEC(ZSTD(1)),
+  `day` DateTime64(3, 'UTC') COMMENT 'start of the day, UTC' CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) COMMENT 'cluster of the node; empty = no node of ours' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node that the resource is; empty = none' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool that it is for where it is no node' CODEC(ZSTD(1)),
+  `cost` Nullable(UInt64) COMMENT 'charges, amortised (EffectiveCost)' CODEC(T64, ZSTD(1)),
+  `credit` Nullable(UInt64) COMMENT 'refunds and corrections' CODEC(T64, ZSTD(1)),
+  `currency` LowCardinality(String) COMMENT 'ISO 4217 code' CODEC(ZSTD(1)),
+  `version` UInt64 COMMENT 'time of the import' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (provider, account, resource, sku, category, commitment, unused, day)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS rates (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs' CODEC(ZSTD(1)),
+  `model` LowCardinality(String) COMMENT 'GPU model' CODEC(ZSTD(1)),
+  `capacity_value` Nullable(UInt64) COMMENT 'worth of one GPU-hour' CODEC(T64, ZSTD(1)),
+  `energy_price` Nullable(UInt64) COMMENT 'price of one kilowatt-hour' CODEC(T64, ZSTD(1)),
+  `pue` Nullable(UInt32) COMMENT 'energy of the site for each of its GPUs\' (PUE)' CODEC(T64, ZSTD(1)),
+  `carbon_per_kwh` Nullable(UInt32) COMMENT 'kilograms of CO2 for a kilowatt-hour' CODEC(T64, ZSTD(1)),
+  `cash_rate` Nullable(UInt64) COMMENT 'billed for one GPU-hour' CODEC(T64, ZSTD(1)),
+  `avoidable_rate` Nullable(UInt64) COMMENT 'of that without a commitment' CODEC(T64, ZSTD(1)),
+  `currency` LowCardinality(String) COMMENT 'ISO 4217 code; empty without a price' CODEC(ZSTD(1)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'holds from' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'time it was worked out' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, node, pool, model, valid_from)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS teams (
+  `kind` LowCardinality(String) COMMENT 'account, namespace, project or mail' CODEC(ZSTD(1)),
+  `name` LowCardinality(String) COMMENT 'its name, `cluster/name` where clusters differ' CODEC(ZSTD(1)),
+  `team` LowCardinality(String) COMMENT 'team that pays' CODEC(ZSTD(1)),
+  `lead` LowCardinality(String) COMMENT 'user who decides for the team' CODEC(ZSTD(1)),
+  `mail` LowCardinality(String) COMMENT 'where the team is told' CODEC(ZSTD(1)),
+  `department` LowCardinality(String) COMMENT 'unit above the team' CODEC(ZSTD(1)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
+  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'time of the import' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (kind, name, valid_from)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS people (
+  `user` LowCardinality(String) COMMENT 'user name as schedulers know it' CODEC(ZSTD(1)),
+  `name` String COMMENT 'name of the person' CODEC(ZSTD(3)),
+  `mail` String COMMENT 'where the person is told' CODEC(ZSTD(3)),
+  `team` LowCardinality(String) COMMENT 'team; empty = as the account says' CODEC(ZSTD(1)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
+  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'time of the import' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (user, valid_from)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS exemptions (
+  `subject` String COMMENT 'job id, or `service/` and its name' CODEC(ZSTD(3)),
+  `kinds` String COMMENT 'kinds of findings, joined by commas; empty = all' CODEC(ZSTD(3)),
+  `reason` String COMMENT 'why' CODEC(ZSTD(3)),
+  `owner` LowCardinality(String) COMMENT 'who asked for it' CODEC(ZSTD(1)),
+  `approved_by` LowCardinality(String) COMMENT 'who agreed; empty = nobody yet' CODEC(ZSTD(1)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
+  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'time it was written' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (subject, valid_from)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS services (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `service` LowCardinality(String) COMMENT 'name' CODEC(ZSTD(1)),
+  `team` LowCardinality(String) COMMENT 'team that pays' CODEC(ZSTD(1)),
+  `jobs` String COMMENT 'beginning of the names of its jobs' CODEC(ZSTD(3)),
+  `least_replicas` UInt32 COMMENT 'replicas that must stay up' CODEC(ZSTD(1)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
+  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'time it was written' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, service)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS asset_states (
+  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'service, delivered, repair, powered_down or retired' CODEC(ZSTD(1)),
+  `reason` String COMMENT 'why' CODEC(ZSTD(3)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'from, in whole minutes' CODEC(DoubleDelta, ZSTD(1)),
+  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (gpu_id, valid_from)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS node_owner (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
+  `scheduler` LowCardinality(String) COMMENT 'slurm or kubernetes' CODEC(ZSTD(1)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
+  `valid_to` DateTime64(3, 'UTC') COMMENT 'until' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'trust of the source, then time' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, node, valid_from)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS changes (
+  `ts` DateTime64(3, 'UTC') COMMENT 'when it was first seen to be so' CODEC(DoubleDelta, ZSTD(1)),
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name; empty = the whole cluster' CODEC(ZSTD(1)),
+  `slot` UInt16 COMMENT 'minor number of the device; 65535 = no single GPU' CODEC(ZSTD(1)),
+  `kind` LowCardinality(String) COMMENT 'driver, vbios, card, mig, quota, nodes, drain, down or resume' CODEC(ZSTD(1)),
+  `subject` String COMMENT 'what it is about, e.g. a queue' CODEC(ZSTD(3)),
+  `before` String COMMENT 'value before; empty = none' CODEC(ZSTD(3)),
+  `after` String COMMENT 'value from then on; empty = none' CODEC(ZSTD(3))
+)
+ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (cluster, node, kind, ts)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS power_floors (
+  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
+  `bare_mw` Nullable(UInt32) COMMENT 'without any process; missing = never seen' CODEC(T64, ZSTD(1)),
+  `bare_minutes` UInt32 COMMENT 'minutes that it rests on' CODEC(ZSTD(1)),
+  `context_mw` Nullable(UInt32) COMMENT 'with a process on it and no SM active; missing = never seen' CODEC(T64, ZSTD(1)),
+  `context_minutes` UInt32 COMMENT 'minutes that it rests on' CODEC(ZSTD(1)),
+  `learned` DateTime64(3, 'UTC') COMMENT 'when it was learned' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the learning' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (gpu_id)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS startup_times (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `size_class` LowCardinality(String) COMMENT 'size of the request, as queue waits name it' CODEC(ZSTD(1)),
+  `p95_ms` UInt64 COMMENT 'time that 95 % of the jobs stayed under' CODEC(ZSTD(1)),
+  `jobs` UInt32 COMMENT 'jobs that it rests on' CODEC(ZSTD(1)),
+  `learned` DateTime64(3, 'UTC') COMMENT 'when it was learned' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the learning' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, size_class)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS job_stats (
+  `job_id` String COMMENT 'cluster/native id' CODEC(ZSTD(3)),
+  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
+  `first_active` DateTime64(3, 'UTC') COMMENT 'start of the first active minute' CODEC(DoubleDelta, ZSTD(1)),
+  `busiest` DateTime64(3, 'UTC') COMMENT 'start of the busiest 5 minutes' CODEC(DoubleDelta, ZSTD(1)),
+  `sm_active_bp` Nullable(UInt16) COMMENT 'highest SM activity over 5 minutes' CODEC(T64, ZSTD(1)),
+  `tensor_active_bp` Nullable(UInt16) COMMENT 'highest tensor activity over 5 minutes' CODEC(T64, ZSTD(1)),
+  `power_bp` Nullable(UInt16) COMMENT 'highest share of the power limit over 5 minutes' CODEC(T64, ZSTD(1)),
+  `active_minutes` UInt32 COMMENT 'minutes with activity' CODEC(ZSTD(1)),
+  `upto` DateTime64(3, 'UTC') COMMENT 'end of the last minute that was looked at' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the learning' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (job_id, gpu_id)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS job_classes (
+  `job_id` String COMMENT 'cluster/native id' CODEC(ZSTD(3)),
+  `work` LowCardinality(String) COMMENT 'training, inference, notebook, preparation, science or idle' CODEC(ZSTD(1)),
+  `confidence_pct` Nullable(UInt8) COMMENT 'how sure the model is' CODEC(T64, ZSTD(1)),
+  `framework` LowCardinality(String) COMMENT 'pytorch, tensorflow, jax or empty where unknown' CODEC(ZSTD(1)),
+  `model` LowCardinality(String) COMMENT 'version of the model and of its features; rule = no model' CODEC(ZSTD(1)),
+  `minutes` UInt32 COMMENT 'minutes of telemetry that it rests on' CODEC(ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the judgement' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (job_id)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS forecasts (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs; empty = the whole cluster' CODEC(ZSTD(1)),
+  `measure` LowCardinality(String) COMMENT 'demand (GPUs in use or waited for, mean), asked (GPUs newly asked for) or usable' CODEC(ZSTD(1)),
+  `horizon_days` UInt16 COMMENT '7 = by the hour for a week, 28 = by the day' CODEC(ZSTD(1)),
+  `at` DateTime64(3, 'UTC') COMMENT 'start of the step' CODEC(DoubleDelta, ZSTD(1)),
+  `step_seconds` UInt32 COMMENT 'length of the step' CODEC(ZSTD(1)),
+  `low` Nullable(UInt64) COMMENT 'one in ten ends below' CODEC(T64, ZSTD(1)),
+  `expected` Nullable(UInt64) COMMENT 'what is expected' CODEC(T64, ZSTD(1)),
+  `high` Nullable(UInt64) COMMENT 'one in ten ends above' CODEC(T64, ZSTD(1)),
+  `method` LowCardinality(String) COMMENT 'how it was made; seasonal-naive = the week before, again' CODEC(ZSTD(1)),
+  `error_bp` Nullable(UInt32) COMMENT 'past error of the method: sum of misses over sum of values' CODEC(T64, ZSTD(1)),
+  `naive_error_bp` Nullable(UInt32) COMMENT 'past error of seasonal-naive on the same steps' CODEC(T64, ZSTD(1)),
+  `cover_bp` Nullable(UInt32) COMMENT 'share of past values inside the band; meant to be 0.8' CODEC(T64, ZSTD(1)),
+  `origins` UInt32 COMMENT 'past forecasts that these errors rest on' CODEC(ZSTD(1)),
+  `history_days` UInt16 COMMENT 'days that it was made from' CODEC(ZSTD(1)),
+  `made` DateTime64(3, 'UTC') COMMENT 'end of the history that it was made from' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the making' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, pool, measure, horizon_days, at)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS runs (
+  `run_id` String COMMENT 'id that the tracking server gave' CODEC(ZSTD(3)),
+  `experiment` LowCardinality(String) COMMENT 'name of the experiment' CODEC(ZSTD(1)),
+  `name` String COMMENT 'name of the run' CODEC(ZSTD(3)),
+  `user` LowCardinality(String) COMMENT 'who started it' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'running, finished, failed, killed or scheduled' CODEC(ZSTD(1)),
+  `parameters` String COMMENT 'parameters as JSON' CODEC(ZSTD(3)),
+  `metrics` String COMMENT 'last values of its metrics as JSON' CODEC(ZSTD(3)),
+  `started` DateTime64(3, 'UTC') COMMENT 'started at' CODEC(DoubleDelta, ZSTD(1)),
+  `ended` DateTime64(3, 'UTC') COMMENT 'ended at' CODEC(DoubleDelta, ZSTD(1)),
+  `job_id` String COMMENT 'job that it was; empty = not known' CODEC(ZSTD(3)),
+  `matched_by` LowCardinality(String) COMMENT 'tag, parameter or time; empty = not matched' CODEC(ZSTD(1)),
+  `match_pct` Nullable(UInt8) COMMENT 'how sure the match is' CODEC(T64, ZSTD(1)),
+  `told` UInt8 COMMENT '1 once its use was written back to the server' CODEC(ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the look' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (run_id)
+SETTINGS non_replicated_deduplication_window = 100000;
+
 CREATE TABLE IF NOT EXISTS free_states (
   `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
   `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
   `valid_to` DateTime64(3, 'UTC') COMMENT 'until, within the same hour' CODEC(DoubleDelta, ZSTD(1)),
-  `state` LowCardinality(String) COMMENT 'state of the ledger: free_demand' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'state of the ledger: held, free_demand, stranded or free_surplus' CODEC(ZSTD(1)),
   `cause` LowCardinality(String) COMMENT 'why; empty where the state says it all' CODEC(ZSTD(1)),
+  `flags` LowCardinality(String) COMMENT 'flags, joined by commas, e.g. quota_held' CODEC(ZSTD(1)),
   `job_id` String COMMENT 'the waiting job that would fill it' CODEC(ZSTD(3))
 )
 ENGINE = MergeTree PARTITION BY toStartOfHour(valid_from) ORDER BY (gpu_id, valid_from);
+
+CREATE TABLE IF NOT EXISTS demand_1m (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs that would take most of it; empty = none would' CODEC(ZSTD(1)),
+  `minute` DateTime64(3, 'UTC') COMMENT 'start of the minute' CODEC(DoubleDelta, ZSTD(1)),
+  `unmet_ms` UInt64 COMMENT 'GPU-seconds that jobs refused for capacity waited for' CODEC(ZSTD(1)),
+  `refused_ms` UInt64 COMMENT 'GPU-seconds that jobs refused by a quota waited for' CODEC(ZSTD(1)),
+  `jobs` UInt32 COMMENT 'jobs that waited at once, at most' CODEC(ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toStartOfHour(minute) ORDER BY (cluster, pool, minute);
+
+CREATE TABLE IF NOT EXISTS recoverable_1m (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs' CODEC(ZSTD(1)),
+  `minute` DateTime64(3, 'UTC') COMMENT 'start of the minute' CODEC(DoubleDelta, ZSTD(1)),
+  `loose_ms` UInt64 COMMENT 'GPU-seconds idle, stalled, stranded or wanted, and half of those underused' CODEC(ZSTD(1)),
+  `unmet_ms` UInt64 COMMENT 'GPU-seconds that jobs refused for capacity waited for' CODEC(ZSTD(1)),
+  `met_millionths` UInt32 COMMENT 'share of the loose time that was recoverable, in millionths' CODEC(ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toStartOfHour(minute) ORDER BY (cluster, pool, minute);
+
+CREATE TABLE IF NOT EXISTS recoverable_1h (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
+  `hour` DateTime64(3, 'UTC') COMMENT 'start of the hour' CODEC(DoubleDelta, ZSTD(1)),
+  `alloc_id` UInt64 COMMENT 'allocation that it belongs to; 0 = none' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'state of the ledger' CODEC(ZSTD(1)),
+  `flags` LowCardinality(String) COMMENT 'flags, joined by commas' CODEC(ZSTD(1)),
+  `cause` LowCardinality(String) COMMENT 'sub-cause of the state' CODEC(ZSTD(1)),
+  `grade` LowCardinality(String) COMMENT 'evidence grade, A to D' CODEC(ZSTD(1)),
+  `recoverable_ms` UInt64 COMMENT 'GPU-seconds that waiting jobs could have used' CODEC(ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toStartOfHour(hour) ORDER BY (gpu_id, hour, alloc_id, state);
+
+CREATE TABLE IF NOT EXISTS occupancy (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
+  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
+  `valid_from` DateTime64(3, 'UTC') COMMENT 'from' CODEC(DoubleDelta, ZSTD(1)),
+  `valid_to` DateTime64(3, 'UTC') COMMENT 'until, within the same hour' CODEC(DoubleDelta, ZSTD(1)),
+  `alloc_id` UInt64 COMMENT 'allocation that holds the part; 0 = none' CODEC(ZSTD(1)),
+  `job_id` String COMMENT 'its job; empty = none' CODEC(ZSTD(3)),
+  `slice` LowCardinality(String) COMMENT 'UUID of the MIG slice that it holds; empty = the card' CODEC(ZSTD(1)),
+  `remainder` UInt8 COMMENT '1 = what the card\'s MIG slices cannot reach' CODEC(ZSTD(1)),
+  `unheld` UInt8 COMMENT '1 while nobody holds any part of the GPU' CODEC(ZSTD(1)),
+  `share_milli` UInt32 COMMENT 'thousandths of `whole_milli` that the part has' CODEC(ZSTD(1)),
+  `upto_milli` UInt32 COMMENT 'where the part ends among those of the GPU, in thousandths' CODEC(ZSTD(1)),
+  `whole_milli` UInt32 COMMENT 'thousandths given away; more than 1000 where shares overlap' CODEC(ZSTD(1)),
+  `started` DateTime64(3, 'UTC') COMMENT 'when the allocation began' CODEC(DoubleDelta, ZSTD(1)),
+  `run` DateTime64(3, 'UTC') COMMENT 'when the allocation, or the time without any, began' CODEC(DoubleDelta, ZSTD(1)),
+  `vacated` DateTime64(3, 'UTC') COMMENT 'end of the last allocation before; 1970 = none near' CODEC(DoubleDelta, ZSTD(1)),
+  `place_state` LowCardinality(String) COMMENT 'what the owner says; empty = in service' CODEC(ZSTD(1)),
+  `node_state` LowCardinality(String) COMMENT 'what the node\'s scheduler says; empty = nothing' CODEC(ZSTD(1)),
+  `reserved` UInt8 COMMENT '1 inside a reservation for maintenance' CODEC(ZSTD(1)),
+  `heard` UInt8 COMMENT '1 while the scheduler\'s word is fresh' CODEC(ZSTD(1)),
+  `free_state` LowCardinality(String) COMMENT 'state by placement; empty where it has none' CODEC(ZSTD(1)),
+  `free_cause` LowCardinality(String) COMMENT 'its cause' CODEC(ZSTD(1)),
+  `free_flags` LowCardinality(String) COMMENT 'its flags, joined by commas' CODEC(ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toStartOfHour(valid_from) ORDER BY (gpu_id, valid_from, alloc_id);
 
 CREATE TABLE IF NOT EXISTS ledger_1m (
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
@@ -784,6 +1104,7 @@ CREATE TABLE IF NOT EXISTS accounts_1h (
   `grade` LowCardinality(String) COMMENT 'evidence grade, A to D' CODEC(ZSTD(1)),
   `gpu_ms` UInt64 COMMENT 'GPU-seconds booked' CODEC(ZSTD(1)),
   `energy_mj` Nullable(UInt64) COMMENT 'energy drawn' CODEC(T64, ZSTD(1)),
+  `recoverable_ms` UInt64 COMMENT 'GPU-seconds of them that waiting jobs could have used' CODEC(ZSTD(1)),
   `hour` DateTime64(3, 'UTC') COMMENT 'start of the hour' CODEC(DoubleDelta, ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(hour) ORDER BY (cluster, pool, team, state, hour);
@@ -803,9 +1124,36 @@ CREATE TABLE IF NOT EXISTS accounts_1d (
   `grade` LowCardinality(String) COMMENT 'evidence grade, A to D' CODEC(ZSTD(1)),
   `gpu_ms` UInt64 COMMENT 'GPU-seconds booked' CODEC(ZSTD(1)),
   `energy_mj` Nullable(UInt64) COMMENT 'energy drawn' CODEC(T64, ZSTD(1)),
+  `recoverable_ms` UInt64 COMMENT 'GPU-seconds of them that waiting jobs could have used' CODEC(ZSTD(1)),
   `day` DateTime64(3, 'UTC') COMMENT 'start of the day, UTC' CODEC(DoubleDelta, ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(day) ORDER BY (cluster, pool, team, state, day);
+
+CREATE TABLE IF NOT EXISTS ledger_adjust (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs' CODEC(ZSTD(1)),
+  `model` LowCardinality(String) COMMENT 'GPU model' CODEC(ZSTD(1)),
+  `job` String COMMENT 'job id; empty = none' CODEC(ZSTD(3)),
+  `job_name` LowCardinality(String) COMMENT 'name given by the user' CODEC(ZSTD(1)),
+  `user` LowCardinality(String) COMMENT 'who submitted the job' CODEC(ZSTD(1)),
+  `team` LowCardinality(String) COMMENT 'team that pays; `unmapped` where nobody said; empty = no job' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'state of the ledger' CODEC(ZSTD(1)),
+  `flags` LowCardinality(String) COMMENT 'flags, joined by commas' CODEC(ZSTD(1)),
+  `cause` LowCardinality(String) COMMENT 'sub-cause of the state' CODEC(ZSTD(1)),
+  `grade` LowCardinality(String) COMMENT 'evidence grade, A to D' CODEC(ZSTD(1)),
+  `gpu_ms` UInt64 COMMENT 'GPU-seconds booked' CODEC(ZSTD(1)),
+  `energy_mj` Nullable(UInt64) COMMENT 'energy drawn' CODEC(T64, ZSTD(1)),
+  `recoverable_ms` UInt64 COMMENT 'GPU-seconds of them that waiting jobs could have used' CODEC(ZSTD(1)),
+  `hour` DateTime64(3, 'UTC') COMMENT 'start of the hour' CODEC(DoubleDelta, ZSTD(1)),
+  `gpu_id` UInt64 COMMENT 'hash of the asset id' CODEC(ZSTD(1)),
+  `alloc_id` UInt64 COMMENT 'allocation that it belongs to; 0 = none' CODEC(ZSTD(1)),
+  `reverses` UInt8 COMMENT '1 = to be subtracted from the book, 0 = added to it' CODEC(ZSTD(1)),
+  `reason` LowCardinality(String) COMMENT 'owned, allocation, evidence, owner or lost_work' CODEC(ZSTD(1)),
+  `pair` UInt64 COMMENT 'hash of hour, GPU, reason and time' CODEC(ZSTD(1)),
+  `adjusted_at` DateTime64(3, 'UTC') COMMENT 'when it was booked' CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toStartOfHour(hour) ORDER BY (cluster, pool, team, state, hour);
 
 CREATE TABLE IF NOT EXISTS free_blocks (
   `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
@@ -818,6 +1166,8 @@ ENGINE = MergeTree PARTITION BY toYYYYMMDD(minute) ORDER BY (cluster, pool, minu
 CREATE TABLE IF NOT EXISTS booked_hours (
   `hour` DateTime64(3, 'UTC') COMMENT 'start of the hour' CODEC(DoubleDelta, ZSTD(1)),
   `fingerprint` UInt64 COMMENT 'hash of everything the hour was booked from' CODEC(ZSTD(1)),
+  `formula` UInt64 COMMENT 'hash of how that hash is made' CODEC(ZSTD(1)),
+  `restated` UInt64 COMMENT 'the same hash when ledger_adjust was brought up to it' CODEC(ZSTD(1)),
   `booked_until` DateTime64(3, 'UTC') COMMENT 'end of the last whole minute booked' CODEC(DoubleDelta, ZSTD(1)),
   `owned_ms` UInt64 COMMENT 'GPU-seconds owned in it' CODEC(ZSTD(1)),
   `booked_at` DateTime64(3, 'UTC') COMMENT 'when it was booked' CODEC(DoubleDelta, ZSTD(1)),
@@ -842,6 +1192,9 @@ CREATE TABLE IF NOT EXISTS findings (
   `cash_avoidable` Nullable(UInt64) COMMENT 'energy that they cost' CODEC(T64, ZSTD(1)),
   `currency` LowCardinality(String) COMMENT 'ISO 4217 code; empty without a price' CODEC(ZSTD(1)),
   `grade` LowCardinality(String) COMMENT 'lowest evidence grade among the rows behind it' CODEC(ZSTD(1)),
+  `cause` LowCardinality(String) COMMENT 'what it comes from, in one word; empty = not known' CODEC(ZSTD(1)),
+  `owner` LowCardinality(String) COMMENT 'who acts: job owner, hardware operations, platform …' CODEC(ZSTD(1)),
+  `action` String COMMENT 'what to do, in one sentence' CODEC(ZSTD(3)),
   `confidence_pct` Nullable(UInt8) COMMENT 'how sure the detector is' CODEC(T64, ZSTD(1)),
   `summary` String COMMENT 'one sentence for people' CODEC(ZSTD(3)),
   `evidence` String COMMENT 'query that shows the rows behind it' CODEC(ZSTD(3)),
@@ -2409,6 +2762,10 @@ CREATE OR REPLACE VIEW v_serving_samples AS
 SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, service AS service, model AS model, instance AS instance, requests AS requests, failed_requests AS failed_requests, running_requests AS running_requests, ifNull(running_requests_max, running_requests) AS running_requests_max, waiting_requests AS waiting_requests, ifNull(waiting_requests_max, waiting_requests) AS waiting_requests_max, prompt_tokens AS prompt_tokens, generated_tokens AS generated_tokens, preemptions AS preemptions, kv_cache_pct / 100 AS kv_cache_ratio, ifNull(kv_cache_pct_max, kv_cache_pct) / 100 AS kv_cache_ratio_max, first_token_ms / 1000 AS first_token_seconds, request_ms / 1000 AS request_seconds, queue_ms / 1000 AS queue_seconds FROM serving_samples
 COMMENT 'gpuledger 4ef7ff7394e5c8dc';
 
+CREATE OR REPLACE VIEW v_progress_samples AS
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, pid AS pid, session AS session, user AS user, runtime AS runtime, container AS container, rank AS rank, steps AS steps, step_us / 1000000 AS step_seconds, data_wait_us / 1000000 AS data_wait_seconds, checkpoint_us / 1000000 AS checkpoint_seconds, checkpoints AS checkpoints, last_step AS last_step, last_checkpoint AS last_checkpoint, refused AS refused FROM progress_samples
+COMMENT 'gpuledger c00e7c9809703cf2';
+
 CREATE TABLE IF NOT EXISTS queue_samples_1m (
   `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
   `cluster` LowCardinality(String) CODEC(LZ4),
@@ -2506,8 +2863,8 @@ SELECT cluster AS cluster, node AS node, source AS source, subject AS subject, r
 COMMENT 'gpuledger 3fb8f138ef7eb7c2';
 
 CREATE OR REPLACE VIEW v_assets AS
-SELECT gpu_id AS gpu_id, asset_id AS asset_id, cluster AS cluster, node AS node, slot AS slot, model AS model, pool AS pool, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM assets FINAL
-COMMENT 'gpuledger 082d2ee195c291a9';
+SELECT gpu_id AS gpu_id, asset_id AS asset_id, cluster AS cluster, node AS node, slot AS slot, model AS model, pool AS pool, provider AS provider, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM assets FINAL
+COMMENT 'gpuledger 90051a40cd287773';
 
 CREATE OR REPLACE VIEW v_gpus AS
 SELECT gpu_id AS gpu_id, cluster AS cluster, node AS node, slot AS slot, uuid AS uuid, serial AS serial, model AS model, memory_mib * 1048576 / 1 AS memory_bytes, driver AS driver, vendor AS vendor, parent AS parent, profile AS profile, entitlement_milli AS entitlement_milli, mig AS mig, pci AS pci, numa AS numa, nvlink_domain AS nvlink_domain, rack AS rack, part_number AS part_number, vbios AS vbios, seen_at AS seen_at, version AS version FROM gpus FINAL
@@ -2545,9 +2902,89 @@ CREATE OR REPLACE VIEW v_prices AS
 SELECT model AS model, capacity_value / 1000000 AS capacity_value, energy_price / 1000000 AS energy_price, currency AS currency, valid_from AS valid_from, version AS version FROM prices FINAL
 COMMENT 'gpuledger 349fbecccbe9884b';
 
+CREATE OR REPLACE VIEW v_price_book AS
+SELECT provider AS provider, pool AS pool, model AS model, capacity_value / 1000000 AS capacity_value, energy_price / 1000000 AS energy_price, pue / 1000 AS pue, carbon_per_kwh / 1000000 AS carbon_per_kwh, currency AS currency, source AS source, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM price_book FINAL
+COMMENT 'gpuledger ac6f0813bb317ff4';
+
+CREATE OR REPLACE VIEW v_cloud_bills AS
+SELECT provider AS provider, account AS account, resource AS resource, sku AS sku, category AS category, commitment AS commitment, unused AS unused, day AS day, cluster AS cluster, node AS node, pool AS pool, cost / 1000000 AS cost, credit / 1000000 AS credit, currency AS currency, version AS version FROM cloud_bills FINAL
+COMMENT 'gpuledger cbfdf7bace6c55b5';
+
+CREATE OR REPLACE VIEW v_rates AS
+SELECT cluster AS cluster, node AS node, pool AS pool, model AS model, capacity_value / 1000000 AS capacity_value, energy_price / 1000000 AS energy_price, pue / 1000 AS pue, carbon_per_kwh / 1000000 AS carbon_per_kwh, cash_rate / 1000000 AS cash_rate, avoidable_rate / 1000000 AS avoidable_rate, currency AS currency, valid_from AS valid_from, version AS version FROM rates FINAL
+COMMENT 'gpuledger 95602a860aa59d7e';
+
+CREATE OR REPLACE VIEW v_teams AS
+SELECT kind AS kind, name AS name, team AS team, lead AS lead, mail AS mail, department AS department, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM teams FINAL
+COMMENT 'gpuledger 4f51673b485c15c3';
+
+CREATE OR REPLACE VIEW v_people AS
+SELECT user AS user, name AS name, mail AS mail, team AS team, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM people FINAL
+COMMENT 'gpuledger 0e4406aa694b49b7';
+
+CREATE OR REPLACE VIEW v_exemptions AS
+SELECT subject AS subject, kinds AS kinds, reason AS reason, owner AS owner, approved_by AS approved_by, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM exemptions FINAL
+COMMENT 'gpuledger 86659fff1ede9f5a';
+
+CREATE OR REPLACE VIEW v_services AS
+SELECT cluster AS cluster, service AS service, team AS team, jobs AS jobs, least_replicas AS least_replicas, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM services FINAL
+COMMENT 'gpuledger 08acd5c2c5da6d7a';
+
+CREATE OR REPLACE VIEW v_asset_states AS
+SELECT gpu_id AS gpu_id, state AS state, reason AS reason, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM asset_states FINAL
+COMMENT 'gpuledger 61f7142eec7f17cc';
+
+CREATE OR REPLACE VIEW v_node_owner AS
+SELECT cluster AS cluster, node AS node, scheduler AS scheduler, valid_from AS valid_from, valid_to AS valid_to, version AS version FROM node_owner FINAL
+COMMENT 'gpuledger 228566393aabf5df';
+
+CREATE OR REPLACE VIEW v_changes AS
+SELECT ts AS ts, cluster AS cluster, node AS node, slot AS slot, kind AS kind, subject AS subject, before AS before, after AS after FROM changes
+COMMENT 'gpuledger 1978b12a299b7038';
+
+CREATE OR REPLACE VIEW v_power_floors AS
+SELECT gpu_id AS gpu_id, bare_mw / 1000 AS bare_watts, bare_minutes AS bare_minutes, context_mw / 1000 AS context_watts, context_minutes AS context_minutes, learned AS learned, version AS version FROM power_floors FINAL
+COMMENT 'gpuledger 2fb3979d7876d46c';
+
+CREATE OR REPLACE VIEW v_startup_times AS
+SELECT cluster AS cluster, size_class AS size_class, p95_ms / 1000 AS p95_seconds, jobs AS jobs, learned AS learned, version AS version FROM startup_times FINAL
+COMMENT 'gpuledger 3de209a9b87db4a2';
+
+CREATE OR REPLACE VIEW v_job_stats AS
+SELECT job_id AS job_id, gpu_id AS gpu_id, first_active AS first_active, busiest AS busiest, sm_active_bp / 10000 AS sm_active_ratio, tensor_active_bp / 10000 AS tensor_active_ratio, power_bp / 10000 AS power_ratio, active_minutes AS active_minutes, upto AS upto, version AS version FROM job_stats FINAL
+COMMENT 'gpuledger c0bc3e198c24756e';
+
+CREATE OR REPLACE VIEW v_job_classes AS
+SELECT job_id AS job_id, work AS work, confidence_pct / 100 AS confidence_ratio, framework AS framework, model AS model, minutes AS minutes, version AS version FROM job_classes FINAL
+COMMENT 'gpuledger 39516dd3bfcb98c5';
+
+CREATE OR REPLACE VIEW v_forecasts AS
+SELECT cluster AS cluster, pool AS pool, measure AS measure, horizon_days AS horizon_days, at AS at, step_seconds AS step_seconds, low / 1000 AS low, expected / 1000 AS expected, high / 1000 AS high, method AS method, error_bp / 10000 AS error_ratio, naive_error_bp / 10000 AS naive_error_ratio, cover_bp / 10000 AS cover_ratio, origins AS origins, history_days AS history_days, made AS made, version AS version FROM forecasts FINAL
+COMMENT 'gpuledger b44c6e5db420972f';
+
+CREATE OR REPLACE VIEW v_runs AS
+SELECT run_id AS run_id, experiment AS experiment, name AS name, user AS user, state AS state, parameters AS parameters, metrics AS metrics, started AS started, ended AS ended, job_id AS job_id, matched_by AS matched_by, match_pct / 100 AS match_ratio, told AS told, version AS version FROM runs FINAL
+COMMENT 'gpuledger 67bebec7f4a2fa53';
+
 CREATE OR REPLACE VIEW v_free_states AS
-SELECT gpu_id AS gpu_id, valid_from AS valid_from, valid_to AS valid_to, state AS state, cause AS cause, job_id AS job_id FROM free_states
-COMMENT 'gpuledger 68bc149a2f8cc527';
+SELECT gpu_id AS gpu_id, valid_from AS valid_from, valid_to AS valid_to, state AS state, cause AS cause, flags AS flags, job_id AS job_id FROM free_states
+COMMENT 'gpuledger cc0017016a8115ec';
+
+CREATE OR REPLACE VIEW v_demand_1m AS
+SELECT cluster AS cluster, pool AS pool, minute AS minute, unmet_ms / 1000 AS unmet_seconds, refused_ms / 1000 AS refused_seconds, jobs AS jobs FROM demand_1m
+COMMENT 'gpuledger 7fceba29e40353c4';
+
+CREATE OR REPLACE VIEW v_recoverable_1m AS
+SELECT cluster AS cluster, pool AS pool, minute AS minute, loose_ms / 1000 AS loose_seconds, unmet_ms / 1000 AS unmet_seconds, met_millionths AS met_millionths FROM recoverable_1m
+COMMENT 'gpuledger 44aedcc62b4d8871';
+
+CREATE OR REPLACE VIEW v_recoverable_1h AS
+SELECT cluster AS cluster, gpu_id AS gpu_id, hour AS hour, alloc_id AS alloc_id, state AS state, flags AS flags, cause AS cause, grade AS grade, recoverable_ms / 1000 AS recoverable_seconds FROM recoverable_1h
+COMMENT 'gpuledger 1415c48fb52a8ab1';
+
+CREATE OR REPLACE VIEW v_occupancy AS
+SELECT cluster AS cluster, node AS node, gpu_id AS gpu_id, valid_from AS valid_from, valid_to AS valid_to, alloc_id AS alloc_id, job_id AS job_id, slice AS slice, remainder AS remainder, unheld AS unheld, share_milli AS share_milli, upto_milli AS upto_milli, whole_milli AS whole_milli, started AS started, run AS run, vacated AS vacated, place_state AS place_state, node_state AS node_state, reserved AS reserved, heard AS heard, free_state AS free_state, free_cause AS free_cause, free_flags AS free_flags FROM occupancy
+COMMENT 'gpuledger d63cc938a01adc54';
 
 CREATE OR REPLACE VIEW v_ledger_1m AS
 SELECT cluster AS cluster, node AS node, gpu_id AS gpu_id, minute AS minute, alloc_id AS alloc_id, state AS state, flags AS flags, cause AS cause, grade AS grade, intensity_bp / 10000 AS intensity_ratio, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules FROM ledger_1m
@@ -2558,24 +2995,28 @@ SELECT cluster AS cluster, node AS node, gpu_id AS gpu_id, hour AS hour, alloc_i
 COMMENT 'gpuledger de4b9e5afe14129f';
 
 CREATE OR REPLACE VIEW v_accounts_1h AS
-SELECT cluster AS cluster, node AS node, pool AS pool, model AS model, job AS job, job_name AS job_name, user AS user, team AS team, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules, hour AS hour FROM accounts_1h
-COMMENT 'gpuledger 854bf2183dd0d54a';
+SELECT cluster AS cluster, node AS node, pool AS pool, model AS model, job AS job, job_name AS job_name, user AS user, team AS team, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules, recoverable_ms / 1000 AS recoverable_seconds, hour AS hour FROM accounts_1h
+COMMENT 'gpuledger 2cb4b91fd177eb1d';
 
 CREATE OR REPLACE VIEW v_accounts_1d AS
-SELECT cluster AS cluster, node AS node, pool AS pool, model AS model, job AS job, job_name AS job_name, user AS user, team AS team, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules, day AS day FROM accounts_1d
-COMMENT 'gpuledger 4aa4811a71d2466f';
+SELECT cluster AS cluster, node AS node, pool AS pool, model AS model, job AS job, job_name AS job_name, user AS user, team AS team, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules, recoverable_ms / 1000 AS recoverable_seconds, day AS day FROM accounts_1d
+COMMENT 'gpuledger a7a1ae6c6fac4493';
+
+CREATE OR REPLACE VIEW v_ledger_adjust AS
+SELECT cluster AS cluster, node AS node, pool AS pool, model AS model, job AS job, job_name AS job_name, user AS user, team AS team, state AS state, flags AS flags, cause AS cause, grade AS grade, gpu_ms / 1000 AS gpu_seconds, energy_mj / 1000 AS energy_joules, recoverable_ms / 1000 AS recoverable_seconds, hour AS hour, gpu_id AS gpu_id, alloc_id AS alloc_id, reverses AS reverses, reason AS reason, pair AS pair, adjusted_at AS adjusted_at FROM ledger_adjust
+COMMENT 'gpuledger c136c9e0235c7476';
 
 CREATE OR REPLACE VIEW v_free_blocks AS
 SELECT cluster AS cluster, pool AS pool, minute AS minute, free_gpus AS free_gpus FROM free_blocks
 COMMENT 'gpuledger ad62ce009f30945e';
 
 CREATE OR REPLACE VIEW v_booked_hours AS
-SELECT hour AS hour, fingerprint AS fingerprint, booked_until AS booked_until, owned_ms / 1000 AS owned_seconds, booked_at AS booked_at, version AS version FROM booked_hours FINAL
-COMMENT 'gpuledger de4f7890fb543bf5';
+SELECT hour AS hour, fingerprint AS fingerprint, formula AS formula, restated AS restated, booked_until AS booked_until, owned_ms / 1000 AS owned_seconds, booked_at AS booked_at, version AS version FROM booked_hours FINAL
+COMMENT 'gpuledger 1880e6b32c5be154';
 
 CREATE OR REPLACE VIEW v_findings AS
-SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, pool AS pool, since AS since, until AS until, open AS open, gpus AS gpus, gpu_ms / 1000 AS gpu_seconds, capacity_value / 1000000 AS capacity_value, cash_avoidable / 1000000 AS cash_avoidable, currency AS currency, grade AS grade, confidence_pct / 100 AS confidence_ratio, summary AS summary, evidence AS evidence, version AS version FROM findings FINAL
-COMMENT 'gpuledger 2210ce96d8cc703a';
+SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, pool AS pool, since AS since, until AS until, open AS open, gpus AS gpus, gpu_ms / 1000 AS gpu_seconds, capacity_value / 1000000 AS capacity_value, cash_avoidable / 1000000 AS cash_avoidable, currency AS currency, grade AS grade, cause AS cause, owner AS owner, action AS action, confidence_pct / 100 AS confidence_ratio, summary AS summary, evidence AS evidence, version AS version FROM findings FINAL
+COMMENT 'gpuledger 4f2cce8b902f9a0a';
 
 CREATE OR REPLACE VIEW v_recommendations AS
 SELECT recommendation_id AS recommendation_id, finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, status AS status, title AS title, command AS command, gain_gpu_hours / 1000 AS gain_gpu_hours, gain_capacity_value / 1000000 AS gain_capacity_value, gain_cash_avoidable / 1000000 AS gain_cash_avoidable, currency AS currency, horizon_seconds AS horizon_seconds, confidence_pct / 100 AS confidence_ratio, because AS because, created AS created, version AS version FROM recommendations FINAL
@@ -2590,43 +3031,125 @@ SELECT ts AS ts, rule AS rule, subject AS subject, state AS state, channel AS ch
 COMMENT 'gpuledger 1c8bfd6fd13855bb';
 
 CREATE OR REPLACE VIEW v_book_1m AS
-SELECT c.* EXCEPT (gpu_ms, energy_mj),
+SELECT c.* EXCEPT (gpu_ms, energy_mj, recoverable_ms, cluster, node, pool, model),
+  c.cluster AS cluster, c.node AS node, c.pool AS pool, c.model AS model,
   c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
-  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+  c.recoverable_ms / 1000 AS recoverable_seconds,
+  if(r.version != 0, r.capacity_value, p.capacity_value) / 1e6 AS price,
+  if(r.version != 0, r.energy_price, p.energy_price) / 1e6 AS energy_price,
+  if(r.version != 0, r.currency, p.currency) AS currency,
+  r.pue / 1e3 AS pue, r.carbon_per_kwh / 1e6 AS carbon_per_kwh,
+  r.cash_rate / 1e6 AS cash_rate, r.avoidable_rate / 1e6 AS avoidable_rate
 FROM (
 SELECT c.cluster AS cluster, c.minute AS minute, c.gpu_id AS gpu_id, a.node AS node, a.slot AS slot,
   a.pool AS pool, a.model AS model, l.job_id AS job,
   if(c.alloc_id = 0, '', j.user) AS user,
   multiIf(c.alloc_id = 0, '', j.job_id = '', 'unmapped', j.team) AS team,
   j.name AS job_name, c.state AS state, c.cause AS cause, c.flags AS flags, c.grade AS grade,
-  c.gpu_ms AS gpu_ms, c.energy_mj AS energy_mj
+  c.gpu_ms AS gpu_ms, c.energy_mj AS energy_mj, NULL AS recoverable_ms
 FROM ledger_1m AS c
 LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
+
 LEFT JOIN (SELECT * FROM allocations FINAL WHERE true) AS l
   ON l.gpu_id = c.gpu_id AND l.alloc_id = c.alloc_id
-LEFT JOIN (SELECT * FROM jobs FINAL) AS j ON j.job_id = l.job_id
+LEFT JOIN (
+SELECT j.job_id AS job_id, j.name AS name, j.user AS user,
+  arrayFirst(x -> x.1 <= j.at AND x.2 > j.at, arrayConcat(o.said, e.said)).3 AS by_account,
+  arrayFirst(x -> x.2 <= j.at AND x.3 > j.at, p.said).4 AS by_person,
+  multiIf(by_account != '', by_account, by_person != '', by_person,
+    j.account = '', 'unmapped', j.account) AS team
+FROM (SELECT job_id, name, user, toString(team) AS account, concat(cluster, '/', team) AS ours,
+    toUnixTimestamp64Milli(if(started < toDateTime64('2106-01-01', 3, 'UTC'), started, submitted)) AS at
+  FROM jobs FINAL) AS j
+LEFT JOIN (
+SELECT name, arrayReverseSort(groupArray((f, t, team))) AS said FROM (
+  SELECT toString(name) AS name, toUnixTimestamp64Milli(valid_from) AS f, toUnixTimestamp64Milli(valid_to) AS t, toString(team) AS team FROM teams FINAL
+  WHERE kind IN ('account', 'namespace', 'project'))
+GROUP BY name
+) AS o ON o.name = j.ours
+LEFT JOIN (
+SELECT name, arrayReverseSort(groupArray((f, t, team))) AS said FROM (
+  SELECT toString(name) AS name, toUnixTimestamp64Milli(valid_from) AS f, toUnixTimestamp64Milli(valid_to) AS t, toString(team) AS team FROM teams FINAL
+  WHERE kind IN ('account', 'namespace', 'project'))
+GROUP BY name
+) AS e ON e.name = j.account
+LEFT JOIN (
+SELECT user, arrayReverseSort(groupArray((rank, f, t, team))) AS said FROM (
+  SELECT toString(user) AS user, 2 AS rank, toUnixTimestamp64Milli(valid_from) AS f, toUnixTimestamp64Milli(valid_to) AS t, toString(team) AS team
+  FROM people FINAL WHERE team != ''
+  UNION ALL
+  SELECT p.user AS user, if(p.known_as = p.mail, 1, 0) AS rank,
+    greatest(p.f, m.f) AS f, least(p.t, m.t) AS t, m.team AS team
+  FROM (SELECT toString(user) AS user, lower(mail) AS mail, toUnixTimestamp64Milli(valid_from) AS f, toUnixTimestamp64Milli(valid_to) AS t,
+      arrayJoin([lower(mail), splitByChar('@', lower(mail))[-1]]) AS known_as
+    FROM people FINAL WHERE mail != '') AS p
+  INNER JOIN (SELECT lower(name) AS name, toUnixTimestamp64Milli(valid_from) AS f, toUnixTimestamp64Milli(valid_to) AS t, toString(team) AS team
+    FROM teams FINAL WHERE kind = 'mail') AS m ON m.name = p.known_as)
+GROUP BY user
+) AS p ON p.user = j.user
+) AS j ON j.job_id = l.job_id
 ) AS c
 ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
   ON p.model = c.model AND p.valid_from <= c.minute
-COMMENT 'gpuledger 6aa347d489a2959e';
+ASOF LEFT JOIN (SELECT *, cityHash64(cluster, node, pool, model) AS place FROM rates FINAL) AS r
+  ON r.place = cityHash64(c.cluster, c.node, c.pool, c.model) AND r.valid_from <= c.minute
+COMMENT 'gpuledger fdd2b3c87d7306d7';
 
 CREATE OR REPLACE VIEW v_book_1h AS
-SELECT c.* EXCEPT (gpu_ms, energy_mj),
+SELECT c.* EXCEPT (gpu_ms, energy_mj, recoverable_ms, cluster, node, pool, model),
+  c.cluster AS cluster, c.node AS node, c.pool AS pool, c.model AS model,
   c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
-  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+  c.recoverable_ms / 1000 AS recoverable_seconds,
+  if(r.version != 0, r.capacity_value, p.capacity_value) / 1e6 AS price,
+  if(r.version != 0, r.energy_price, p.energy_price) / 1e6 AS energy_price,
+  if(r.version != 0, r.currency, p.currency) AS currency,
+  r.pue / 1e3 AS pue, r.carbon_per_kwh / 1e6 AS carbon_per_kwh,
+  r.cash_rate / 1e6 AS cash_rate, r.avoidable_rate / 1e6 AS avoidable_rate
 FROM accounts_1h AS c
 ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
   ON p.model = c.model AND p.valid_from <= c.hour
-COMMENT 'gpuledger 3ea1e0fe768b956b';
+ASOF LEFT JOIN (SELECT *, cityHash64(cluster, node, pool, model) AS place FROM rates FINAL) AS r
+  ON r.place = cityHash64(c.cluster, c.node, c.pool, c.model) AND r.valid_from <= c.hour
+COMMENT 'gpuledger cf61a9cc567292f2';
 
 CREATE OR REPLACE VIEW v_book_1d AS
-SELECT c.* EXCEPT (gpu_ms, energy_mj),
+SELECT c.* EXCEPT (gpu_ms, energy_mj, recoverable_ms, cluster, node, pool, model),
+  c.cluster AS cluster, c.node AS node, c.pool AS pool, c.model AS model,
   c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
-  p.capacity_value / 1e6 AS price, p.energy_price / 1e6 AS energy_price, p.currency AS currency
+  c.recoverable_ms / 1000 AS recoverable_seconds,
+  if(r.version != 0, r.capacity_value, p.capacity_value) / 1e6 AS price,
+  if(r.version != 0, r.energy_price, p.energy_price) / 1e6 AS energy_price,
+  if(r.version != 0, r.currency, p.currency) AS currency,
+  r.pue / 1e3 AS pue, r.carbon_per_kwh / 1e6 AS carbon_per_kwh,
+  r.cash_rate / 1e6 AS cash_rate, r.avoidable_rate / 1e6 AS avoidable_rate
 FROM accounts_1d AS c
 ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
   ON p.model = c.model AND p.valid_from <= c.day
-COMMENT 'gpuledger a455616f152b4602';
+ASOF LEFT JOIN (SELECT *, cityHash64(cluster, node, pool, model) AS place FROM rates FINAL) AS r
+  ON r.place = cityHash64(c.cluster, c.node, c.pool, c.model) AND r.valid_from <= c.day
+COMMENT 'gpuledger 62a1a8a5b0f0e423';
+
+CREATE OR REPLACE VIEW v_book_adjust AS
+SELECT c.* EXCEPT (gpu_ms, energy_mj, recoverable_ms, cluster, node, pool, model),
+  c.cluster AS cluster, c.node AS node, c.pool AS pool, c.model AS model,
+  c.gpu_ms / 1000 AS gpu_seconds, c.energy_mj / 1000 AS energy_joules,
+  c.recoverable_ms / 1000 AS recoverable_seconds,
+  if(r.version != 0, r.capacity_value, p.capacity_value) / 1e6 AS price,
+  if(r.version != 0, r.energy_price, p.energy_price) / 1e6 AS energy_price,
+  if(r.version != 0, r.currency, p.currency) AS currency,
+  r.pue / 1e3 AS pue, r.carbon_per_kwh / 1e6 AS carbon_per_kwh,
+  r.cash_rate / 1e6 AS cash_rate, r.avoidable_rate / 1e6 AS avoidable_rate
+FROM (
+SELECT * EXCEPT (reverses, gpu_ms, energy_mj, recoverable_ms), if(reverses = 1, -1, 1) AS sign,
+  sign * toInt64(gpu_ms) AS gpu_ms, sign * toInt64(energy_mj) AS energy_mj,
+  sign * toInt64(recoverable_ms) AS recoverable_ms
+FROM ledger_adjust
+) AS c
+ASOF LEFT JOIN (SELECT * FROM prices FINAL) AS p
+  ON p.model = c.model AND p.valid_from <= c.hour
+ASOF LEFT JOIN (SELECT *, cityHash64(cluster, node, pool, model) AS place FROM rates FINAL) AS r
+  ON r.place = cityHash64(c.cluster, c.node, c.pool, c.model) AND r.valid_from <= c.hour
+COMMENT 'gpuledger b2dd342f852822d4';
 
 CREATE OR REPLACE VIEW v_queue_waits AS
 SELECT job_id AS job, cluster, user, team, pool, nodes * gpus_per_node AS gpus,
@@ -2642,5 +3165,18 @@ CREATE OR REPLACE VIEW v_free_nodes AS
 SELECT c.cluster AS cluster, c.minute AS minute, a.node AS node, a.pool AS pool,
   floor(sum(c.gpu_ms) / 60000) AS free_gpus
 FROM ledger_1m AS c LEFT JOIN (SELECT * FROM assets FINAL) AS a ON a.gpu_id = c.gpu_id
-WHERE c.state IN ('free_demand', 'free_surplus') GROUP BY cluster, minute, node, pool HAVING free_gpus > 0
-COMMENT 'gpuledger 75b9a1fdddf313a6';
+WHERE (state IN ('free_demand', 'free_surplus') OR state = 'stranded' AND cause IN ('gpu_count_on_node', 'topology_island')) AND NOT has(splitByChar(',', toString(flags)), 'powered_down') GROUP BY cluster, minute, node, pool HAVING free_gpus > 0
+COMMENT 'gpuledger a940e5c21309f5e6';
+
+CREATE OR REPLACE VIEW v_run_costs AS
+SELECT r.run_id AS run_id, any(r.experiment) AS experiment, any(r.name) AS name,
+  any(r.user) AS user, any(r.state) AS state, any(r.job_id) AS job, any(r.matched_by) AS matched_by,
+  dateDiff('second', any(j.submitted), any(r.ended)) AS result_seconds,
+  sum(a.gpu_ms * greatest(0, dateDiff('second', greatest(a.hour, r.started),
+    least(a.hour + INTERVAL 1 HOUR, r.ended)))) / 3600 / 3.6e6 AS gpu_hours
+FROM (SELECT * FROM runs FINAL WHERE job_id != '') AS r
+LEFT JOIN (SELECT job_id, submitted FROM jobs FINAL) AS j ON j.job_id = r.job_id
+LEFT JOIN (SELECT job, hour, sum(gpu_ms) AS gpu_ms FROM accounts_1h
+  WHERE job IN (SELECT job_id FROM runs) GROUP BY job, hour) AS a ON a.job = r.job_id
+GROUP BY run_id
+COMMENT 'gpuledger 5ec381cee5f6de99';

@@ -9,6 +9,7 @@ import pytest
 
 from analytics.advisors.reclaim import ReclaimSettings, advisor
 from gpuledger.catalogue import Finding, Recommendation
+from gpuledger.catalogue.people import Service
 from gpuledger.store import Store
 from tests.analytics.world import at, given, job, write
 
@@ -114,3 +115,35 @@ def test_the_command_names_the_schedulers_own_id_as_one_word_of_a_shell(store: S
 def test_a_job_without_a_scheduler_has_no_command_of_one(store: Store) -> None:
     (proposal,) = advise(store, finding(), source="process")
     assert proposal.command == ""
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"cause": "peer_fault"},
+        {"cause": "exempt"},
+        {"cause": "serving_warm"},
+        {"confidence_ratio": 0.6},
+        {"until": NOW - timedelta(minutes=2)},
+    ],
+)
+def test_nobody_is_told_to_end_what_is_meant_uncertain_or_at_work_again(
+    store: Store, changed: dict[str, object]
+) -> None:
+    assert advise(store, finding(**changed)) == []
+
+
+@pytest.mark.parametrize(("begins", "count"), [("tra", 0), ("chat", 1)])
+def test_a_replica_of_a_declared_service_is_never_told_to_end(
+    store: Store, begins: str, count: int
+) -> None:
+    write(store, [Service(cluster="c", service="s", jobs=begins, valid_from=at(0), version=1)])
+    assert len(advise(store, finding())) == count
+
+
+def test_a_job_that_is_a_service_is_never_told_to_end(store: Store) -> None:
+    serving = job("9", started=at(0), ends_by=NOW + timedelta(hours=10))
+    serving.kind = "service"
+    write(store, [serving])
+    settings = ReclaimSettings()
+    assert list(advisor.advise(store, settings, [finding("9")], NOW)) == []

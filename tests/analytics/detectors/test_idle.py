@@ -8,18 +8,24 @@ from datetime import datetime
 import pytest
 
 from analytics.book import Span
-from analytics.detectors.idle import CONFIDENCE, IdleSettings, detector
-from gpuledger.catalogue import Cell, Finding
-from gpuledger.schema import FOREVER
+from analytics.detectors.idle import IdleSettings, detector
+from analytics.evidence import CONFIDENCE
+from gpuledger.catalogue import Cell, Finding, GpuEvent
+from gpuledger.catalogue.learned import PowerFloor
+from gpuledger.catalogue.people import Exemption, Service
+from gpuledger.schema import FOREVER, Row
 from gpuledger.store import Store
+from tests.analytics.detectors.telemetry import state, told
 from tests.analytics.world import (
     ENERGY_PRICE,
     HOSTILE,
     PRICE,
     asset,
     at,
+    booked,
     cells,
     given,
+    gpu,
     job,
     price,
     write,
@@ -30,7 +36,7 @@ WHOLE = Span(at(0), at(UNTIL))
 
 
 def world(
-    store: Store, booked: Sequence[Cell], *, ended: datetime = FOREVER, name: str = "notebook"
+    store: Store, rows: Sequence[Cell], *, ended: datetime = FOREVER, name: str = "notebook"
 ) -> None:
     """Job 1 on eight GPUs, with these cells."""
     write(
@@ -39,9 +45,14 @@ def world(
             *(asset(slot) for slot in range(8)),
             *(given("1", slot) for slot in range(8)),
             job("1", gpus=8, name=name, started=at(0), ended=ended),
-            *booked,
+            *summed(rows),
         ],
     )
+
+
+def summed(rows: Sequence[Cell]) -> list[Row]:
+    """The cells and their hours."""
+    return booked(rows, at(UNTIL)) if rows else []
 
 
 def idle(minutes: range, slots: range = range(1), grade: str = "A") -> list[Cell]:
@@ -182,9 +193,113 @@ def test_a_hostile_job_name_is_told_as_it_is(store: Store) -> None:
 
 def test_a_hostile_job_id_does_not_break_out_of_the_evidence(store: Store) -> None:
     native = "1' OR 1=1 -- \\"
-    booked = cells("alloc_idle", range(UNTIL), native=native)
-    write(store, [asset(0), given(native, 0), job(native, started=at(0)), *booked])
+    mine = cells("alloc_idle", range(UNTIL), native=native)
+    write(store, [asset(0), given(native, 0), job(native, started=at(0)), *summed(mine)])
     other = cells("alloc_idle", range(UNTIL), 1, native="2")
-    write(store, [asset(1), given("2", 1), job("2", started=at(0)), *other])
+    write(store, [asset(1), given("2", 1), job("2", started=at(0)), *summed(other)])
     hostile = next(f for f in find(store) if f.subject == f"c/{native}")
-    assert {r["gpu_id"] for r in store.select(hostile.evidence)} == {booked[0].gpu_id}
+    assert {r["gpu_id"] for r in store.select(hostile.evidence)} == {mine[0].gpu_id}
+
+
+def flagged(**changed: str) -> list[Cell]:
+    """An hour of idleness with flags or cause as the book tells them."""
+    return state("alloc_idle", range(UNTIL), range(1), **changed)
+
+
+def test_idleness_after_a_peers_fault_is_billed_to_hardware(store: Store) -> None:
+    world(store, flagged(flags="mem_held,peer_fault"))
+    lost = GpuEvent(ts=at(-5), cluster="c", node="n0", slot=7, kind="lost", recovery="")
+    write(store, [lost])
+    (found,) = find(store)
+    assert (found.cause, found.owner) == ("peer_fault", "hardware operations")
+    assert (found.user, found.team) == ("", "")
+    assert found.action == (
+        "Repair the fault on n0, then start the job again from its last checkpoint."
+    )
+
+
+def test_a_warm_service_is_never_told_to_end(store: Store) -> None:
+    world(store, flagged(flags="serving_warm"))
+    (found,) = find(store)
+    assert found.cause == "serving_warm"
+    assert found.action.startswith("Keep it up")
+
+
+def test_held_memory_changes_the_advice(store: Store) -> None:
+    world(store, flagged(flags="mem_held"))
+    (found,) = find(store)
+    assert (found.cause, "memory" in found.action) == ("memory_held", True)
+
+
+def exemption(**changed: object) -> Exemption:
+    values: dict[str, object] = {
+        "subject": "c/1",
+        "reason": "demo on Friday",
+        "owner": "ana",
+        "approved_by": "lea",
+        "valid_from": at(-60),
+        "valid_to": at(600),
+        "version": 1,
+        **changed,
+    }
+    return Exemption(**values)
+
+
+@pytest.mark.parametrize(
+    ("changed", "cause"),
+    [
+        ({}, "exempt"),
+        ({"subject": "service/chat"}, "exempt"),
+        ({"kinds": "idle,notebook"}, "exempt"),
+        ({"kinds": "straggler"}, ""),
+        ({"approved_by": ""}, ""),
+        ({"valid_to": at(30)}, ""),
+    ],
+)
+def test_an_approved_exemption_is_shown_apart(
+    store: Store, changed: dict[str, object], cause: str
+) -> None:
+    world(store, idle(range(UNTIL)), name="chat-7b")
+    service = Service(cluster="c", service="chat", jobs="chat-", valid_from=at(-60), version=1)
+    write(store, [exemption(**changed), service])
+    (found,) = find(store)
+    assert found.cause == cause
+    assert ("demo on Friday" in found.action) == bool(cause)
+
+
+def test_a_job_that_decodes_video_is_not_idle(store: Store) -> None:
+    world(store, idle(range(UNTIL)))
+    write(store, told(0, range(UNTIL), sm_active_ratio=0.0, decoder_ratio=0.4))
+    assert find(store) == []
+
+
+def test_a_learned_floor_makes_it_sure(store: Store) -> None:
+    world(store, idle(range(UNTIL)))
+    write(
+        store,
+        [
+            PowerFloor(
+                gpu_id=gpu(0),
+                bare_watts=60.0,
+                context_watts=110.0,
+                learned=at(0),
+                version=1,
+            )
+        ],
+    )
+    (found,) = find(store)
+    assert found.confidence_ratio == CONFIDENCE["A"]
+
+
+def test_work_that_comes_again_and_again_is_no_idleness(store: Store) -> None:
+    works = [m for m in range(UNTIL) if m % 6 == 0]
+    rests = [m for m in range(UNTIL) if m % 6]
+    told_ = [*state("productive", works, range(1)), *state("alloc_idle", rests, range(1))]
+    world(store, told_)
+    assert find(store) == []
+
+
+def test_a_span_about_other_subjects_is_silent(store: Store) -> None:
+    world(store, idle(range(UNTIL)))
+    assert find(store, Span(at(0), at(UNTIL), ("c/2",))) == []
+    assert len(find(store, Span(at(0), at(UNTIL), ("c/1",)))) == 1

@@ -80,7 +80,7 @@ def test_ledger_in_hours_and_money(fleet: Fleet) -> None:
     assert sum(row.share for row in rows.values()) == pytest.approx(1)
     idle = rows["alloc_idle"]
     assert (idle.capacity_value, idle.cash_avoidable, idle.grade) == (136, 6.8, "B")
-    assert rows["underused"].recoverable_gpu_hours == 10
+    assert rows["underused"].loose_gpu_hours == 10
     assert rows["productive"].cash_avoidable == 0
 
 

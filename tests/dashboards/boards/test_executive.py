@@ -19,8 +19,8 @@ PANELS = {panel.title: panel for panel in board.panels}
 ALL: dict[str, Sequence[str]] = {"cluster": [], "pool": [], "team": []}
 NUMBER, SHARE = "Float64", "Nullable(Float64)"
 WASTE = {
-    "recoverable_gpu_hours": NUMBER,
-    "recoverable_value": SHARE,
+    "loose_gpu_hours": NUMBER,
+    "loose_value": SHARE,
     "cash_avoidable": SHARE,
     "currency": "String",
 }
@@ -48,7 +48,12 @@ EXPECTED: dict[str, dict[str, str]] = {
         "time": "DateTime",
         **{s.name: NUMBER for s in STATES},
     },
-    "Recoverable GPU-hours": {**WASTE, "grade": "String"},
+    "Recoverable GPU-hours": {
+        "recoverable_gpu_hours": NUMBER,
+        "slack_gpu_hours": NUMBER,
+        **{name: kind for name, kind in WASTE.items() if name != "loose_gpu_hours"},
+        "grade": "String",
+    },
     "Utilization, allocation and healthy hardware over time": {
         "time": "DateTime",
         "utilization_ratio": SHARE,
@@ -181,8 +186,9 @@ def test_recoverable_hours_and_their_money(store: Store) -> None:
     # Half an hour idle and half an hour free while wanted; 0.2 kWh of it drawn.
     assert ask(store, "Recoverable GPU-hours")[1] == [
         {
-            "recoverable_gpu_hours": 1.0,
-            "recoverable_value": 4.0,
+            "recoverable_gpu_hours": 0.0,
+            "slack_gpu_hours": 1.0,
+            "loose_value": 4.0,
             "cash_avoidable": pytest.approx(0.1),
             "currency": "EUR",
             "grade": "B",
@@ -194,8 +200,8 @@ def test_without_a_price_there_is_no_money(store: Store) -> None:
     fill(store)
     store.command("TRUNCATE TABLE prices")
     [row] = ask(store, "Recoverable GPU-hours")[1]
-    assert row["recoverable_gpu_hours"] == 1.0
-    assert row["recoverable_value"] is None
+    assert row["slack_gpu_hours"] == 1.0
+    assert row["loose_value"] is None
     assert row["cash_avoidable"] is None
     assert row["currency"] == ""
 
@@ -216,8 +222,8 @@ def test_top_waste_names_who_holds_it(store: Store, by: str, name: str) -> None:
     fill(store)
     [row] = ask(store, f"Top waste by {by}")[1]
     assert row[by] == name
-    assert row["recoverable_gpu_hours"] == 0.5
-    assert row["recoverable_value"] == 2.0
+    assert row["loose_gpu_hours"] == 0.5
+    assert row["loose_value"] == 2.0
     assert row["activity_ratio"] == 0.0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics.cells import TOLD
+from analytics.booking.activity import TOLD
 from gpuledger.batch import to_milliseconds
 from gpuledger.store import Store
 from tests.store_contract import NOON, sample

@@ -1,0 +1,48 @@
+"""The GPUs and nodes of episodes over time, which all questions of features join with."""
+
+from __future__ import annotations
+
+
+def at(milliseconds: str) -> str:
+    """SQL of an instant."""
+    return f"fromUnixTimestamp64Milli({milliseconds}, 'UTC')"
+
+
+def rate(last: str) -> str:
+    """SQL of a counter's rise per second between the ends of the first and last bucket `s.ts`.
+
+    `last` is the counter's value at the end of each bucket; NULL with one bucket.
+    """
+    elapsed = "nullIf(dateDiff('millisecond', min(s.ts), max(s.ts)), 0)"
+    return f"(max({last}) - min({last})) * 1000 / {elapsed}"
+
+
+WANTED = """
+SELECT told.1 AS n, told.2 AS job, told.3 AS f, told.4 AS t FROM (
+  SELECT arrayJoin(arrayZip(arrayEnumerate({jobs:Array(String)}), {jobs:Array(String)},
+    {froms:Array(Int64)}, {tills:Array(Int64)})) AS told)"""
+
+# What each episode's job held, within the episode: from `f` until `t`, milliseconds.
+LANES = f"""
+SELECT w.n AS n, w.job AS job, a.cluster AS cluster, a.node AS node, a.gpu_id AS gpu_id,
+  a.slice AS slice, a.share_milli AS share_milli,
+  greatest(toUnixTimestamp64Milli(a.valid_from), w.f) AS f,
+  least(toUnixTimestamp64Milli(a.valid_to), w.t) AS t
+FROM (SELECT * FROM allocations FINAL WHERE job_id IN {{jobs:Array(String)}}) AS a
+INNER JOIN ({WANTED}) AS w ON w.job = a.job_id
+WHERE f < t"""
+
+# What a card tells is about its one holder; of who shares it, it tells the most they can do.
+CARDS = f"SELECT * FROM ({LANES}) WHERE slice = '' AND share_milli = 1000"
+SHARES = f"SELECT * FROM ({LANES}) WHERE slice = '' AND share_milli < 1000"
+SLICES = f"SELECT * FROM ({LANES}) WHERE slice != ''"
+
+NODES = f"""
+SELECT n, job, cluster, node, min(f) AS f, max(t) AS t, uniqExact(gpu_id) AS gpus
+FROM ({LANES}) GROUP BY n, job, cluster, node"""
+
+# What the key of every table of samples can use.
+NODES_TAKEN = (
+    f"s.ts >= {at('{lo:Int64}')} AND s.ts <= {at('{hi:Int64}')}"
+    f" AND s.node IN (SELECT node FROM ({LANES}))"
+)

@@ -1,0 +1,1 @@
+"""What the ledger's benchmark books: a fleet made inside the engine."""

@@ -1,0 +1,1 @@
+"""Why jobs make little use of their GPUs: features, rules and verdicts."""
