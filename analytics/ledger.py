@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from analytics import accounts, adjust, recoverable
 from analytics.booking.cells import cells_sql
 from analytics.booking.conditions import reach_ms
+from analytics.booking.facts import COLUMNS, FACTS, facts_sql
 from analytics.booking.fingerprint import fingerprint_sql, formula
 from analytics.booking.occupancy import rows_sql
 from gpuledger import partitions
@@ -100,18 +101,25 @@ class Ledger:
     def _compute(self, window: Window) -> str:
         """Stage who holds what, and the cells; the name of where these are, once they close."""
         self._stage(Occupancy.table, rows_sql(self._settings), window)
-        staging = self._stage(Cell.table, cells_sql(self._settings), window)
+        with partitions.beside(self._store, FACTS, COLUMNS):
+            self._fill(FACTS, COLUMNS, facts_sql(self._settings), window)
+            staging = self._stage(Cell.table, cells_sql(), window)
         self._check(window, staging)
         return staging
 
     def _stage(self, table: Table, sql: str, window: Window) -> str:
         """Compute the window's rows of a table beside it; the name of where they are."""
         staging = partitions.stage(self._store, table)
+        self._fill(staging, stored_names(table), sql, window)
+        return staging
+
+    def _fill(self, table: str, columns: Iterable[str], sql: str, window: Window) -> None:
+        # In the order of our questions, whatever that of an older table is.
+        names = ", ".join(columns)
         self._store.select(
-            f"INSERT INTO {staging} ({_names(table)}) SELECT {_names(table)} FROM ({sql})",
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM ({sql})",
             **self._parameters(window),
         )
-        return staging
 
     def dirty(self, now: datetime, reopened: datetime | None = None) -> list[Window]:
         """Windows whose inputs differ from what they were booked from, oldest first.
@@ -229,11 +237,6 @@ class Ledger:
             until=to_milliseconds(until),
         )
         return {from_milliseconds(r["h"]): r["owned_ms"] / 1000 for r in rows}
-
-
-def _names(table: Table) -> str:
-    """Columns in the order of our questions, whatever that of an older table is."""
-    return ", ".join(stored_names(table))
 
 
 def _hour(at: datetime) -> datetime:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from gpuledger.cluster import STAGING, SYNC, Cluster, sharding
 from gpuledger.ddl import create_table
@@ -30,6 +31,15 @@ def _twin(cluster: Cluster | None, table: Table, name: str) -> str:
         # As the other one would share its place in Keeper.
         return create_table(table).replace(table.name, name, 1)
     return f"CREATE TABLE {name} AS {cluster.local_name(table.name) if cluster else table.name}"
+
+
+@contextmanager
+def beside(store: Store, name: str, columns: Mapping[str, str]) -> Iterator[None]:
+    """An empty table in the memory of the server that is asked, for one computation."""
+    listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    store.command(f"CREATE OR REPLACE TABLE {name} ({listed}) ENGINE = Memory")
+    yield
+    store.command(f"DROP TABLE {name} SYNC")
 
 
 def swap(store: Store, table: Table, partitions: Iterable[str]) -> None:

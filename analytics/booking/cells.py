@@ -7,10 +7,10 @@ and free state.
 
 from __future__ import annotations
 
-from analytics.booking import activity, conditions, health, occupancy, seldom
+from analytics.booking import occupancy
 from analytics.booking.conditions import BITS, FAULT, GRADE, GRADES, INTENSITY, POWER
+from analytics.booking.facts import FACTS
 from analytics.booking.intervals import MINUTE_MS
-from analytics.booking.thresholds import Thresholds
 from gpuledger.states import (
     FAULTS,
     FLAGS,
@@ -19,7 +19,6 @@ from gpuledger.states import (
     OCCUPIED,
     PEER_FAULT,
     STATES,
-    LedgerSettings,
     group_of,
     in_list,
 )
@@ -64,16 +63,14 @@ def cause_sql() -> str:
   state IN {in_list(FREE)}, said_cause, '')"""
 
 
-def cells_sql(settings: LedgerSettings) -> str:
-    """SELECT of ledger_1m's columns. Parameters: since, until, lo, hi (Int64, milliseconds).
+def cells_sql() -> str:
+    """SELECT of ledger_1m's columns, from staged occupancy and facts.
 
-    Parts of one minute that are alike stay apart: they are few, and to join them costs a third.
+    Parameters: since, until, lo, hi (Int64, milliseconds). Parts of one minute that are alike stay
+    apart: they are few, and to join them costs a third.
     """
-    thresholds = Thresholds(settings)
     return f"""
-WITH
-{occupancy.lanes_ctes()},
-facts AS ({conditions.facts_sql(thresholds, _minutes(settings, thresholds))})
+WITH stretches AS ({occupancy.STRETCHES})
 SELECT c.cluster AS cluster, c.node AS node, c.gpu_id AS gpu_id,
   fromUnixTimestamp64Milli(c.minute, 'UTC') AS minute, c.alloc_id AS alloc_id, c.state AS state,
   c.flags AS flags, c.cause AS cause, c.grade AS grade,
@@ -88,25 +85,6 @@ FROM (
     FROM (SELECT *, {FAULT.of("w")} AS fault_code FROM ({_PIECES}))))) AS c
 WHERE c.part_ms > 0
 """
-
-
-def _minutes(settings: LedgerSettings, thresholds: Thresholds) -> str:
-    """What telemetry, events and history say, by run (analytics.booking.conditions)."""
-    parts = {
-        "pools": "SELECT gpu_id, pool FROM assets FINAL",
-        "runs": conditions.RUNS,
-        "cards": activity.CARDS,
-        "slices": activity.SLICES,
-        "seldom": seldom.seldom_sql(settings, thresholds),
-        "sick": health.sick_sql(settings),
-        "sicks": health.SICKS,
-        "shadows": health.shadows_sql(settings),
-        "floors": "SELECT gpu_id, context_mw FROM power_floors FINAL",
-        "known_jobs": conditions.JOBS,
-        "stats": conditions.STATS,
-    }
-    named = ",\n".join(f"{name} AS ({sql})" for name, sql in parts.items())
-    return f"WITH {occupancy.lanes_ctes()},\n{named}\n{conditions.minutes_sql(thresholds)}"
 
 
 # A process is nobody's only where nobody holds any part of the GPU.
@@ -137,7 +115,7 @@ FROM (
     toUInt64(intDiv(s.t - 1 - {{lo:Int64}}, {MINUTE_MS})) + 1 AS last,
     range(first, last) AS numbers, arraySlice(x.ws, first - x.first + 1, last - first) AS ws
   FROM stretches AS s
-  JOIN facts AS x ON x.gpu_id = s.gpu_id AND x.alloc_id = s.alloc_id AND x.run = s.run
+  JOIN {FACTS} AS x ON x.gpu_id = s.gpu_id AND x.alloc_id = s.alloc_id AND x.run = s.run
     AND x.hour = intDiv(s.f, {60 * MINUTE_MS})
   WHERE s.f >= {{since:Int64}} AND s.f < {{until:Int64}})
 ARRAY JOIN numbers AS number, ws AS w

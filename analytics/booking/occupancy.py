@@ -1,15 +1,12 @@
-"""Who holds which part of a GPU when: intervals cut at every boundary into lanes of each minute."""
+"""Who holds which part of a GPU when: intervals cut at every boundary into stretches."""
 
 from __future__ import annotations
 
 from analytics.booking import nodes
 from analytics.booking.intervals import FOREVER_MS, HOUR_MS, MINUTE_MS, within
-from analytics.booking.nodes import NODE_STATES
 from gpuledger.catalogue import Occupancy
 from gpuledger.cluster import STAGING
 from gpuledger.states import LedgerSettings, in_list
-
-__all__ = ["MINUTE_MS", "NODE_STATES", "allocations_sql", "lanes_ctes", "rows_sql", "within"]
 
 STAGED = f"{Occupancy.table.name}{STAGING}"
 WHOLE = 1000  # a card, in thousandths
@@ -196,7 +193,11 @@ def _ms(column: str) -> str:
     return f"toUnixTimestamp64Milli({column})"
 
 
-_STRETCHES = f"""
+# One holder's part (or what nobody holds) of a GPU while nothing changes, within an hour, from `f`
+# until `t` (milliseconds). allocated, unheld (nobody holds any part of the GPU), remainder (what
+# MIG slices cannot reach), place_state ('' = in service); free_state, free_cause, free_flags of
+# what nobody holds.
+STRETCHES = f"""
 SELECT cluster, node, gpu_id, {_ms("valid_from")} AS f, {_ms("valid_to")} AS t, alloc_id, job_id,
   slice, remainder, unheld, alloc_id != 0 AS allocated, toInt64(share_milli) AS share,
   toInt64(upto_milli) AS upto, toInt64(whole_milli) AS whole, {_ms("started")} AS start,
@@ -205,31 +206,3 @@ SELECT cluster, node, gpu_id, {_ms("valid_from")} AS f, {_ms("valid_to")} AS t, 
   heard AS scheduler_fresh, free_state, free_cause, free_flags
 FROM {STAGED}
 """
-
-# Shares above a whole GPU are scaled down. The parts of a piece are differences of one rising
-# series, so they add up to it exactly.
-_LANES = f"""
-SELECT s.* EXCEPT (f, t), toInt64(s.minute) AS minute,
-  greatest(s.f, minute) AS f, least(s.t, minute + {MINUTE_MS}) AS t,
-  s.free_state = 'free_demand' AS demanded,
-  if(s.over = 0, NULL, f - s.over) AS after_job_ms,
-  intDiv((t - f) * s.upto, s.whole) - intDiv((t - f) * (s.upto - s.share), s.whole) AS part_ms
-FROM (
-  SELECT *, minute FROM stretches
-  ARRAY JOIN range(toUInt64(intDiv(f, {MINUTE_MS}) * {MINUTE_MS}), toUInt64(t), {MINUTE_MS})
-    AS minute) AS s
-"""
-
-
-def lanes_ctes() -> str:
-    """`stretches AS (…), lanes AS (…)`, from the staged occupancy.
-
-    A stretch is one holder's part (or what nobody holds) of a GPU while nothing changes, within an
-    hour, from `f` until `t` (milliseconds); a lane is its part of one minute, part_ms long. Both
-    have gpu_id, cluster, node, alloc_id, job_id, slice, start of the allocation, run, allocated,
-    unheld (nobody holds any part of the GPU), remainder (what MIG slices cannot reach). Of the
-    node: node_down, node_drained, maintenance_reserved, scheduler_fresh. Of the place: place_state
-    ('' = in service). Of free parts: free_state, free_cause, free_flags. A lane's after_job_ms is
-    the time since the last allocation of the GPU ended, if that was within the window's reach.
-    """
-    return f"stretches AS ({_STRETCHES}),\nlanes AS ({_LANES})"

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from analytics.booking.activity import TOLD
-from analytics.booking.occupancy import MINUTE_MS, NODE_STATES, allocations_sql, within
+from analytics.booking.intervals import MINUTE_MS, within
+from analytics.booking.nodes import NODE_STATES
+from analytics.booking.occupancy import allocations_sql
 from analytics.placing import words
 from analytics.placing.judge import Usual
 from analytics.placing.queue import CAPACITY, QUOTA, Waiting
