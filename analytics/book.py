@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gpuledger.batch import EPOCH
 from gpuledger.errors import ConfigError, nearest
 from gpuledger.measures import (
     CAPACITY_VALUE,
@@ -17,8 +18,11 @@ from gpuledger.measures import (
     GRADE,
     IN_SERVICE,
     PRICED,
+    RECOVERABLE_HOURS,
+    SLACK_HOURS,
     select,
 )
+from gpuledger.schema import FOREVER
 from gpuledger.service import Reader
 from gpuledger.states import STATES
 from gpuledger.views import book_between
@@ -58,14 +62,14 @@ def span(reader: Reader, since: str) -> Span | None:
 
 
 def parse_since(text: str, until: datetime) -> datetime:
-    """The instant that `since` names, counted back from `until`."""
+    """The instant that `since` names, counted back from `until`; never before all time."""
     found = _SPAN.match(text)
     try:
         if found:
-            return until - timedelta(**{_SPAN_UNITS[found[2]]: int(found[1])})
+            return max(until - timedelta(**{_SPAN_UNITS[found[2]]: int(found[1])}), EPOCH)
         at = datetime.fromisoformat(text)
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return at.astimezone(UTC).replace(second=0, microsecond=0)
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        return min(max(at.replace(second=0, microsecond=0), EPOCH), FOREVER)
     except (ValueError, OverflowError):
         raise ConfigError(f"since {text}: write 7d, 12h, 90m or 2026-11-16T00:00Z") from None
 
@@ -87,14 +91,15 @@ def ledger(
 
     As it was closed, or `restated` with what became known since. Each row has the dimensions,
     `gpu_hours`, `share` of the span (of what is in service), `capacity_value`,
-    `cash_avoidable`, `currency`, `priced_ratio`, `grade` (the lowest) and `grades` (share of
-    each grade).
+    `cash_avoidable`, `currency`, `priced_ratio`, `recoverable_gpu_hours` and `slack_gpu_hours`
+    (loose time that waiting jobs could have used, and the rest of it), `grade` (the lowest) and
+    `grades` (share of each grade).
     """
     if span is None:
         return []
     keys = ", ".join(by)
     rows = reader.select(
-        f"SELECT {keys}, {select(GPU_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, PRICED, GRADE)},"
+        f"SELECT {keys}, {select(*_FIGURES)},"
         " max(currency) AS currency,"
         f" sumIf(gpu_seconds, {IN_SERVICE}) / 3600 AS in_service,"
         " sumMap(map(b.grade, b.gpu_seconds)) AS by_grade"
@@ -118,6 +123,8 @@ def _row(r: Mapping[str, Any], by: Sequence[str], total: float) -> dict[str, Any
         "cash_avoidable": r["cash_avoidable"],
         "currency": r["currency"],
         "priced_ratio": r["priced_ratio"],
+        "recoverable_gpu_hours": r["recoverable_gpu_hours"],
+        "slack_gpu_hours": r["slack_gpu_hours"],
         "grade": r["grade"],
         "grades": {g: round(s / seconds, DIGITS) for g, s in sorted(r["by_grade"].items())},
     }
@@ -181,6 +188,10 @@ def _readable(table: str, *ids: str, flags: Sequence[str] = ()) -> str:
 
 
 DIGITS = 9
+_FIGURES = (
+    *(GPU_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, PRICED),
+    *(RECOVERABLE_HOURS, SLACK_HOURS, GRADE),
+)
 _PLACE = {s.name: i for i, s in enumerate(STATES)}
 _FINDINGS = _readable("v_findings", "finding_id", flags=["open"])
 _RECOMMENDATIONS = _readable("v_recommendations", "recommendation_id", "finding_id")

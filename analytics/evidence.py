@@ -34,6 +34,8 @@ AT_ONCE = 1000
 SMALLEST, MOST_SHARE = 7, 0.5
 HARDWARE, OWNER = "hardware operations", "job owner"
 PEER_FAULT, EXEMPT = "peer_fault", "exempt"
+# Condition on a cell `b`: a fault on a node of its job held it up.
+HELD_UP = f"(b.cause = '{PEER_FAULT}' OR has(splitByChar(',', toString(b.flags)), '{PEER_FAULT}'))"
 
 WITHIN = "minute >= {since:DateTime64(3, 'UTC')} AND minute < {until:DateTime64(3, 'UTC')}"
 CHOSEN = "(empty({only:Array(String)}) OR has({only:Array(String)}, %s))"
@@ -45,7 +47,8 @@ class Loss:
 
     `states`: a job without any of them is not read. `lost`: condition on a cell `b` (columns of
     `ledger_1m` but for scaled ones) that is part of the loss. `told`: aggregates of `b` by name.
-    `hit` and `unknown`: conditions on a minute of a job, over `told`, `gpus` (lost) and `held`.
+    `hit` and `unknown`: conditions on a minute of a job, over `told`, `cells` and `gpus`
+    (lost) and `held` (GPUs).
     `part`: share of a job's GPUs that are in `states` in a hit minute, at least.
     """
 
@@ -108,8 +111,9 @@ def minutes_sql(loss: Loss, jobs: str) -> str:
     return f"""
 SELECT job, at, {loss.hit} AS hit, NOT hit AND {loss.unknown} AS unknown
 FROM (
-  SELECT h.job AS job, b.minute AS at, uniqExactIf(b.gpu_id, {loss.lost}) AS gpus,
-    uniqExact(b.gpu_id) AS held{"".join(f", {sql} AS {n}" for n, sql in loss.told.items())}
+  SELECT h.job AS job, b.minute AS at, countIf({loss.lost}) AS cells,
+    uniqExactIf(b.gpu_id, {loss.lost}) AS gpus, uniqExact(b.gpu_id) AS held
+    {"".join(f", {sql} AS {n}" for n, sql in loss.told.items())}
   FROM (SELECT * FROM ledger_1m WHERE {WITHIN}
     AND gpu_id IN (SELECT gpu_id FROM ({held}))) AS b
   INNER JOIN (SELECT gpu_id, alloc_id, job_id AS job FROM ({held})) AS h
@@ -121,25 +125,24 @@ WHERE hit OR unknown"""
 def islands_sql(minutes: str, key: str = "job") -> str:
     """SELECT of islands of hit minutes (key, at, hit, unknown). Parameters: gap, after.
 
-    Minutes that tell nothing neither extend an island nor end it; more than `gap` others end it.
+    Each row is a whole minute that is either hit or unknown. Minutes that tell nothing neither
+    extend an island nor end it; more than `gap` others end it.
     Where the others come again and again, there is no island at all: that is how the job works.
     """
     return f"""
-SELECT {key}, min(at) AS since, max(at) + INTERVAL 1 MINUTE AS until, count() AS hits,
-  max(unknown_all) - max(unknown_upto) AS unknown_after,
-  max(unknown_upto) - min(unknown_upto) AS unknown_within
+SELECT {key}, toDateTime64(island[1].1 * 60, 3, 'UTC') AS since,
+  toDateTime64((island[-1].1 + 1) * 60, 3, 'UTC') AS until, length(island) AS hits,
+  known_to - island[-1].2 AS unknown_after, island[-1].2 - island[1].2 AS unknown_within
 FROM (
-  SELECT *, sum(fresh) OVER (PARTITION BY {key} ORDER BY at) AS island FROM (
-    SELECT *, dateDiff('minute', lagInFrame(at, 1, toDateTime64(0, 3, 'UTC')) OVER earlier, at) - 1
-      - (unknown_upto - lagInFrame(unknown_upto, 1, 0) OVER earlier) > {{gap:UInt32}} AS fresh
-    FROM (
-      SELECT *, sum(unknown) OVER (PARTITION BY {key} ORDER BY at) AS unknown_upto,
-        sum(unknown) OVER (PARTITION BY {key}) AS unknown_all FROM ({minutes}))
-    WHERE hit
-    WINDOW earlier AS (PARTITION BY {key} ORDER BY at
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)))
-GROUP BY {key}, island
-HAVING dateDiff('minute', since, until) >= {{after:UInt32}}
+  SELECT {key}, arraySort(groupArray((intDiv(toUnixTimestamp(at), 60), hit))) AS told,
+    arrayCumSum(x -> x.2 ? 0 : 1, told) AS unknown_upto, unknown_upto[-1] AS known_to,
+    arrayFilter((x, t) -> t.2, arrayZip(told.1, unknown_upto), told) AS hit_at,
+    arrayPopBack(arrayPushFront(hit_at, (0, 0))) AS earlier,
+    arrayMap((x, e) -> toInt64(x.1) - e.1 - 1 - (x.2 - e.2) > {{gap:UInt32}}, hit_at, earlier)
+      AS fresh,
+    arrayJoin(arraySplit((x, f) -> f, hit_at, fresh)) AS island
+  FROM ({minutes}) GROUP BY {key})
+WHERE dateDiff('minute', since, until) >= {{after:UInt32}}
   AND hits >= {DENSE} * (dateDiff('minute', since, until) - unknown_within)"""
 
 
@@ -159,7 +162,7 @@ SELECT b.job AS job, any(b.user) AS user, any(b.team) AS team, any(b.pool) AS po
   arraySort(groupUniqArrayIf(b.node, b.lost)) AS nodes, maxIf(b.grade, b.lost) AS grade,
   arraySort(arrayDistinct(arrayFlatten(arrayMap(x -> splitByChar(',', toString(x)),
     groupUniqArrayIf(b.flags, b.lost AND b.flags != ''))))) AS flags,
-  arraySort(groupUniqArrayIf(b.cause, b.lost AND b.cause != '')) AS causes,
+  minOrNullIf(b.minute, b.lost AND {HELD_UP}) AS held_up_from,
   sum(b.gpu_seconds) AS lost_seconds, max(b.currency) AS currency,
   {CAPACITY_VALUE.sql} AS capacity_value, {CASH_AVOIDABLE.sql} AS cash_avoidable,
   any(j.kind) AS kind, any(j.started) AS started,
@@ -179,8 +182,9 @@ def episodes(
 ) -> list[dict[str, Any]]:
     """Episodes of a loss in the span, largest first: a mapping with the columns of a finding.
 
-    Beside them `flags` and `causes` (of the lost cells), `kind` and `started` of the job, `gpu_ids`
-    and `nodes` that lost, `held` (GPUs of the job), `hits` (minutes) and `open`.
+    Beside them `flags` of the lost cells, `held_up_from` (the first of them that a fault on a node
+    of the job held up, or None), `kind` and `started` of the job, `gpu_ids` and `nodes` that lost,
+    `held` (GPUs of the job), `hits` (minutes) and `open`.
     """
     # Half of an episode lies in one hour; shares of a GPU count for less than its seconds.
     share = min(MOST_SHARE, after_min / 2 / 60) * loss.part

@@ -10,11 +10,12 @@ from typing import Any
 from analytics.book import parse_since
 from analytics.lists import moment
 from gpuledger import plugins
-from gpuledger.batch import to_milliseconds
+from gpuledger.batch import EPOCH, to_milliseconds
 from gpuledger.catalogue import Exemption
 from gpuledger.errors import ConfigError, nearest
 from gpuledger.owners import job_owners
 from gpuledger.rows import changed
+from gpuledger.schema import FOREVER
 from gpuledger.service import Reader
 from gpuledger.store import Store
 
@@ -80,9 +81,17 @@ def ends(text: str, now: datetime) -> datetime:
     if not text:
         raise ConfigError("an exemption ends: give --until 7d or a date")
     try:
-        return now + (now - parse_since(text, now)) if text[-1] in "mhdw" else moment(text, now)
-    except ValueError as e:
-        raise ConfigError(f"--until {e}") from None
+        until = _from_now(text, now) if text[-1] in "mhdw" else moment(text, now)
+    except (ValueError, ConfigError):
+        raise ConfigError(f"--until {text}: write 12h, 7d or 2026-11-16T00:00Z") from None
+    if until >= FOREVER:
+        raise ConfigError(f"--until {text}: an exemption ends")
+    return until
+
+
+def _from_now(text: str, now: datetime) -> datetime:
+    back = parse_since(text, now)
+    return now + (now - back) if back > EPOCH else FOREVER
 
 
 def listed(reader: Reader, now: datetime, *, everything: bool = False) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +22,18 @@ R = TypeVar("R", bound=Row)
 L = TypeVar("L", bound=msgspec.Struct)
 T = TypeVar("T")
 
+# Line ends, NUL and the like: no name has them, and a table or log line would break.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 class BadLines(ConfigError):
     """A file of which some lines cannot be used; nothing of it was taken."""
 
-    def __init__(self, path: Path, lines: Sequence[str], of: int) -> None:
+    def __init__(self, path: Path, lines: Sequence[str], of: int, what: str = "lines") -> None:
         self.lines = tuple(lines)
-        super().__init__(f"{path}: {len(lines)} of {of} lines cannot be used; nothing was imported")
+        super().__init__(
+            f"{path}: {len(lines)} of {of} {what} cannot be used; nothing was imported"
+        )
 
 
 def read(path: Path, kind: type[L], make: Callable[[L], Iterable[T]]) -> list[T]:
@@ -72,6 +78,8 @@ def _check_header(path: Path, header: Sequence[str], kind: type[msgspec.Struct])
         if name not in known:
             hint = nearest(name, known) or f"; there are {', '.join(known)}"
             raise ConfigError(f"{path}: unknown column '{name}'{hint}")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise ConfigError(f"{path} has the column {', '.join(twice)} twice")
     lacking = [f.name for f in fields if f.required and f.name not in header]
     if lacking:
         raise ConfigError(f"{path} lacks the column {', '.join(lacking)}")
@@ -84,24 +92,36 @@ def _line(header: Sequence[str], cells: Sequence[str], kind: type[L]) -> L:
     lacking = [f.name for f in msgspec.structs.fields(kind) if f.required and f.name not in told]
     if lacking:
         raise ValueError(f"{', '.join(lacking)}: nothing is said")
+    for name, cell in told.items():
+        check_plain(name, cell)
     try:
         return msgspec.convert(told, kind, strict=False)
     except msgspec.ValidationError as e:
         said, _, place = str(e).partition(" - at `$.")
         name = place.rstrip("`")
-        raise ValueError(f"{name}: '{told.get(name, '')}': {said}") from None
+        said = "is no whole number" if "`int" in said else said
+        raise ValueError(f"{name}: '{told.get(name, '')}' {said}") from None
+
+
+def check_plain(name: str, text: str) -> None:
+    """ValueError where a text has line ends or other control characters."""
+    if _CONTROL.search(text):
+        raise ValueError(f"{name}: {text!r} has a line end or another control character")
 
 
 def moment(text: str, default: datetime) -> datetime:
-    """A date or an RFC 3339 time, UTC where it names no zone, to the whole minute before it."""
+    """A date or an RFC 3339 time, UTC where it names no zone, to the whole minute before it.
+
+    What is before all time or after it (9999-12-31, say) is its beginning or its end.
+    """
     if not text:
         return default
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError(f"'{text}' is no date; write 2026-11-16 or 2026-11-16T08:00Z") from None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at.astimezone(UTC).replace(second=0, microsecond=0)
+    return min(max(at.replace(second=0, microsecond=0), EPOCH), FOREVER)
 
 
 def spanned(valid_from: str, valid_to: str) -> tuple[datetime | None, datetime]:
@@ -126,7 +146,12 @@ class Merge(Generic[R]):
     now: datetime
 
     def rows(self, stored: Sequence[R], wanted: Sequence[R], *, complete: bool = False) -> list[R]:
-        """What must be written; with `complete`, what the list does not name ends now."""
+        """What must be written; with `complete`, what the list does not name ends now.
+
+        ConfigError for a list that is complete and names nothing: nobody means that.
+        """
+        if complete and not wanted:
+            raise ConfigError("the list names nothing: with --complete everything would end now")
         held = {self._of(row): row for row in stored if row.__dict__["valid_to"] >= FOREVER}
         known = {(*self._of(r), r.__dict__["valid_from"]): r for r in stored}
         out = [new for row in wanted for new in self._news(row, held, known)]

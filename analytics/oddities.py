@@ -14,6 +14,10 @@ LOOK_BACK = timedelta(days=7)
 CLOCK_ERROR_S = 1.0
 # No scheduler lets a job hold GPUs for months before it was handed in.
 REUSED_D = 30
+# Schedulers and prologs tell whole seconds and in turn: less is no second claim.
+OVERLAP_S = 60
+# What a node stamps later than the store's own clock, it did not see then.
+AHEAD_S = 300
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,11 @@ ODDITIES = (
         "{n} GPUs were given away more than once at the same time",
         "nothing: shares were scaled to a whole; see why two schedulers or prologs claim them",
         f"""
-SELECT DISTINCT concat(node, ' ', hex(gpu_id)) AS what FROM (
-  SELECT gpu_id, node, sum(step) OVER (PARTITION BY gpu_id ORDER BY at, step
-    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS held
-  FROM (SELECT gpu_id, node, bound.1 AS at, bound.2 AS step
-    FROM (SELECT * FROM allocations FINAL WHERE {_IN_SPAN} AND valid_to > valid_from)
-    ARRAY JOIN [(valid_from, toInt64(share_milli)), (valid_to, -toInt64(share_milli))] AS bound))
-WHERE held > 1000
+SELECT {_PLACE} AS what FROM assets FINAL WHERE gpu_id IN (
+  SELECT gpu_id FROM (SELECT DISTINCT gpu_id, valid_from, valid_to FROM occupancy
+    WHERE valid_from >= {{since:DateTime64(3, 'UTC')}}
+      AND valid_from < {{until:DateTime64(3, 'UTC')}} AND whole_milli > 1000)
+  GROUP BY gpu_id HAVING sum(dateDiff('second', valid_from, valid_to)) >= {OVERLAP_S})
 """,
     ),
     Oddity(
@@ -102,12 +104,15 @@ WHERE ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')} -
     ),
     Oddity(
         "clocks",
-        f"the clocks of {{n}} nodes are more than {CLOCK_ERROR_S:g} s off",
+        f"the clocks of {{n}} nodes are more than {CLOCK_ERROR_S:g} s off, or nothing sets them",
         "set up NTP there: what they told lies in the wrong minutes",
         f"""
 SELECT node AS what FROM v_host_samples
 WHERE ts >= {{until:DateTime64(3, 'UTC')}} - INTERVAL 1 DAY
-GROUP BY node HAVING max(clock_error_seconds) > {CLOCK_ERROR_S} ORDER BY node
+GROUP BY node HAVING max(clock_error_seconds) > {CLOCK_ERROR_S}
+  OR argMax(clock_synchronized, ts) = 0
+UNION DISTINCT
+SELECT node AS what FROM gpu_samples_1m WHERE ts > now64(3) + INTERVAL {AHEAD_S} SECOND
 """,
     ),
     Oddity(
@@ -115,9 +120,17 @@ GROUP BY node HAVING max(clock_error_seconds) > {CLOCK_ERROR_S} ORDER BY node
         "{n} job ids were used again for other jobs",
         "nothing if their owners agree; else let the scheduler count on (FirstJobId in slurm.conf)",
         f"""
-SELECT DISTINCT a.job_id AS what FROM (SELECT job_id, valid_from FROM allocations FINAL) AS a
-JOIN (SELECT job_id, submitted FROM jobs FINAL) AS j ON j.job_id = a.job_id
-WHERE a.valid_from < j.submitted - INTERVAL {REUSED_D} DAY
+WITH new AS (SELECT job_id, submitted FROM jobs FINAL
+  WHERE submitted >= {{since:DateTime64(3, 'UTC')}}
+    AND submitted < {{until:DateTime64(3, 'UTC')}})
+SELECT a.job_id AS what FROM (SELECT job_id, min(valid_from) AS began FROM allocations FINAL
+  WHERE job_id IN (SELECT job_id FROM new) GROUP BY job_id
+  UNION ALL
+  SELECT job AS job_id, min(day) AS began FROM v_book_1d
+  WHERE job IN (SELECT job_id FROM new) GROUP BY job) AS a
+JOIN new AS j ON j.job_id = a.job_id
+WHERE a.began < j.submitted - INTERVAL {REUSED_D} DAY
+GROUP BY what
 """,
     ),
     Oddity(

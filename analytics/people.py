@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from analytics import lists
+from analytics import directory, lists
 from analytics.lists import Merge, Taken
 from gpuledger.batch import EPOCH, to_milliseconds
 from gpuledger.catalogue import Person, Service, Team
-from gpuledger.errors import ConfigError
+from gpuledger.errors import ConfigError, nearest
 from gpuledger.rows import changed
 from gpuledger.schema import FOREVER, Row
 from gpuledger.service import Reader
 from gpuledger.store import Store
 
+MOST_REPLICAS = 1_000_000
 TEAM_KINDS = ("account", "namespace", "project", "mail")
 
 
@@ -60,12 +61,30 @@ class ServiceLine(msgspec.Struct, kw_only=True):
 
 
 def import_people(store: Store, path: Path, now: datetime, *, complete: bool = False) -> Taken:
-    """Take a list of people, or a directory's groups (JSON): a member's team is the group."""
-    if path.suffix.lower() == ".json":
-        return _merge_people(store, list(_members(path)), now, complete=complete)
-    people = lists.read(path, PersonLine, _person)
-    _once(path, people, ("user", "valid_from"))
-    return _merge_people(store, people, now, complete=complete)
+    """Take a list of people, or a directory's groups (JSON, LDIF): a member's team is the group."""
+    stored = [Person(**r) for r in store.select("SELECT * FROM v_people")]
+    if path.suffix.lower() in directory.FORMS:
+        people = _filled(directory.people(path), stored)
+    else:
+        people = lists.read(path, PersonLine, _person)
+        _once(path, people, ("user", "valid_from"))
+    merge: Merge[Person] = Merge(("user",), now)
+    return _write(store, people, merge.rows(stored, people, complete=complete), now)
+
+
+def _filled(people: Sequence[Person], stored: Sequence[Person]) -> list[Person]:
+    """What an export leaves open, as it was known: groups have no mail, people alone no team."""
+    held = {p.user: p for p in stored if p.valid_to >= FOREVER}
+    grouped = any(p.team for p in people)
+
+    def full(person: Person) -> Person:
+        if (known := held.get(person.user)) is None:
+            return person
+        team = person.team if grouped else known.team
+        name, mail = person.name or known.name, person.mail or known.mail
+        return changed(person, name=name, mail=mail, team=team)
+
+    return [full(p) for p in people]
 
 
 def import_teams(store: Store, path: Path, now: datetime, *, complete: bool = False) -> Taken:
@@ -85,12 +104,40 @@ def import_services(store: Store, path: Path, now: datetime) -> Taken:
 
 
 def declare(store: Store, services: Sequence[Service], now: datetime) -> Taken:
-    """Write services; one row holds for each, the latest that was said."""
+    """Write services; one row holds for each, the latest that was said.
+
+    ConfigError where one cannot be; a note for a cluster of which no GPU is known.
+    """
+    for service in services:
+        _check(service)
     stored = {
         (r["cluster"], r["service"]): Service(**r) for r in store.select("SELECT * FROM v_services")
     }
     rows = [r for s in services for r in _declared(s, stored.get((s.cluster, s.service)))]
-    return _write(store, services, rows, now)
+    return replace(_write(store, services, rows, now), notes=tuple(_strange(store, services)))
+
+
+def _check(service: Service) -> None:
+    for name in ("cluster", "service", "jobs"):
+        told = str(service.__dict__[name])
+        if not told.strip():
+            raise ConfigError(f"service '{service.service}': {name} must not be empty")
+        try:
+            lists.check_plain(name, told)
+        except ValueError as e:
+            raise ConfigError(str(e)) from None
+    if not 0 <= service.least_replicas <= MOST_REPLICAS:
+        raise ConfigError(
+            f"service '{service.service}': least_replicas {service.least_replicas} is not"
+            f" 0 to {MOST_REPLICAS:,}"
+        )
+
+
+def _strange(store: Reader, services: Sequence[Service]) -> Iterator[str]:
+    """A word on each cluster that nobody has seen: most often it is misspelled."""
+    known = {r["cluster"] for r in store.select("SELECT DISTINCT cluster FROM v_assets")}
+    for cluster in sorted({s.cluster for s in services} - known):
+        yield f"no GPU of a cluster '{cluster}' is known{nearest(cluster, known)}"
 
 
 def _declared(service: Service, before: Service | None) -> list[Service]:
@@ -108,14 +155,6 @@ def unmapped(reader: Reader, limit: int = 20) -> list[dict[str, Any]]:
         " ORDER BY gpu_hours DESC, user LIMIT {limit:UInt32}",
         limit=limit,
     )
-
-
-def _merge_people(
-    store: Store, people: Sequence[Person], now: datetime, *, complete: bool
-) -> Taken:
-    stored = [Person(**r) for r in store.select("SELECT * FROM v_people")]
-    merge: Merge[Person] = Merge(("user",), now)
-    return _write(store, people, merge.rows(stored, people, complete=complete), now)
 
 
 def _write(store: Store, told: Sequence[Row], rows: Sequence[Row], now: datetime) -> Taken:
@@ -155,8 +194,8 @@ def _team(line: TeamLine) -> Iterable[Team]:
 
 
 def _service(line: ServiceLine) -> Iterable[Service]:
-    if line.least_replicas < 0:
-        raise ValueError(f"least_replicas {line.least_replicas} is below 0")
+    if not 0 <= line.least_replicas <= MOST_REPLICAS:
+        raise ValueError(f"least_replicas {line.least_replicas} is not 0 to {MOST_REPLICAS:,}")
     since, until = lists.spanned(line.valid_from, line.valid_to)
     yield Service(
         cluster=line.cluster,
@@ -178,55 +217,3 @@ def _once(path: Path, rows: Sequence[Row], key: tuple[str, ...]) -> None:
         if seen.setdefault(of, row) != row:
             named = " ".join(str(v) for v in of if v != EPOCH)
             raise ConfigError(f"{path}: two lines say different things of {named}")
-
-
-def _members(path: Path) -> Iterator[Person]:
-    """People of a directory's groups: `{"group": ["user", …]}`, a list of groups, or SCIM."""
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise ConfigError(f"{path}: {e.strerror}") from None
-    except ValueError as e:
-        raise ConfigError(f"{path} is no JSON: {e}") from None
-    team_of: dict[str, str] = {}
-    for group, members in _groups(path, told):
-        for user in members:
-            if team_of.setdefault(user, group) != group:
-                raise ConfigError(
-                    f"{path}: {user} is in the groups {team_of[user]} and {group}; a person has"
-                    " one team: export only the groups that pay, or import a CSV of people"
-                )
-    for user, team in sorted(team_of.items()):
-        yield Person(user=user, team=team, valid_from=EPOCH, valid_to=FOREVER, version=0)
-
-
-def _groups(path: Path, told: Any) -> Iterator[tuple[str, list[str]]]:
-    if isinstance(told, Mapping):
-        inner = told.get("Resources", told.get("groups"))
-        if inner is None:
-            inner = [{"name": name, "members": members} for name, members in told.items()]
-        told = inner
-    if not isinstance(told, list):
-        raise ConfigError(f"{path}: neither groups with members nor a list of them")
-    for i, group in enumerate(told, 1):
-        yield _group(path, i, group)
-
-
-def _group(path: Path, i: int, group: Any) -> tuple[str, list[str]]:
-    """Name and members of one group; SCIM names members by `display`, LDAP by `memberUid`."""
-    wrong = ConfigError(f"{path}: group {i} has no name or no list of members")
-    if not isinstance(group, Mapping):
-        raise wrong
-    name = next((group[k] for k in ("name", "displayName", "cn") if group.get(k)), None)
-    members = next((group[k] for k in ("members", "memberUid") if k in group), None)
-    if not isinstance(name, str) or not isinstance(members, list):
-        raise wrong
-    users = [
-        next((m[k] for k in ("display", "userName", "username") if m.get(k)), None)
-        if isinstance(m, Mapping)
-        else m
-        for m in members
-    ]
-    if not all(isinstance(u, str) and u for u in users):
-        raise ConfigError(f"{path}: group {name} has a member without a user name")
-    return name, [u for u in users if isinstance(u, str)]

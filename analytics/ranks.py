@@ -31,12 +31,26 @@ FROM (
   SELECT s.gpu_id AS gpu_id, any(s.node) AS node, s.ts AS at, {listed}
   FROM gpu_samples{level} AS s
   WHERE s.ts >= {{since:DateTime64(3, 'UTC')}} AND s.ts < {{until:DateTime64(3, 'UTC')}}
-    AND s.node IN (SELECT node FROM ({_held(jobs, least_gpus)}))
+    AND {_in_time(_held(jobs, least_gpus), level)}
     AND s.gpu_id IN (SELECT gpu_id FROM ({_held(jobs, least_gpus)}))
   GROUP BY gpu_id, at) AS t
 ASOF INNER JOIN ({_held(jobs, least_gpus)}) AS h
   ON h.gpu_id = t.gpu_id AND h.f <= t.at
 WHERE t.at < h.t"""
+
+
+def _in_time(held: str, level: str) -> str:
+    """Condition on rows `s` by their key: nodes and, of minutes, the hours in which they are held.
+
+    Hours and days have few rows, and no hour in their key.
+    """
+    if level != "_1m":
+        return f"s.node IN (SELECT node FROM ({held}))"
+    since = "toStartOfHour(greatest(f, {since:DateTime64(3, 'UTC')}))"
+    until = "least(t, {until:DateTime64(3, 'UTC')})"
+    return f"""(toStartOfHour(s.ts), s.node) IN (
+      SELECT DISTINCT {since} + INTERVAL arrayJoin(range(toUInt32(
+        greatest(0, dateDiff('hour', {since}, {until}) + 1)))) HOUR, node FROM ({held}))"""
 
 
 def _held(jobs: str, least_gpus: int) -> str:

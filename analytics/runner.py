@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from analytics import accounts, assets, goodput, learn, lifecycle
+from analytics import accounts, assets, consent, goodput, learn, lifecycle
 from analytics.advisor import Advisor
 from analytics.book import Span, last_booked
 from analytics.detector import Detector
@@ -36,12 +35,17 @@ class RunnerSettings(Settings):
     """Section `[runner]`."""
 
     period_s: Annotated[float, "seconds between ticks"] = 60.0
-    settle_s: Annotated[float, "age that a minute must have before it is booked"] = 30.0
+    settle_s: Annotated[float, "age that a minute must have before it is booked"] = 20.0
     look_back_h: Annotated[float, "hours that detectors look back at least"] = 26.0
     history_d: Annotated[float, "days before now from which samples make an asset owned"] = 400.0
     learn_every_h: Annotated[float, "hours between two looks at what history teaches"] = 1.0
     restate_every_h: Annotated[float, "hours between two looks for news of closed hours"] = 24.0
     restate_d: Annotated[float, "days for which news adjust what was booked; 0 = never"] = 35.0
+
+
+def until_settled(settings: RunnerSettings, now: datetime) -> float:
+    """Seconds until the next tick: as soon as a minute has settled, since nothing is new before."""
+    return settings.period_s - (now.timestamp() - settings.settle_s) % settings.period_s
 
 
 def _silent(_phase: str, _share: float) -> None:
@@ -114,7 +118,6 @@ class Runner:
         """
         self._stop = stop
         while not stop.is_set():
-            started = time.monotonic()
             try:
                 self.tick(datetime.now(UTC))
             except GpuledgerError as e:
@@ -122,7 +125,7 @@ class Runner:
             except Exception:
                 # Nobody would notice a thread that is gone: the next tick may fare better.
                 log.exception("tick failed")
-            stop.wait(max(0.0, self._settings.period_s - (time.monotonic() - started)))
+            stop.wait(until_settled(self._settings, datetime.now(UTC)))
 
     def _learn(self, now: datetime, reopened: datetime | None) -> None:
         """What history teaches decides how the next hours are booked."""
@@ -187,7 +190,8 @@ class Runner:
             for detector, settings in self._detectors
             for finding in detector.find(self._store, settings, span)
         ]
-        return lifecycle.keep_ids(self._store, found, span.since)
+        agreed = consent.honoured(self._store, found, span)
+        return lifecycle.keep_ids(self._store, agreed, span.since)
 
     def _look_back(self, since: datetime | None, until: datetime) -> datetime:
         """Far enough for episodes of a day, and to see whole what was booked again."""

@@ -189,16 +189,20 @@ def links_sql(settings: SignSettings) -> str:
     has = f"bitTest(u.known, {gauges(GpuSample.table).index(use)})"
     least = float(settings.pcie_busy_ratio / use.factor)
     busy = f"{has} AND u.{use.stored}_wsum >= {least} * u.weight_ms"
+    slow = (
+        f"gpu_health_samples_1m AS s WHERE {SPAN.format('s.ts')} AND s.gpu_id != 0"
+        f" AND {known} AND ({width} OR {speed})"
+    )
     return f"""
 SELECT gpu_id, 'pcie_slow' AS sign, min(at) AS first, max(at) + INTERVAL 1 MINUTE AS last,
   toUInt64(count()) AS amount, any(link) AS detail
 FROM (SELECT s.gpu_id AS gpu_id, s.ts AS at, concat('width ',
       toString(round({_mean(GpuHealth.pcie_width)})), ' of ',
       toString(round({_mean(GpuHealth.pcie_width_max)}))) AS link
-  FROM gpu_health_samples_1m AS s
-  WHERE {SPAN.format("s.ts")} AND s.gpu_id != 0 AND {known} AND ({width} OR {speed})) AS d
+  FROM {slow}) AS d
 INNER JOIN (SELECT u.gpu_id AS gpu_id, u.ts AS at FROM gpu_samples_1m AS u
-  WHERE {SPAN.format("u.ts")} AND {busy}) AS b USING (gpu_id, at)
+  WHERE {SPAN.format("u.ts")} AND {busy} AND (toStartOfHour(u.ts), u.node) IN (
+    SELECT toStartOfHour(s.ts), s.node FROM {slow})) AS b USING (gpu_id, at)
 GROUP BY gpu_id HAVING amount >= {settings.pcie_after_min}"""
 
 

@@ -94,12 +94,17 @@ def quantile(share: float) -> Statistic:
 
 def compared(shape: Success, before: Days, after: Days, statistic: Statistic) -> Success:
     """The metric with both sides, and its change where the data can tell."""
-    told = replace(shape, n=(before.count, after.count), grade=max(before.grade, after.grade))
-    for side, days in (("the time before", before), ("the time after", after)):
-        if not len(days.values):
-            return replace(told, not_shown=NO_DATA.format(side=side))
-    then, now = (float(statistic(d.values, d.weights[None, :])[0]) for d in (before, after))
-    told = replace(told, before=round(then, DIGITS), after=round(now, DIGITS))
+    then, now = _value(before, statistic), _value(after, statistic)
+    told = replace(
+        shape,
+        before=then,
+        after=now,
+        n=(before.count, after.count),
+        grade=max(before.grade, after.grade),
+    )
+    if then is None or now is None:
+        side = "the time before" if then is None else "the time after"
+        return replace(told, not_shown=NO_DATA.format(side=side))
     if reason := _too_few(before, after):
         return replace(told, not_shown=reason)
     drawn = _drawn(after, statistic, SEED + 1) - _drawn(before, statistic, SEED)
@@ -109,6 +114,12 @@ def compared(shape: Success, before: Days, after: Days, statistic: Statistic) ->
         reason = f"may be chance: 95 % interval from {low:+.4g} to {high:+.4g}"
         return replace(told, low=low, high=high, not_shown=reason)
     return replace(told, change=round(now - then, DIGITS), low=low, high=high)
+
+
+def _value(side: Days, statistic: Statistic) -> float | None:
+    if not len(side.values):
+        return None
+    return round(float(statistic(side.values, side.weights[None, :])[0]), DIGITS)
 
 
 def _too_few(before: Days, after: Days) -> str:

@@ -8,7 +8,6 @@ end a job that works.
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 # A sibling of ours is called collector.py: the packages must come first.
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from analytics.runner import Runner
+from analytics.runner import Runner, RunnerSettings
 from gpuledger import plugins
 from gpuledger.config import Config
 from gpuledger.store import Address, Store
@@ -36,6 +35,8 @@ MINUTE = timedelta(minutes=1)
 WATCHED_MIN, SETTLE_MIN, SELDOM_MIN = 20, 15, 30
 # An agent's rows of a minute are in the store some seconds after it.
 DELIVERY = timedelta(seconds=5)
+# The runner ticks as soon as a minute has settled.
+SETTLED = timedelta(seconds=RunnerSettings().settle_s)
 CONFIG = Config({"prices": {"currency": "EUR", "capacity_value": 2.0, "energy_price": 0.2}})
 
 
@@ -123,21 +124,20 @@ def _run(store: Store, scenario: Scenario, plan: Plan) -> Result:
     """Feed and tick one scenario into an empty store, and judge what came of it."""
     _empty(store)
     runner, seen = Runner(store, CONFIG), Seen()
-    phase = timedelta(seconds=random.Random(scenario.seed).uniform(6, 59))
     fed = scenario.start
     for minute in plan.ticks:
-        now = scenario.start + minute * MINUTE + phase
+        now = scenario.start + minute * MINUTE + SETTLED
         scenario.feed(store, fed, now - DELIVERY)
         fed = now - DELIVERY
         began = time.monotonic()
         runner.tick(now)
         seen.tick_s.append(time.monotonic() - began)
-        _look(store, now, seen)
+        _look(store, now + timedelta(seconds=seen.tick_s[-1]), seen)
     return _judged(store, scenario, plan, seen)
 
 
 def _look(store: Store, now: datetime, seen: Seen) -> None:
-    """What is reported and proposed now."""
+    """What can be read from now on."""
     for row in store.select("SELECT finding_id FROM v_findings"):
         seen.reported.setdefault(row["finding_id"], now)
     proposed = "SELECT recommendation_id FROM v_recommendations WHERE status = 'proposed'"

@@ -55,7 +55,7 @@ def slice_sample(slot: int, readings: SliceReadings) -> SliceSample:
     )
 
 
-def process(slot: int, told: GpuProcess, owner: Owner) -> ProcessSample:
+def process(slot: int, told: GpuProcess, owner: Owner, framework: str) -> ProcessSample:
     """One process; one outside our namespace has no owner, and is there all the same."""
     return ProcessSample(
         slot=slot,
@@ -69,6 +69,7 @@ def process(slot: int, told: GpuProcess, owner: Owner) -> ProcessSample:
         slice=told.slice,
         runtime=owner.runtime,
         container=owner.container,
+        framework=framework,
     )
 
 

@@ -15,7 +15,7 @@ from gpuledger import ddl
 from gpuledger.catalogue import TABLES
 from gpuledger.ddl import Target
 from gpuledger.rollups import LEVELS, keys
-from gpuledger.schema import Samples, Table
+from gpuledger.schema import Samples, Table, Versions
 
 # Shard and replica are macros of each server's configuration.
 KEEPER_PATH = "'/clickhouse/tables/{shard}/{database}/{table}', '{replica}'"
@@ -43,9 +43,13 @@ _SUBJECT = re.compile(r"^((?:CREATE|ALTER|DROP)\s[A-Z ]*?`\w+`\.\w+)")
 def sharding(table: Table) -> str:
     """What decides the shard of a row: its node where it has one, so that a node stays together.
 
-    Versions of a fact without a node meet on one shard by their key.
+    Versions of a fact meet on one shard: by their key where it does not tell the node.
     """
-    return _hash({f.stored for f in table.fields}, table.layout.key)
+    key = table.layout.key
+    # A GPU's id is the hash of its cluster, node and slot.
+    if isinstance(table.layout, Versions) and not {"node", "gpu_id"} & set(key):
+        return _hash((), key)
+    return _hash({f.stored for f in table.fields}, key)
 
 
 def _hash(columns: Iterable[str], key: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from gpuledger.states import (
     ACTIVE,
     EXCLUDED,
     OCCUPIED,
+    PEER_FAULT,
     UNAVAILABLE,
     UNKNOWN,
     group_of,
@@ -34,6 +35,12 @@ class Measure:
 # A ratio over nothing is absent.
 IN_SERVICE = f"state NOT IN {in_list(group_of(EXCLUDED))}"
 OWNED = f"nullIf(sumIf(gpu_seconds, {IN_SERVICE}), 0)"
+# What broken hardware held up is outside the figures of users and teams (docs/ledger.md).
+THEIRS = f"cause != '{PEER_FAULT}'"
+# Time that they answer for: given to them and seen, too.
+ANSWERED = (
+    f"state IN {in_list(tuple(s for s in group_of(OCCUPIED) if s not in UNKNOWN))} AND {THEIRS}"
+)
 # Where nobody told a PUE, only the energy of the GPUs themselves counts.
 SITE_KWH = "energy_joules / 3.6e6 * ifNull(pue, 1)"
 # A cloud's bill has the energy in it.
@@ -60,7 +67,7 @@ PRICED = Measure(
     "priced_ratio",
     RATIO,
     "share of the GPU-hours that have a price: what worth and cash are about",
-    f"sumIf(gpu_seconds, price IS NOT NULL) / {OWNED}",
+    f"sumIf(gpu_seconds, {IN_SERVICE} AND price IS NOT NULL) / {OWNED}",
 )
 ENERGY_KWH = Measure("energy_kwh", COUNT, "energy drawn", "sum(energy_joules) / 3.6e6")
 SITE_ENERGY_KWH = Measure(

@@ -55,8 +55,9 @@ def test_the_program_names_its_commands_and_its_version() -> None:
 def test_the_book_is_printed_for_people(store: str) -> None:
     told = output("ledger", "--store", store)
     assert "Book from 2026-03-02 10:00 to 2026-03-02 13:00 UTC" in told
-    last = told.rstrip().splitlines()[-1].split()
-    assert last[:7] == ["all", "owned", "time", "6.0", "100.0", "%", "18"]
+    *_, last, loose, _ = told.rstrip().splitlines()
+    assert last.split()[:7] == ["all", "owned", "time", "6.0", "100.0", "%", "18"]
+    assert loose.startswith("recoverable: 0.0 GPU-hours, which waiting jobs could have used")
 
 
 def test_the_book_is_printed_for_programs(store: str) -> None:
@@ -73,6 +74,8 @@ def test_the_book_is_printed_for_programs(store: str) -> None:
         "cash_avoidable",
         "currency",
         "priced_ratio",
+        "recoverable_gpu_hours",
+        "slack_gpu_hours",
         "grade",
         "grades",
     ]

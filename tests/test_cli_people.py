@@ -32,3 +32,18 @@ def test_lists_are_taken_or_refused_by_line_and_a_difference_over_the_threshold_
     assert (over.returncode, over.stderr) == (1, "")
     assert "allocations that only we know" in over.stdout
     assert "unexplained (0.000 %)" in over.stdout
+
+
+def test_groups_of_a_directory_are_taken_or_refused_by_entry(tmp_path: Path) -> None:
+    store = f"chdb://{tmp_path / 'store'}"
+    groups = tmp_path / "groups.ldif"
+    groups.write_bytes(b"dn: cn=vision,dc=x\r\nmemberUid: ana\r\nmemberUid: b\r\n en\r\n")
+    assert output("people", "import", groups, "--store", store) == (
+        f"{groups}: 2 read, 2 rows written\n"
+    )
+    groups.write_text("dn: cn=a\nmemberUid: ana\n\ndn: cn=b\nmemberUid: ana\n")
+    refused = run("people", "import", groups, "--store", store)
+    assert refused.returncode == 2
+    first, last = refused.stderr.splitlines()
+    assert first.startswith(f"{groups}: line 5: group b: ana is in the group a too; ")
+    assert last == f"gpuledger: {groups}: 1 of 2 entries cannot be used; nothing was imported"

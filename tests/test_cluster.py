@@ -65,8 +65,7 @@ def test_a_second_of_each_node_is_on_one_shard_with_everything_made_of_it(clean:
 
 def test_versions_of_a_fact_meet_on_one_shard() -> None:
     for table in TABLES.values():
-        if isinstance(table.layout, Versions) and "node" in sharding(table):
-            # A GPU's id is the hash of its cluster, node and slot.
+        if isinstance(table.layout, Versions) and sharding(table) == "cityHash64(node)":
             assert {"node", "gpu_id"} & set(table.layout.key), table.name
 
 

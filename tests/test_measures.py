@@ -39,6 +39,7 @@ PRICED, UNPRICED = "2., 0.5, 1., 0.4, NULL, NULL", "NULL, NULL, NULL, NULL, NULL
 ALL = {m.name: m for m in vars(measures).values() if isinstance(m, Measure)}
 OF_QUEUE = (measures.JOBS_STARTED, measures.WAIT_MEDIAN, measures.WAIT_P90)
 
+IN_SERVICE = set(BY_NAME) - set(group_of(EXCLUDED))
 # The part of loose time that somebody waited for.
 MET = 0.25
 
@@ -65,17 +66,17 @@ def seconds(rows: Rows, *names: str) -> float:
 
 def by_hand(rows: Rows) -> dict[str, float | None]:
     """The ratios as docs define them."""
-    owned = seconds(rows, *BY_NAME)
+    owned = seconds(rows, *IN_SERVICE)
     unavailable = seconds(rows, *group_of(UNAVAILABLE))
     occupied = seconds(rows, *group_of(OCCUPIED))
     seen = seconds(rows, *(set(group_of(OCCUPIED)) - set(UNKNOWN)))
     available = owned - unavailable
     return {
-        "availability_ratio": 1 - unavailable / owned,
+        "availability_ratio": 1 - unavailable / owned if owned else None,
         "allocation_ratio": occupied / available if available else None,
         "activity_ratio": seconds(rows, *ACTIVE) / seen if seen else None,
-        "utilization_ratio": seconds(rows, "productive") / owned,
-        "unknown_ratio": seconds(rows, *UNKNOWN) / owned,
+        "utilization_ratio": seconds(rows, "productive") / owned if owned else None,
+        "unknown_ratio": seconds(rows, *UNKNOWN) / owned if owned else None,
     }
 
 
@@ -94,8 +95,8 @@ def test_sums_are_what_they_are_by_hand(engine: Store, rows: Rows) -> None:
     said = told(engine, rows)
     wasted = [(s * BY_NAME[n].recoverable, j * BY_NAME[n].recoverable) for n, s, j in rows]
     lost_s, lost_j = sum(w[0] for w in wasted), sum(w[1] for w in wasted)
-    assert said["gpu_hours"] * 3600 == pytest.approx(said["owned_seconds"])
-    assert said["owned_seconds"] == seconds(rows, *BY_NAME)
+    assert said["gpu_hours"] * 3600 == pytest.approx(seconds(rows, *BY_NAME))
+    assert said["owned_seconds"] == seconds(rows, *IN_SERVICE)
     assert said["capacity_value"] == pytest.approx(2 * said["gpu_hours"])
     assert said["loose_gpu_hours"] == pytest.approx(lost_s / 3600)
     assert said["loose_value"] == pytest.approx(2 * lost_s / 3600)

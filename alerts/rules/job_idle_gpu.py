@@ -11,7 +11,7 @@ rule = Rule(
 SELECT subject, toFloat64(greatest(dateDiff('second', since, until), 0)) AS value,
   user, team, pool, gpus, grade
 FROM v_findings
-WHERE kind = 'idle' AND open = 1
+WHERE kind = 'idle' AND open = 1 AND owner = 'job owner'
 ORDER BY subject
 """.strip(),
     labels=("user", "team", "pool"),

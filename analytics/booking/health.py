@@ -99,21 +99,26 @@ FROM sick WHERE gpu_id != 0 GROUP BY gpu_id
 
 
 def shadows_sql(settings: LedgerSettings) -> str:
-    """By job: when a fault of one of its nodes could hold it up (from, until; minute numbers)."""
+    """By job: when a fault of one of its nodes could hold it up (from, until; minute numbers).
+
+    A GPU that was sick before the job began, and that it was not given, holds up nothing.
+    """
     after = settings.peer_fault_s * 1000
     return f"""
 SELECT job_id, groupUniqArray((intDiv(greatest(f - {{lo:Int64}}, 0), {MINUTE_MS}),
   intDiv(t + {after} - {{lo:Int64}}, {MINUTE_MS}))) AS shadows
 FROM (
   SELECT j.job_id AS job_id, d.f AS f, d.t AS t
-  FROM (SELECT job_id, cluster, node, min(f) AS f, max(t) AS t FROM stretches WHERE job_id != ''
-    GROUP BY job_id, cluster, node) AS j
+  FROM (SELECT job_id, cluster, node, min(f) AS f, max(t) AS t, min(start) AS start,
+      groupUniqArray(gpu_id) AS gpus
+    FROM stretches WHERE job_id != '' GROUP BY job_id, cluster, node) AS j
   JOIN (
-    SELECT cluster, node, f, t FROM ({NODE_STATES}) WHERE state = 'down'
+    SELECT cluster, node, f, t, 0 AS gpu_id FROM ({NODE_STATES}) WHERE state = 'down'
     UNION ALL
-    SELECT a.cluster, a.node, s.f, s.t FROM sick AS s
+    SELECT a.cluster, a.node, s.f, s.t, s.gpu_id FROM sick AS s
     JOIN (SELECT gpu_id, cluster, node FROM assets FINAL) AS a ON a.gpu_id = s.gpu_id
   ) AS d ON d.cluster = j.cluster AND d.node = j.node
-  WHERE d.f < j.t AND d.t > j.f)
+  WHERE d.f < j.t AND d.t > j.f
+    AND (d.gpu_id = 0 OR has(j.gpus, d.gpu_id) OR d.f >= j.start - {after}))
 GROUP BY job_id
 """

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.causes.pauses import COARSE, FINE, Grain, dips_sql, writes_sql
-from analytics.causes.questions import QUESTIONS
+from analytics.causes.questions import PARTS, QUESTIONS, QUESTIONS_OF_PARTS
 from gpuledger.store import Store
 
 Features = Mapping[str, float | None]
 
 # More episodes at once would make the list of jobs longer than a server takes in one address.
-MOST_AT_ONCE = 400
+MOST_AT_ONCE = 1000
 # Where no card tells how fast its links are: one NVLink (3 and 4), and PCIe 4.0 x16, one way.
 NVLINK_BYTES_PER_S, NVLINKS, PCIE_BYTES_PER_S = 25e9, 12, 31.5e9
 # What a machine tells speaks for one job where that job has most of the GPUs in use on it.
@@ -49,12 +49,15 @@ def gather(store: Store, episodes: Sequence[Episode], fine_ms: int) -> list[Feat
 def _some(store: Store, episodes: Sequence[Episode], fine_ms: int) -> list[Features]:
     told: list[dict[str, Any]] = [{} for _ in episodes]
     whole = _parameters(episodes)
-    for sql in QUESTIONS:
+    (parts,) = store.select(PARTS, **whole)
+    of_parts = [sql for kind, sql in QUESTIONS_OF_PARTS.items() if parts[kind]]
+    for sql in (*QUESTIONS, *of_parts):
         for row in store.select(sql, **whole):
             told[row.pop("n") - 1].update(row)
     ends = [Episode(e.job, max(e.since_ms, e.until_ms - fine_ms), e.until_ms) for e in episodes]
-    for question in (dips_sql, writes_sql):
-        _fine(store, question, ends, told)
+    _fine(store, dips_sql, ends, told, range(len(told)))
+    disks = [i for i, row in enumerate(told) if "netfs_write" in row or "disk_write" in row]
+    _fine(store, writes_sql, ends, told, disks)
     return [derived(row) for row in told]
 
 
@@ -63,9 +66,9 @@ def _fine(
     question: Callable[[Grain], str],
     episodes: Sequence[Episode],
     told: list[dict[str, Any]],
+    places: Sequence[int],
 ) -> None:
     """Ask of raw rows, and of the minutes for those of which too few raw rows are left."""
-    places = list(range(len(episodes)))
     for grain in (FINE, COARSE):
         if not places:
             return

@@ -17,6 +17,20 @@ def rate(last: str) -> str:
     return f"(max({last}) - min({last})) * 1000 / {elapsed}"
 
 
+# By which a control group is known to belong to a job: see `group_of`.
+GROUP = "if(s.runtime = 'kubernetes', substring(s.name, 1, 8), s.name)"
+
+
+def group_of(job: str) -> str:
+    """SQL of what `GROUP` is for the control groups of a job.
+
+    A Slurm job's group is named by its number, a pod's by the UID whose beginning ends the job's
+    id; a Slurm number that came back is followed by when it was handed in.
+    """
+    native = f"substring({job}, position({job}, '/') + 1)"
+    return f"splitByChar('@', {native})[if(position({native}, '/') > 0, -1, 1)]"
+
+
 WANTED = """
 SELECT told.1 AS n, told.2 AS job, told.3 AS f, told.4 AS t FROM (
   SELECT arrayJoin(arrayZip(arrayEnumerate({jobs:Array(String)}), {jobs:Array(String)},
@@ -41,8 +55,21 @@ NODES = f"""
 SELECT n, job, cluster, node, min(f) AS f, max(t) AS t, uniqExact(gpu_id) AS gpus
 FROM ({LANES}) GROUP BY n, job, cluster, node"""
 
+# Hours of nodes in which an episode has something to tell. The row before its first belongs to it:
+# what a counter grew by lies between the two.
+_BEFORE_MS = 120_000
+_HOURS = f"""
+SELECT DISTINCT toStartOfHour({at(f"f - {_BEFORE_MS}")}) + INTERVAL arrayJoin(range(toUInt32(
+    dateDiff('hour', {at(f"f - {_BEFORE_MS}")}, {at("t")}) + 1))) HOUR AS hour, node
+FROM ({NODES})"""
+
 # What the key of every table of samples can use.
 NODES_TAKEN = (
+    f"s.ts >= {at('{lo:Int64}')} AND s.ts <= {at('{hi:Int64}')}"
+    f" AND (toStartOfHour(s.ts), s.node) IN (SELECT hour, node FROM ({_HOURS}))"
+)
+# The same, of all the time between the first and the last of the episodes.
+NODES_EVER = (
     f"s.ts >= {at('{lo:Int64}')} AND s.ts <= {at('{hi:Int64}')}"
     f" AND s.node IN (SELECT node FROM ({LANES}))"
 )

@@ -8,7 +8,19 @@ end is enough, whatever the interval of the rows.
 
 from __future__ import annotations
 
-from analytics.causes.joined import CARDS, LANES, NODES, NODES_TAKEN, SHARES, SLICES, at, rate
+from analytics.causes.joined import (
+    CARDS,
+    GROUP,
+    LANES,
+    NODES,
+    NODES_EVER,
+    NODES_TAKEN,
+    SHARES,
+    SLICES,
+    at,
+    group_of,
+    rate,
+)
 from gpuledger.catalogue import CgroupSample, GpuSample, HostSample, NetworkSample, SliceSample
 from gpuledger.rollups import mean, place, scaled, writers
 from gpuledger.schema import Gauge, Table
@@ -96,7 +108,7 @@ FROM (
     INNER JOIN (SELECT job_id, user FROM jobs FINAL WHERE job_id IN {{jobs:Array(String)}}) AS j
       ON j.job_id = h.job
     WHERE (h.gpu_id, j.user) IN (
-      SELECT s.gpu_id, s.user FROM process_samples AS s WHERE {NODES_TAKEN}
+      SELECT s.gpu_id, s.user FROM process_samples AS s WHERE {NODES_EVER}
       GROUP BY s.gpu_id, s.user HAVING avg(s.sm_pct) >= {100 * IDLE_GPU})) AS l
     ON l.gpu_id = s.gpu_id
   WHERE {NODES_TAKEN} AND {_MINUTE_IN} GROUP BY n, gpu_id, writer
@@ -140,12 +152,7 @@ SELECT n, sum(own) / sum(greatest(taken, own)) AS own_share FROM (
     ON a.cluster = l.cluster AND a.node = l.node
   WHERE a.f < l.t AND a.t > l.f GROUP BY n, node) GROUP BY n"""
 
-# A Slurm job's group is named by its number, a pod's by the UID whose beginning ends the job's id.
-_GROUP = (
-    "if(s.runtime = 'kubernetes', substring(s.name, 1, 8), s.name)"
-    " = if(position(l.job, '@') > 0, splitByChar('@', l.job)[-1],"
-    " substring(l.job, position(l.job, '/') + 1))"
-)
+_GROUP = f"{GROUP} = {group_of('l.job')}"
 CGROUPS = f"""
 SELECT n, avg(used) AS cpus_used, avg(throttled) AS throttled, avg(cpu_waits) AS job_cpu_pressure,
   avg(io_waits) AS job_io_pressure, avg(used / nullIf(j.cpu_milli / 1000, 0)) AS cpus_used_ratio,
@@ -204,4 +211,10 @@ FROM (
   FROM block_samples_1m AS s INNER JOIN ({NODES}) AS l ON l.cluster = s.cluster AND l.node = s.node
   WHERE {NODES_TAKEN} AND {_MINUTE_IN} GROUP BY n, node, device, s.epoch) GROUP BY n"""
 
-QUESTIONS = (GPUS, OF_SLICES, OF_SHARES, LINKS, HOSTS, SHARING, CGROUPS, NETWORK, NETFS, BLOCKS)
+# Most jobs hold whole cards: the rest is asked only where there are any.
+PARTS = f"""
+SELECT countIf(slice != '') AS slices, countIf(slice = '' AND share_milli < 1000) AS shares
+FROM ({LANES})"""
+QUESTIONS = (GPUS, LINKS, HOSTS, SHARING, CGROUPS, NETWORK, NETFS, BLOCKS)
+# In this order, after the cards: what a job's slices tell outweighs them, and shares outweigh both.
+QUESTIONS_OF_PARTS = {"slices": OF_SLICES, "shares": OF_SHARES}

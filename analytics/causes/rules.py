@@ -11,7 +11,8 @@ time; what no document gives is chosen on labelled telemetry (docs/causes.md say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 GIGA = 1e9
 
@@ -57,7 +58,8 @@ class Group:
 class Cause:
     """One cause: its name, what it is in words, its groups, and what to do about it.
 
-    `facts` are told beside the signals that spoke; they carry no weight.
+    `facts` are told beside the signals that spoke; they carry no weight. `by_framework` says what
+    to do in the words of a job's framework.
     """
 
     name: str
@@ -65,6 +67,11 @@ class Cause:
     action: str
     groups: tuple[Group, ...]
     facts: tuple[Signal, ...] = ()
+    by_framework: Mapping[str, str] = field(default_factory=dict)
+
+    def advice(self, framework: str) -> str:
+        """What to do about it in a job of this framework; empty = unknown."""
+        return self.by_framework.get(framework, self.action)
 
 
 def _percent(feature: str, nothing: float, full: float, says: str = "") -> Signal:
@@ -246,6 +253,14 @@ CAUSES: tuple[Cause, ...] = (
             Group(0.1, (_percent("fp64", 0.1, 0.02),), refutes=True),
         ),
         (_percent("sm", 0, 1, "SM"),),
+        # Both compute in TF32 on cards that can, unless they are told not to.
+        {
+            "tensorflow": "turn on mixed precision"
+            " (tf.keras.mixed_precision.set_global_policy('mixed_bfloat16')), or at least leave"
+            " TF32 on (tf.config.experimental.enable_tensor_float_32_execution)",
+            "jax": "compute in bfloat16 (dtype=jnp.bfloat16), or at least allow TF32"
+            " (jax_default_matmul_precision='tensorfloat32')",
+        },
     ),
     Cause(
         "checkpoint_bound",

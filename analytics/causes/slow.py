@@ -24,26 +24,47 @@ def _mean(gauge: Gauge) -> str:
     return f"{mean(gauge.fields[0], GpuSample.table)} / 1e4"
 
 
-_HOURS = f"""
+_SINCE = "toStartOfHour({since:DateTime64(3, 'UTC')})"
+_UNTIL = "{until:DateTime64(3, 'UTC')}"
+_OF_CHOSEN = "gpu_id IN (SELECT gpu_id FROM allocations WHERE has({only:Array(String)}, job_id))"
+_GAUGES = {
+    "sm": GpuSample.sm_active_ratio,
+    "tensor": GpuSample.tensor_active_ratio,
+    "fp32": GpuSample.fp32_active_ratio,
+}
+
+
+def _samples_sql(chosen: str) -> str:
+    """Sums of hours: the whole ones from their own rollup, which has the same; else of minutes."""
+    sums = ", ".join(f"{g.fields[0].stored}_wsum" for g in _GAUGES.values())
+    return f"""
+SELECT gpu_id, ts AS hour, known, weight_ms, {sums} FROM gpu_samples_1h
+WHERE ts >= {_SINCE} AND ts < toStartOfHour({_UNTIL}) AND {chosen}
+UNION ALL
+SELECT gpu_id, toStartOfHour(ts) AS hour, known, weight_ms, {sums} FROM gpu_samples_1m
+WHERE ts >= toStartOfHour({_UNTIL}) AND ts < {_UNTIL} AND {chosen}"""
+
+
+def _hours_sql(chosen: str) -> str:
+    """Hours of productive work with little use, by GPU and allocation."""
+    means = ", ".join(f"{_mean(gauge)} AS {name}" for name, gauge in _GAUGES.items())
+    return f"""
 SELECT l.gpu_id AS gpu_id, l.alloc_id AS alloc_id, l.node AS node, l.hour AS hour, l.ms AS ms,
   w.sm AS sm, w.tensor AS tensor, w.fp32 AS fp32
 FROM (
   SELECT gpu_id, alloc_id, any(node) AS node, hour, sum(gpu_ms) AS ms FROM ledger_1h
-  WHERE state = 'productive' AND alloc_id != 0
-    AND hour >= toStartOfHour({{since:DateTime64(3, 'UTC')}})
-    AND hour < {{until:DateTime64(3, 'UTC')}}
+  WHERE state = 'productive' AND alloc_id != 0 AND hour >= {_SINCE} AND hour < {_UNTIL}
+    AND {chosen}
   GROUP BY gpu_id, alloc_id, hour HAVING ms >= 1800000) AS l
 INNER JOIN (
-  SELECT s.gpu_id AS gpu_id, toStartOfHour(s.ts) AS hour, {_mean(GpuSample.sm_active_ratio)} AS sm,
-    {_mean(GpuSample.tensor_active_ratio)} AS tensor, {_mean(GpuSample.fp32_active_ratio)} AS fp32
-  FROM gpu_samples_1m AS s
-  WHERE s.ts >= toStartOfHour({{since:DateTime64(3, 'UTC')}})
-    AND s.ts < {{until:DateTime64(3, 'UTC')}}
+  SELECT s.gpu_id AS gpu_id, s.hour AS hour, {means} FROM ({_samples_sql(chosen)}) AS s
   GROUP BY gpu_id, hour
   HAVING sm < {{below:Float64}} OR (tensor < {NO_TENSOR} AND fp32 > {FP32_BUSY})) AS w
   ON w.gpu_id = l.gpu_id AND w.hour = l.hour"""
 
-_EPISODES = f"""
+
+def _episodes_sql(chosen: str) -> str:
+    return f"""
 SELECT h.job AS job, any(j.name) AS job_name, any(j.user) AS user, any(j.team) AS team,
   any(a.pool) AS pool,
   greatest(min(h.hour), {{since:DateTime64(3, 'UTC')}}, any(j.started)) AS since,
@@ -53,7 +74,7 @@ SELECT h.job AS job, any(j.name) AS job_name, any(j.user) AS user, any(j.team) A
   toUInt8(any(j.ended) > {{until:DateTime64(3, 'UTC')}}
     AND max(h.hour) + INTERVAL 2 HOUR > {{until:DateTime64(3, 'UTC')}}) AS open
 FROM (
-  SELECT g.job_id AS job, t.* FROM ({_HOURS}) AS t
+  SELECT g.job_id AS job, t.* FROM ({_hours_sql(chosen)}) AS t
   INNER JOIN (SELECT DISTINCT gpu_id, alloc_id, job_id FROM allocations
     WHERE slice = '' AND share_milli = 1000 AND {CHOSEN % "job_id"}) AS g
     ON g.gpu_id = t.gpu_id AND g.alloc_id = t.alloc_id
@@ -73,7 +94,7 @@ def episodes(
     They lost nothing: `gpu_seconds` is 0, worth and cash are None.
     """
     rows = store.select(
-        _EPISODES,
+        _episodes_sql(_OF_CHOSEN if span.only else "true"),
         **parameters(span),
         below=below,
         hours=hours,

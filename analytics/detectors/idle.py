@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 from analytics import circumstances, evidence
 from analytics.book import Span
-from analytics.circumstances import Circumstances
 from analytics.detector import Detector
 from analytics.evidence import Loss
 from gpuledger.catalogue import Finding
@@ -23,7 +22,7 @@ from gpuledger.store import Store
 LOSS = Loss(
     states=("alloc_idle",),
     lost="b.state = 'alloc_idle'",
-    hit="gpus > 0 AND others = 0",
+    hit="cells > 0 AND others = 0",
     unknown="others = 0",
     told={"others": "countIf(b.state NOT IN ('alloc_idle', 'alloc_unknown'))"},
 )
@@ -49,30 +48,28 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
     )
     if not rows:
         return
-    known = circumstances.known(store, span)
+    known = circumstances.known(store)
     media = _media(store, rows, settings.media_ratio)
     for row in rows:
         if any(row["since"] <= at < row["until"] for gpu in row["gpu_ids"] for at in media[gpu]):
             continue
-        told = {"confidence_ratio": known.confidence(row), **_told(store, row, known)}
+        told = {"confidence_ratio": known.confidence(row), **_told(store, row)}
         yield _finding(row, span, told)
 
 
-def _told(store: Store, row: Mapping[str, Any], known: Circumstances) -> dict[str, Any]:
+def _told(store: Store, row: Mapping[str, Any]) -> dict[str, Any]:
     """Whom it concerns, why, and what to do."""
     if circumstances.is_peer_fault(row):
         nodes = circumstances.faulty_nodes(store, row["job"], row["since"], row["until"])
         return circumstances.billed_to_hardware(nodes)
-    exemption = known.exemption(row["job"], row["job_name"], "idle")
-    if exemption:
-        return circumstances.excused(exemption)
     if SERVING in row["flags"]:
         return {"cause": SERVING, "owner": evidence.OWNER, "action": _SERVING_ACTION}
     held = "mem_held" in row["flags"]
+    action = (_HELD_ACTION if held else _ACTION) if row["open"] else _OVER_ACTION
     return {
         "cause": "memory_held" if held else "",
         "owner": evidence.OWNER,
-        "action": _HELD_ACTION if held else _ACTION,
+        "action": action,
     }
 
 
@@ -100,14 +97,15 @@ def _media(
 
 def _finding(row: Mapping[str, Any], span: Span, told: Mapping[str, Any]) -> Finding:
     them = "it" if row["gpus"] == 1 else "them"
+    holds, unused = ("holds", "has not used") if row["open"] else ("held", "did not use")
     return evidence.finding(
         "idle",
         row,
         span,
         summary=(
-            f"{row['job_name'] or row['job']} holds {evidence.counted(row['gpus'], 'GPU')}"
-            f" on {evidence.places(row['nodes'])} and has not used {them} for"
-            f" {evidence.duration(row['until'] - row['since'])}:"
+            f"{row['job_name'] or row['job']} {holds} {evidence.counted(row['gpus'], 'GPU')}"
+            f" on {evidence.places(row['nodes'])} and {unused} {them} for"
+            f" {evidence.duration(row['until'] - row['since'])}{circumstances.after(told)}:"
             f" {row['gpu_seconds'] / 3600:,.1f} GPU-hours"
         ),
         evidence=evidence.book_rows(row["job"], row["since"], row["until"]),
@@ -116,7 +114,12 @@ def _finding(row: Mapping[str, Any], span: Span, told: Mapping[str, Any]) -> Fin
 
 
 _ACTION = "End the job if it has finished its work, or put it back to work."
-_HELD_ACTION = "Save your work and let the memory go: end the session, or put it back to work."
+_HELD_ACTION = (
+    "It still holds GPU memory: save what is there and end the job, or put it back to work."
+)
+_OVER_ACTION = (
+    "It is over: let such jobs end with their last step, and do what needs no GPU in a job without."
+)
 _SERVING_ACTION = (
     "Keep it up, but smaller: fewer replicas while it is quiet, scale to zero, or a MIG slice."
 )

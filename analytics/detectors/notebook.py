@@ -14,6 +14,7 @@ from analytics import circumstances, evidence
 from analytics.book import Span
 from analytics.detector import Detector
 from analytics.detectors import idle
+from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import Finding
 from gpuledger.config import Settings
 from gpuledger.store import Store
@@ -47,7 +48,7 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
     rows = [r for r in rows if r["job"] in sessions]
     if not rows:
         return
-    known = circumstances.known(store, span)
+    known = circumstances.known(store)
     memory = _memory(store, rows)
     for row in rows:
         held = _mean(memory, row, "held")
@@ -55,10 +56,11 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
             continue
         if (_mean(memory, row, "used") or 0.0) >= settings.use_ratio:
             continue
-        told = {"owner": evidence.OWNER, "cause": sessions[row["job"]], "action": _ACTION}
-        exemption = known.exemption(row["job"], row["job_name"], "notebook")
-        if exemption:
-            told = circumstances.excused(exemption)
+        told = {
+            "owner": evidence.OWNER,
+            "cause": sessions[row["job"]],
+            "action": _ACTION if row["open"] else _OVER_ACTION,
+        }
         yield _finding(row, held, span, {"confidence_ratio": known.confidence(row), **told})
 
 
@@ -87,19 +89,27 @@ def _is_session(executables: Sequence[str]) -> bool:
 
 def _executables(store: Store, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """What ran on the GPUs of these episodes when they began."""
-    return {
-        row["job"]: store.value(
-            "SELECT groupUniqArray(executable) FROM process_samples"
-            " WHERE node IN {nodes:Array(String)} AND gpu_id IN {gpus:Array(UInt64)}"
-            " AND ts > {since:DateTime64(3, 'UTC')}"
-            " AND ts <= {since:DateTime64(3, 'UTC')} + INTERVAL 10 MINUTE",
-            nodes=row["nodes"],
-            gpus=row["gpu_ids"],
-            since=row["since"],
-        )
-        or []
-        for row in rows
-    }
+    last = {row["job"]: row for row in rows}
+    if not last:
+        return {}
+    asked = [(job, gpu, row["since"]) for job, row in last.items() for gpu in row["gpu_ids"]]
+    places = [
+        (row["since"] + n * HOUR, node)
+        for row in last.values()
+        for n in (0, 1)
+        for node in row["nodes"]
+    ]
+    found = store.select(
+        _EXECUTABLES_SQL,
+        jobs=[job for job, _, _ in asked],
+        gpus=[gpu for _, gpu, _ in asked],
+        sinces=[to_milliseconds(since) for _, _, since in asked],
+        hours=[hour for hour, _ in places],
+        nodes=[node for _, node in places],
+        since=min(row["since"] for row in last.values()),
+        until=max(row["since"] for row in last.values()),
+    )
+    return {r["job"]: r["names"] for r in found}
 
 
 def _memory(
@@ -141,14 +151,16 @@ def _mean(
 
 
 def _finding(row: Mapping[str, Any], held: float, span: Span, told: Mapping[str, Any]) -> Finding:
+    holds = "holds" if row["open"] else "held"
     return evidence.finding(
         "notebook",
         row,
         span,
         summary=(
-            f"{row['job_name'] or row['job']}, a session of {row['user']}, holds {held:.0%} of the"
-            f" memory of {evidence.counted(row['gpus'], 'GPU')} on {evidence.places(row['nodes'])}"
-            f" without use for {evidence.duration(row['until'] - row['since'])}:"
+            f"{row['job_name'] or row['job']}, a session of {row['user']}, {holds} {held:.0%} of"
+            f" the memory of {evidence.counted(row['gpus'], 'GPU')} on"
+            f" {evidence.places(row['nodes'])} without use for"
+            f" {evidence.duration(row['until'] - row['since'])}:"
             f" {row['gpu_seconds'] / 3600:,.1f} GPU-hours"
         ),
         evidence=evidence.sample_rows(
@@ -159,10 +171,24 @@ def _finding(row: Mapping[str, Any], held: float, span: Span, told: Mapping[str,
 
 
 HOUR = 60 * evidence.MINUTE
+_EXECUTABLES_SQL = """
+SELECT e.told.1 AS job, groupUniqArray(p.executable) AS names
+FROM (SELECT gpu_id, ts, executable FROM process_samples
+  WHERE (toStartOfHour(ts), node) IN (SELECT arrayJoin(arrayZip(
+      arrayMap(h -> toStartOfHour(h), {hours:Array(DateTime('UTC'))}), {nodes:Array(String)})))
+    AND ts > {since:DateTime64(3, 'UTC')}
+    AND ts <= {until:DateTime64(3, 'UTC')} + INTERVAL 10 MINUTE) AS p
+INNER JOIN (SELECT arrayJoin(arrayZip({jobs:Array(String)}, {gpus:Array(UInt64)},
+  {sinces:Array(Int64)})) AS told, told.2 AS gpu_id) AS e ON e.gpu_id = p.gpu_id
+WHERE toUnixTimestamp64Milli(p.ts) > e.told.3
+  AND toUnixTimestamp64Milli(p.ts) <= e.told.3 + 600000 GROUP BY job"""
 
 _ACTION = (
-    "Save what is on the GPU and end the session; a session on a MIG slice or without a GPU"
-    " costs less while nobody sits at it."
+    "Save what is on the GPU and end the session; one on a MIG slice or without a GPU costs less"
+    " while nobody sits at it."
+)
+_OVER_ACTION = (
+    "It is over: end the next session when you leave, or take one on a MIG slice or without a GPU."
 )
 
 detector = Detector("Sessions that hold GPU memory without use", NotebookSettings, find)

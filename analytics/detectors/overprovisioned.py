@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from analytics import circumstances, evidence, ranks
+from analytics import evidence, ranks
 from analytics.book import Span
 from analytics.detector import Detector
 from analytics.evidence import jobs_sql
@@ -71,7 +71,6 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
     )
     if not rows:
         return
-    known = circumstances.known(store, span)
     models = _models(store)
     worth = evidence.worth(store, sorted({r["job"] for r in rows}), span)
     for row in rows:
@@ -81,9 +80,7 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
         row["open"] = int(row["running"] and (span.until - row["until"]) <= _RECENT)
         seconds = row["held_seconds"] * less.saved
         lost = {"gpu_seconds": seconds, **evidence.priced(worth.get(row["job"]), seconds)}
-        exempt = known.exemption(row["job"], row["job_name"], "overprovisioned")
-        told = circumstances.excused(exempt) if exempt else _told(less)
-        yield _finding({**row, **lost}, less, span, told)
+        yield _finding({**row, **lost}, less, span, _told(less))
 
 
 def _need(row: Mapping[str, Any]) -> _Need:
@@ -156,7 +153,7 @@ def _told(less: _Less) -> dict[str, Any]:
     return {
         "cause": less.cause,
         "owner": evidence.OWNER,
-        "action": f"Ask for {less.words} the next time: it would do the same work.",
+        "action": f"Ask for {less.words} the next time: what it did has room there.",
     }
 
 
@@ -168,9 +165,10 @@ def _finding(row: Mapping[str, Any], less: _Less, span: Span, told: Mapping[str,
         confidence_ratio=_CONFIDENCE[row["grade"]],
         summary=(
             f"{row['job_name'] or row['job']} would fit {less.words}:"
-            f" its {evidence.counted(row['gpus'], 'GPU')} ({row['model']}) never needed more than"
-            f" {row['peak']:.0%} of their multiprocessors and {row['memory']:.0%} of their memory"
-            f" in {evidence.duration(row['until'] - row['since'])}"
+            f" on its {evidence.counted(row['gpus'], 'GPU')} ({row['model']}) it used at most"
+            f" {row['peak']:.0%} of a GPU's multiprocessors (in 95 % of the minutes)"
+            f" and {row['memory']:.0%} of its memory in"
+            f" {evidence.duration(row['until'] - row['since'])}"
         ),
         evidence=evidence.sample_rows(
             "sm_active_ratio, utilization_ratio, memory_used_bytes, memory_total_bytes", row

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from analytics import circumstances, evidence
 from analytics.book import Span
 from analytics.detector import Detector
-from analytics.evidence import WITHIN, held_sql, islands_sql, jobs_sql
+from analytics.evidence import HELD_UP, WITHIN, held_sql, islands_sql, jobs_sql
 from gpuledger.catalogue import Finding
 from gpuledger.config import Settings
 from gpuledger.measures import CAPACITY_VALUE, CASH_AVOIDABLE
@@ -41,15 +41,12 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
         gap=settings.gap_min,
         after=settings.after_min,
     )
-    known = circumstances.known(store, span) if rows else None
+    known = circumstances.known(store) if rows else None
     for row in _by_job(rows):
         assert known
         gap = timedelta(minutes=settings.gap_min)
         row["open"] = int(row["ended"] > span.until and span.until - row["until"] <= gap)
-        told = _told(row, settings)
-        exemption = known.exemption(row["job"], row["job_name"], "partial_idle")
-        if exemption:
-            told = circumstances.excused(exemption)
+        told = _told(store, row, settings)
         yield _finding(row, span, {"confidence_ratio": known.confidence(row), **told})
 
 
@@ -82,12 +79,17 @@ def _join(whole: Row, part: Mapping[str, Any]) -> None:
     whole["grade"] = max(whole["grade"], part["grade"])
     whole["gpu_seconds"] += part["lost_seconds"]
     whole["on_nodes"][part["node"]] = part["on_node"]
+    told = [at for at in (whole["held_up_from"], part["held_up_from"]) if at]
+    whole["held_up_from"] = min(told, default=None)
     for money in ("capacity_value", "cash_avoidable"):
         whole[money] = evidence.added(whole[money], part[money])
 
 
-def _told(row: Mapping[str, Any], settings: PartialIdleSettings) -> dict[str, Any]:
-    """Why, and what to do: never used, all of a node, or used before."""
+def _told(store: Store, row: Mapping[str, Any], settings: PartialIdleSettings) -> dict[str, Any]:
+    """Why, and what to do: held up by a fault, never used, all of a node, or used before."""
+    if circumstances.is_peer_fault(row):
+        nodes = circumstances.faulty_nodes(store, row["job"], row["since"], row["until"])
+        return circumstances.billed_to_hardware(nodes)
     used = row["held"] - row["gpus"]
     to_the_end = row["open"] or row["until"] + timedelta(minutes=settings.gap_min) >= row["ended"]
     late = row["since"] > row["started"] + timedelta(minutes=settings.never_min)
@@ -104,14 +106,15 @@ def _told(row: Mapping[str, Any], settings: PartialIdleSettings) -> dict[str, An
 
 def _finding(row: Mapping[str, Any], span: Span, told: Mapping[str, Any]) -> Finding:
     gpus = ", ".join(map(str, row["gpu_ids"]))
+    verb, work = ("leaves", "work") if row["open"] else ("left", "worked")
     return evidence.finding(
         "partial_idle",
         row,
         span,
         summary=(
-            f"{row['job_name'] or row['job']} leaves {row['gpus']} of its {row['held']} GPUs idle"
-            f" on {evidence.places(row['nodes'])} while the others work, for"
-            f" {evidence.duration(row['until'] - row['since'])}:"
+            f"{row['job_name'] or row['job']} {verb} {row['gpus']} of its {row['held']} GPUs idle"
+            f" on {evidence.places(row['nodes'])} while the others {work}, for"
+            f" {evidence.duration(row['until'] - row['since'])}{circumstances.after(told)}:"
             f" {row['gpu_seconds'] / 3600:,.1f} GPU-hours"
         ),
         evidence=evidence.book_rows(
@@ -147,6 +150,7 @@ def _sql(least_seconds: int) -> str:
 SELECT b.job AS job, b.gpu_id AS gpu_id, any(b.node) AS node, any(b.user) AS user,
   any(b.team) AS team, any(b.pool) AS pool, any(b.job_name) AS job_name, e.since AS since,
   any(e.until) AS until, max(b.grade) AS grade, max(b.currency) AS currency,
+  minOrNullIf(b.minute, {HELD_UP}) AS held_up_from,
   sum(b.gpu_seconds) AS lost_seconds, {CAPACITY_VALUE.sql} AS capacity_value,
   {CASH_AVOIDABLE.sql} AS cash_avoidable, any(s.gpus) AS held, any(n.gpus) AS on_node,
   any(j.started) AS started, any(j.ended) AS ended

@@ -45,25 +45,30 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
     rows = evidence.episodes(
         store, span, LOSS, gap_min=settings.gap_min, after_min=settings.after_min
     )
-    known = circumstances.known(store, span) if rows else None
+    known = circumstances.known(store) if rows else None
     for row in rows:
         assert known
         yield _finding(store, row, span, known.confidence(row))
 
 
 def _finding(store: Store, row: Mapping[str, Any], span: Span, confidence: float) -> Finding:
-    told = {"owner": evidence.OWNER, "cause": "hang", "action": _ACTION}
+    told = {
+        "owner": evidence.OWNER,
+        "cause": "hang",
+        "action": _ACTION if row["open"] else _OVER_ACTION,
+    }
     nodes = circumstances.faulty_nodes(store, row["job"], row["since"], row["since"])
     if nodes or circumstances.is_peer_fault(row):
         told = circumstances.billed_to_hardware(nodes)
     after = f" after a fault on {evidence.places(nodes)}" if nodes else ""
+    hung = "has hung" if row["open"] else "hung"
     return evidence.finding(
         "stalled",
         row,
         span,
         confidence_ratio=confidence,
         summary=(
-            f"{row['job_name'] or row['job']} has hung on {evidence.counted(row['gpus'], 'GPU')}"
+            f"{row['job_name'] or row['job']} {hung} on {evidence.counted(row['gpus'], 'GPU')}"
             f" of {evidence.places(row['nodes'])} for"
             f" {evidence.duration(row['until'] - row['since'])}{after}:"
             f" {row['gpu_seconds'] / 3600:,.1f} GPU-hours"
@@ -76,6 +81,10 @@ def _finding(store: Store, row: Mapping[str, Any], span: Span, confidence: float
 _ACTION = (
     "Look where its processes wait (py-spy dump, NCCL's flight recorder);"
     " if they wait for each other, start again from the last checkpoint."
+)
+_OVER_ACTION = (
+    "It is over: look in its log for what it waited for, and let the next run time out sooner"
+    " (NCCL's watchdog, TORCH_NCCL_ASYNC_ERROR_HANDLING)."
 )
 
 detector = Detector("Jobs that hang on their GPUs", StalledSettings, find)

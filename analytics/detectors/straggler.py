@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from analytics import circumstances, evidence, ranks
+from analytics import evidence, ranks
 from analytics.book import Span
 from analytics.detector import Detector
 from analytics.evidence import islands_sql, jobs_sql
@@ -63,15 +63,11 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
         gap=settings.gap_min,
         after=settings.after_min,
     )
-    known = circumstances.known(store, span) if rows else None
     worth = evidence.worth(store, sorted({r["job"] for r in rows}), span)
     for row in rows:
-        assert known
         seen_after = (span.until - row["until"]) // evidence.MINUTE
         row["open"] = int(row["running"] and seen_after <= settings.gap_min)
-        exempt = known.exemption(row["job"], row["job_name"], "straggler")
-        told = circumstances.excused(exempt) if exempt else _told(row, settings)
-        yield _finding({**row, **_loss(row, worth)}, span, told)
+        yield _finding({**row, **_loss(row, worth)}, span, _told(row, settings))
 
 
 def _told(row: Mapping[str, Any], settings: StragglerSettings) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from analytics.causes.features import Episode, Features, gather
 from analytics.causes.judge import Verdict, judge
 from analytics.detector import Detector
 from analytics.evidence import Loss
+from analytics.learn import framework
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import Finding
 from gpuledger.config import Settings
 from gpuledger.store import Store
 
-LOSS = Loss(states=("underused",), lost="b.state = 'underused'", hit="gpus > 0")
+LOSS = Loss(states=("underused",), lost="b.state = 'underused'", hit="cells > 0")
 # A cause that is not clear leaves a finding that is sure of the low use alone.
 UNCLEAR = 0.5
 MOST_GPUS_SHOWN = 16
@@ -64,10 +65,12 @@ def find(store: Store, settings: Settings, span: Span) -> Iterator[Finding]:
         without={row["job"] for row in low},
     )
     rows = [*low, *working]
+    frameworks = framework.judged(store, [row["job"] for row in rows])
     for row, features in zip(rows, _features(store, rows, settings), strict=True):
         verdict = judge(features, settings.least_score, settings.margin)
         if row["gpu_seconds"] or verdict.best:
-            yield _finding(row, features, verdict, span)
+            action = _action(verdict, frameworks.get(row["job"], ""))
+            yield _finding({**row, "action": action}, features, verdict, span)
 
 
 def _features(
@@ -91,7 +94,7 @@ def _finding(row: Mapping[str, Any], features: Features, verdict: Verdict, span:
         span,
         owner=evidence.OWNER,
         cause=best.cause.name if best else "",
-        action=_action(verdict),
+        action=row["action"],
         confidence_ratio=confidence * (best.score if best else UNCLEAR),
         summary=f"{_what(row, features)}: {_why(verdict)}",
         evidence=_rows(row),
@@ -118,9 +121,10 @@ def _why(verdict: Verdict) -> str:
     return "no clear cause"
 
 
-def _action(verdict: Verdict) -> str:
+def _action(verdict: Verdict, runs: str) -> str:
+    """What to do, in the words of the framework that it runs."""
     if verdict.best:
-        action = verdict.best.cause.action
+        action = verdict.best.cause.advice(runs)
         return f"{action[0].upper()}{action[1:]}."
     return "Profile a few steps (py-spy, torch.profiler, Nsight Systems): no counter tells why."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ class Billing:
 
 def take(store: Store, path: Path, places: Places, now: datetime, rate: float = 1.0) -> Billing:
     """Import a FOCUS file; days that were imported before are replaced. ConfigError, BadLines."""
+    if not math.isfinite(rate) or rate <= 0:
+        raise ConfigError(f"--rate {rate:g} is no rate between two currencies")
     bill = read(path, places)
     currency = _currency(store, bill, rate)
     rows = [_row(key, amount, currency, rate) for key, amount in bill.charges.items()]

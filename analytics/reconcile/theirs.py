@@ -135,9 +135,11 @@ def _vector(path: Path) -> Iterator[tuple[str, float]]:
             yield f"{labels['namespace']}/{labels['pod']}", float(sample["value"][1])
     except OSError as e:
         raise ConfigError(f"{path}: {e.strerror}") from None
-    except (ValueError, KeyError, TypeError, IndexError) as e:
+    except json.JSONDecodeError as e:
+        raise ConfigError(f"{path} is no JSON: {e}") from None
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise ConfigError(
-            f"{path} is no answer of Prometheus with namespace, pod and GPU-hours ({e!r})"
+            f"{path} is no answer of Prometheus with namespace, pod and GPU-hours"
         ) from None
 
 

@@ -18,6 +18,7 @@ from gpuledger.measures import (
     LOOSE_VALUE,
     PAGES,
     REQUEST_SIZES,
+    THEIRS,
     UNKNOWN_SHARE,
     UTILIZATION,
     WAIT_MEDIAN,
@@ -35,6 +36,8 @@ HOURS = WITHIN.format(column="hour")
 STARTED = WITHIN.format(column="started")
 TOLD = WITHIN.format(column="ts")
 WASTED = f"{HOURS} AND state IN {in_list(tuple(s.name for s in STATES if s.recoverable))}"
+# What broken hardware held up is no team's.
+LOST = f"SELECT * REPLACE (if({THEIRS}, team, '') AS team) FROM v_book_1h WHERE {WASTED}"
 OWNED = "valid_from < {until:DateTime64(3, 'UTC')} AND valid_to > {since:DateTime64(3, 'UTC')}"
 # What is known to be at work or not: the evidence that the utilization rests on.
 KNOWN = tuple(name for name in group_of(OCCUPIED) if name not in UNKNOWN)
@@ -144,7 +147,7 @@ class Book:
         """What could be won back, by state, team and cause."""
         return self._ask(
             f"SELECT state, team, cause, {select(LOOSE_HOURS, LOOSE_VALUE)}"
-            f" FROM v_book_1h WHERE {WASTED} GROUP BY state, team, cause"
+            f" FROM ({LOST}) GROUP BY state, team, cause"
             " ORDER BY loose_gpu_hours DESC, state, team, cause"
         )
 
@@ -156,7 +159,7 @@ class Book:
 SELECT team, job_name, state, cause, uniqExact(job) AS jobs, min(job) AS first_job,
   arraySort(groupUniqArray(user)) AS users, max(f.open) AS open,
   min(least(hour, coalesce(f.began, hour))) AS began, {measures}
-FROM (SELECT * FROM v_book_1h WHERE {WASTED}) AS b
+FROM ({LOST}) AS b
 LEFT JOIN (
   SELECT subject, toNullable(min(since)) AS began, max(open) AS open FROM v_findings
   WHERE since < {{until:DateTime64(3, 'UTC')}} AND until >= {{since:DateTime64(3, 'UTC')}}

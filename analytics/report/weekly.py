@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any
 
 from analytics.book import last_booked
+from analytics.evidence import HARDWARE, PEER_FAULT
 from analytics.report.book import Book, Figures, Prices, Rows, total
 from analytics.report.metrics import success_metrics
 from analytics.report.notes import Span, closure, quality_notes
@@ -215,8 +216,13 @@ def _piece(rows: Rows, prices: Prices) -> Piece:
         plain(team),
         round(teams[team], 6),
         plain(next(row["cause"] for row in rows if row["team"] == team)),
-        state.who,
+        _who(next(row for row in rows if row["team"] == team)),
     )
+
+
+def _who(row: Mapping[str, Any]) -> str:
+    """Who can act on a loss: of a stall or idleness after a fault, whoever repairs it."""
+    return HARDWARE if row["cause"] == PEER_FAULT else _state(row["state"]).who
 
 
 def _demand(book: Book, now: Figures, ledger: tuple[LedgerRow, ...]) -> Demand:
@@ -236,7 +242,7 @@ def _waste(row: dict[str, Any], prices: Prices) -> Waste:
         state=state.name,
         help=state.help,
         cause=plain(row["cause"]),
-        owner=state.who,
+        owner=_who(row),
         gpu_hours=row["loose_gpu_hours"],
         value=_money(row["loose_value"], prices),
         grade=row["grade"],

@@ -24,7 +24,7 @@ END, RECOVER, FAULT, ARRIVE, START = range(5)
 def unallocated(world: World, window: tuple[float, float]) -> dict[str, float]:
     """GPU-seconds without an allocation in the window (seconds since the world's start), by state.
 
-    States: fault, unattributed, unalloc_unknown, free_demand, free_surplus.
+    States: fault, rogue, unalloc_unknown, free_demand, free_surplus.
     """
     sweep = _Sweep(world)
     out: dict[str, float] = {}
@@ -112,7 +112,7 @@ class _Sweep:
 
     def _state(self, place: Place, wanted: set[Place]) -> str:
         if place in self._strays:
-            return "unattributed"
+            return "rogue"
         if place[0] in self._silent:
             return "unalloc_unknown"
         return "free_demand" if place in wanted else "free_surplus"

@@ -14,7 +14,7 @@ from collector.simulation.model import Job, Label, Phases, World
 
 STATES = (
     "fault",
-    "unattributed",
+    "rogue",
     "startup_teardown",
     "alloc_unknown",
     "alloc_idle",

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from collector import nvml_rows
 from collector.cards import Card, Readings
+from collector.frameworks import AT_ONCE, Frameworks
 from collector.mig import SliceIdentity
 from collector.missing import Missing
 from collector.nvml import DriverGone, Lost, Nvml, Vanished, reason_of
@@ -43,6 +44,9 @@ class NvmlSettings(Settings):
     period_s: Annotated[float, "seconds between readings"] = 1.0
     health_s: Annotated[float, "seconds between readings of errors, links and limits"] = 10.0
     library: Annotated[str, "path of libnvidia-ml.so.1; empty = where the system finds it"] = ""
+    frameworks: Annotated[
+        bool, "tell PyTorch, TensorFlow and JAX by the libraries that processes have mapped"
+    ] = True
     processes_as_jobs: Annotated[
         bool, "no scheduler here: a GPU with a compute process is allocated to its user"
     ] = False
@@ -62,6 +66,7 @@ class NvmlSource(Source):
         self._context = context
         self._nvml = nvml or Nvml(settings.library)
         self._owners = Owners(context.root)
+        self._frameworks = Frameworks(context.root, AT_ONCE if settings.frameworks else 0)
         self._occupancy = (
             Occupancy(replace(context, memory=Shelf(context.memory, USES)))
             if settings.processes_as_jobs
@@ -122,6 +127,7 @@ class NvmlSource(Source):
             yield from self._parts(card, readings, uses)
             self._explain(card, readings)
         self._owners.forget_unseen()
+        self._frameworks.forget_unseen()
         yield from self._inventory(now)
         yield from self._happened()
         yield from self._missing.rows()
@@ -155,7 +161,8 @@ class NvmlSource(Source):
             owner = self._owners.of(process.pid)
             if process.computes:
                 uses.append(Use(slot, owner))
-            yield nvml_rows.process(slot, process, owner)
+            framework = self._frameworks.of(process.pid, owner.started) if self._frameworks else ""
+            yield nvml_rows.process(slot, process, owner, framework)
 
     def _transition(self, card: Card) -> Iterator[GpuEvent]:
         """An event when a GPU is lost, and another when it is back, also after a restart."""

@@ -32,6 +32,7 @@ from gpuledger.measures import (
     REQUEST_SIZES,
     RESOLVE_MEDIAN,
     SLACK_HOURS,
+    THEIRS,
     UNKNOWN_SHARE,
     UTILIZATION,
     WAIT_MEDIAN,
@@ -223,7 +224,7 @@ def _waste(by: str, *more: str, next: str, width: int) -> Panel:
             next,
         ),
         f"SELECT {keys}, {picked(*WASTE)}, {CURRENCY_SQL} AS currency,"
-        f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book()} AND {by} != ''\n"
+        f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book()} AND {by} != '' AND {THEIRS}\n"
         f"GROUP BY {keys} HAVING {LOOSE_HOURS.name} > 0\n"
         f"ORDER BY {LOOSE_HOURS.name} DESC, {keys} LIMIT {TOP}",
         Column(by, by, link=_only(by) if by in OWNER else ""),

@@ -266,6 +266,9 @@ class ProcessSample(
     slice: Label = label("UUID of the MIG slice; empty = the whole card", default="")
     runtime: Label = label("slurm, kubernetes, docker, podman or empty", default="")
     container: Label = text("job, pod or container id in its cgroup", default="")
+    framework: Label = label(
+        "pytorch, tensorflow or jax by the libraries it has mapped; empty = unknown", default=""
+    )
 
 
 class GpuEvent(Row, table="gpu_events", layout=Events(key=("node", "slot", "kind"))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,14 @@ def command(
         what = "Restated book" if restated else "Book"
         title = f"{what} from {span.since:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} UTC"
         show.ledger_table(rows, dimensions, title, limit)
+        click.echo(_loose(rows))
+
+
+def _loose(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What of the book could be won back, in words: a table has no room for it."""
+    recoverable = sum(r["recoverable_gpu_hours"] for r in rows)
+    slack = sum(r["slack_gpu_hours"] for r in rows)
+    return (
+        f"recoverable: {recoverable:,.1f} GPU-hours, which waiting jobs could have used;"
+        f" slack: {slack:,.1f}, idle, stranded\nor underused (these count half) while nobody waited"
+    )

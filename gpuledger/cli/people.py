@@ -21,9 +21,10 @@ def command() -> None:
 @options.config_option
 @lists.COMPLETE
 def import_(path: Path, store_url: str, config_path: Path | None, complete: bool) -> None:
-    """Take a CSV of people, or the groups of a directory as JSON (a member's team is the group).
+    """Take a CSV of people, or the groups of a directory (a member's team is the group).
 
-    Columns: user, name, mail, team, valid_from, valid_to.
+    Columns of a CSV: user, name, mail, team, valid_from, valid_to. A directory's export is LDIF
+    (.ldif) or JSON (.json: SCIM, or groups with their members).
     """
     from analytics import people
 

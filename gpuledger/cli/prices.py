@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,14 @@ HEADS = {
     "kwh_per_productive_gpu_hour": "kWh/productive",
     "carbon_kg": "kg CO2",
 }
+PRICE_HEADS = {
+    "told_for": "told for",
+    "capacity_value": "worth/h",
+    "energy_price": "per kWh",
+    "carbon_kg_per_kwh": "CO2/kWh",
+    "valid_from": "from",
+    "valid_to": "until",
+}
 UNSEEN = {"priced_ratio"}
 
 
@@ -44,7 +53,7 @@ def show_(store_url: str, config_path: Path | None, fmt: str) -> None:
 
     reader = options.open_for_questions(store_url, options.load_config(config_path))
     rows = costs.price_list(reader)
-    show.answer(rows, fmt, show.plain_table, "No price is known: see [prices] in docs/money.md.")
+    show.answer(rows, fmt, _price_table, "No price is known: see [prices] in docs/money.md.")
     if fmt == "table":
         for row in costs.unpriced(reader):
             where = f"{row['gpus']} GPUs of pool {row['pool'] or '–'} ({row['model'] or '–'})"
@@ -89,6 +98,10 @@ def focus_(
         show.as_json(vars(billing))
     else:
         _tell(path, billing)
+
+
+def _price_table(rows: Sequence[show.Row]) -> None:
+    show.plain_table([{PRICE_HEADS.get(k, k): v for k, v in r.items()} for r in rows])
 
 
 def _tell(path: Path, b: Billing) -> None:

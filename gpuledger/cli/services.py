@@ -69,6 +69,8 @@ def declare(
     store.apply()
     taken = people.declare(store, [service], datetime.now(UTC))
     click.echo(f"{name}: " + ("declared" if taken.written else "nothing new"))
+    for note in taken.notes:
+        click.echo(note)
     store.close()
 
 

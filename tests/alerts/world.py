@@ -10,12 +10,19 @@ from gpuledger.identity import hash64
 
 
 def finding(
-    job: str, *, since: datetime, until: datetime, kind: str = "idle", open: int = 1
+    job: str,
+    *,
+    since: datetime,
+    until: datetime,
+    kind: str = "idle",
+    open: int = 1,
+    owner: str = "job owner",
 ) -> Finding:
     """One idle GPU of a job."""
     return Finding(
         finding_id=hash64(f"{kind}/{job}/{since}"),
         kind=kind,
+        owner=owner,
         subject=job,
         user="ana",
         team="vision",

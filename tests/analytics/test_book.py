@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from analytics import accounts, book
 from analytics.book import Span
+from gpuledger.batch import EPOCH
 from gpuledger.errors import ConfigError
 from gpuledger.measures import DIMENSIONS
-from gpuledger.schema import Row
+from gpuledger.schema import FOREVER, Row
 from gpuledger.store import Store
 from tests.analytics.world import (
     ENERGY_PRICE,
@@ -200,3 +201,16 @@ def test_a_group_carries_its_lowest_grade_and_the_share_of_each(small: Store) ->
 def test_states_are_read_in_their_declared_order(small: Store) -> None:
     rows = book.ledger(small, book.span(small, "7d"), ["state"])
     assert [r["state"] for r in rows] == ["alloc_idle", "productive", "free_surplus"]
+
+
+def test_loose_time_is_recoverable_as_far_as_jobs_waited_and_slack_beyond(small: Store) -> None:
+    rows = {r["state"]: r for r in book.ledger(small, book.span(small, "7d"), ["state"])}
+    loose = rows["alloc_idle"]
+    assert (loose["recoverable_gpu_hours"], loose["slack_gpu_hours"]) == (0.0, 1.75)
+    assert rows["free_surplus"]["slack_gpu_hours"] == 0.0
+
+
+@pytest.mark.parametrize("since", ["99999w", "0001-01-01", "9999-01-01"])
+def test_a_time_before_all_others_or_after_them_is_one_that_the_store_can_hold(since: str) -> None:
+    """Regression: ClickHouse refused the year 110 as a parameter."""
+    assert EPOCH <= book.parse_since(since, at(210)) <= FOREVER

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analytics import evidence
 from analytics.book import Span
@@ -69,3 +71,63 @@ def test_a_job_is_worth_what_its_gpus_cost_an_hour(store: Store) -> None:
     write(store, [price()])
     worth = evidence.worth(store, ["c/1"], SPAN)
     assert evidence.priced(worth["c/1"], 3600)["capacity_value"] == pytest.approx(3.0)
+
+
+def islands(
+    store: Store, rows: list[tuple[str, int, bool]], gap: int, after: int
+) -> set[tuple[str, int, int, int, int, int]]:
+    """What SQL makes of minutes (job, minute, hit): times in minutes, then the three counts."""
+    told = [(job, minute, int(hit)) for job, minute, hit in rows]
+    minutes = (
+        "SELECT told.1 AS job, toDateTime64(told.2 * 60, 3, 'UTC') AS at, told.3 AS hit,"
+        f" NOT hit AS unknown FROM (SELECT arrayJoin({told}) AS told)"
+    )
+    found = store.select(evidence.islands_sql(minutes), gap=gap, after=after)
+    return {
+        (
+            *(r["job"], int(r["since"].timestamp()) // 60, int(r["until"].timestamp()) // 60),
+            *(r["hits"], r["unknown_after"], r["unknown_within"]),
+        )
+        for r in found
+    }
+
+
+def expected(
+    job: str, told: dict[int, bool], gap: int, after: int
+) -> set[tuple[str, int, int, int, int, int]]:
+    """The same, minute by minute."""
+    groups: list[list[int]] = []
+    for minute in sorted(m for m, hit in told.items() if hit):
+        last = groups[-1][-1] if groups else None
+        others = [m for m in range(last + 1, minute) if m not in told] if last is not None else []
+        if last is None or len(others) > gap:
+            groups.append([])
+        groups[-1].append(minute)
+    unknown = [m for m, hit in told.items() if not hit]
+    out = set()
+    for group in groups:
+        since, until = group[0], group[-1] + 1
+        within = sum(since < m < until for m in unknown)
+        left = sum(m >= until for m in unknown)
+        if until - since >= after and len(group) >= evidence.DENSE * (until - since - within):
+            out.add((job, since, until, len(group), left, within))
+    return out
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.integers(100, 140), st.booleans(), min_size=1), min_size=1, max_size=3
+    ),
+    st.integers(0, 3),
+    st.integers(1, 5),
+)
+def test_islands_are_those_of_a_walk_through_the_minutes(
+    engine: Store, told: list[dict[int, bool]], gap: int, after: int
+) -> None:
+    rows = [(f"j{i}", m, hit) for i, minutes in enumerate(told) for m, hit in minutes.items()]
+    walked = [expected(f"j{i}", minutes, gap, after) for i, minutes in enumerate(told)]
+    assert islands(engine, rows, gap, after) == set().union(*walked)
+
+
+def test_a_job_that_nobody_saw_has_no_island(engine: Store) -> None:
+    assert islands(engine, [("j", 100, False), ("j", 101, False)], 2, 1) == set()

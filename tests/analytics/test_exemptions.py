@@ -86,6 +86,12 @@ def test_what_makes_no_sense_is_refused(site: Store, wrong: Request, complaint: 
 def test_an_end_is_a_date_or_so_far_from_now() -> None:
     assert ends("7d", NOW) == WEEK
     assert ends("2026-12-24", NOW).isoformat() == "2026-12-24T00:00:00+00:00"
-    for wrong in ("", "soon", "7y"):
-        with pytest.raises(ConfigError):
+    for wrong in ("", "soon", "7y", "-5d", "d"):
+        with pytest.raises(ConfigError, match=r"an exemption ends|--until .*: write 12h, 7d"):
             ends(wrong, NOW)
+
+
+@pytest.mark.parametrize("text", ["9999w", "9999-12-31"])
+def test_an_end_after_all_time_is_none(text: str) -> None:
+    with pytest.raises(ConfigError, match="an exemption ends"):
+        ends(text, NOW)

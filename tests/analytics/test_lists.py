@@ -54,6 +54,7 @@ def test_every_bad_line_is_told_and_nothing_is_taken(tmp_path: Path) -> None:
         ("", "is empty"),
         ("usr,team\n", "unknown column 'usr'; did you mean 'user'"),
         ("team\nx\n", "lacks the column user"),
+        ("user,team,user\na,x,b\n", "has the column user twice"),
         ('user,team\n"ana,x\n', "no CSV"),
     ],
 )
@@ -135,3 +136,39 @@ def test_at_any_time_one_word_holds_at_most_and_the_last_one_holds_now(
         assert [r.valid_to for r in own] == [*(r.valid_from for r in own[1:]), FOREVER]
         assert own[0].valid_from == EPOCH
         assert own[-1].team == team
+
+
+@pytest.mark.parametrize("user", ["eve\nadam", "a\x00b", "a\u2028b"])
+def test_a_name_with_a_line_end_or_a_control_character_is_refused(
+    tmp_path: Path, user: str
+) -> None:
+    with pytest.raises(BadLines) as caught:
+        read(tmp_path, f'user,team\n"{user}",x\n')
+    [line] = caught.value.lines
+    assert "has a line end or another control character" in line
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("9999-12-31", FOREVER),
+        ("1950-01-01", EPOCH),
+        ("2026-11-16T08:00+01:00", datetime(2026, 11, 16, 7, tzinfo=UTC)),
+    ],
+)
+def test_a_date_beyond_all_time_is_its_end_or_beginning(text: str, at: datetime) -> None:
+    assert lists.moment(text, NOW) == at
+
+
+@pytest.mark.parametrize("text", ["soon", "2026-13-01", "0001-01-01T00:00+14:00"])
+def test_what_is_no_date_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no date; write"):
+        lists.moment(text, NOW)
+
+
+def test_a_complete_list_that_names_nothing_ends_nothing() -> None:
+    """Regression: a file with nothing but its header ended everybody."""
+    stored = [Person(user="ana", valid_from=EPOCH, version=1)]
+    with pytest.raises(ConfigError, match="names nothing"):
+        Merge[Person](("user",), NOW).rows(stored, [], complete=True)

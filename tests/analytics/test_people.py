@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from analytics import people
 from analytics.ledger import Ledger, Window
 from analytics.lists import BadLines
+from gpuledger.batch import EPOCH
+from gpuledger.catalogue import Service
 from gpuledger.errors import ConfigError
+from gpuledger.rows import changed
 from gpuledger.store import Store
 from tests.analytics.world import START, asset, at, given, job, samples, write
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+CHAT = Service(cluster="c", service="chat", jobs="serve-", valid_from=EPOCH, version=0)
 
 
 def listed(folder: Path, text: str, name: str = "list.csv") -> Path:
@@ -125,3 +130,40 @@ def test_hours_that_are_provisional_are_booked_again_for_a_new_team(
     ledger.book(again, at(63))
     teams = store.select("SELECT DISTINCT team FROM v_book_1h WHERE team != ''")
     assert [r["team"] for r in teams] == ["vision"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "complaint"),
+    [
+        ("c,chat,serve-,-1", "least_replicas -1 is not 0 to 1,000,000"),
+        ("c,chat,serve-,99999999999999999999", "is not 0 to 1,000,000"),
+        ("c,chat,serve-,two", "least_replicas: 'two' is no whole number"),
+        ("c,chat,,1", "jobs: nothing is said"),
+    ],
+)
+def test_a_service_that_cannot_be_is_refused_by_line(
+    store: Store, tmp_path: Path, cells: str, complaint: str
+) -> None:
+    path = listed(tmp_path, f"cluster,service,jobs,least_replicas\n{cells}\n")
+    with pytest.raises(BadLines) as caught:
+        people.import_services(store, path, NOW)
+    assert caught.value.lines[0].endswith(complaint)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"jobs": ""}, {"cluster": " "}, {"jobs": "a\nb"}, {"least_replicas": 1 << 70}]
+)
+def test_a_service_that_would_match_everything_or_nothing_is_not_declared(
+    store: Store, wrong: dict[str, Any]
+) -> None:
+    """Regression: an empty beginning made every job of the cluster a replica."""
+    with pytest.raises(ConfigError):
+        people.declare(store, [changed(CHAT, **wrong)], NOW)
+    assert store.value("SELECT count() FROM services") == 0
+
+
+def test_a_service_of_a_cluster_that_nobody_knows_is_declared_with_a_word(store: Store) -> None:
+    write(store, [asset(0)])
+    assert people.declare(store, [CHAT], NOW).notes == ()
+    [note] = people.declare(store, [changed(CHAT, cluster="cc")], NOW).notes
+    assert note == "no GPU of a cluster 'cc' is known; did you mean 'c'?"

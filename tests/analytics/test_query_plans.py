@@ -21,6 +21,8 @@ from tests.analytics.world import at
 # The tables that grow with time; a question of a span must not read all of one.
 LARGE = {t.name for t in lake_tables().values() if t.time}
 HOURS = 24 * 20
+# Histories of recurring jobs go back a quarter: by the day, there is more than a year.
+DAYS = 400
 
 
 Question = tuple[str, dict[str, Any]]
@@ -46,12 +48,13 @@ class Recorder(Store):
 
 
 def filled(store: Store) -> None:
-    """A row an hour of the days before in every table that grows, past the rollups."""
+    """A row an hour (or day) of the time before in every table that grows, past the rollups."""
     for table in lake_tables().values():
         if table.time:
-            at_hour = "toDateTime64('2026-03-02 09:00:00', 3, 'UTC') - toIntervalHour(number)"
+            step, count = ("Day", DAYS) if table.name.endswith("_1d") else ("Hour", HOURS)
+            before = f"toDateTime64('2026-03-02 09:00:00', 3, 'UTC') - toInterval{step}(number)"
             store.command(
-                f"INSERT INTO {table.name} ({table.time}) SELECT {at_hour} FROM numbers({HOURS})",
+                f"INSERT INTO {table.name} ({table.time}) SELECT {before} FROM numbers({count})",
                 max_partitions_per_insert_block=0,
             )
 

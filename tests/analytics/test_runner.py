@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analytics import book
-from analytics.runner import Runner
+from analytics.runner import Runner, RunnerSettings, until_settled
 from gpuledger.config import Config
 from gpuledger.errors import BookNotClosed, ConfigError, StoreError
 from gpuledger.schema import FOREVER
@@ -185,6 +185,9 @@ class _ByTheHour:
         if self._stop:
             self._stop.set()
 
+    def restate(self, now: datetime, days: float) -> int:
+        return int(self._ledger.restate(now, days))
+
 
 def test_a_service_that_ends_amid_a_long_catch_up_stops_after_the_window_at_hand(
     store: Store,
@@ -227,6 +230,12 @@ def test_a_store_that_is_gone_is_logged_and_tried_again(caplog: pytest.LogCaptur
     assert gone.asked == 3
     assert caplog.messages == ["tick failed: the store is gone"] * 3
     assert ticking.last_tick is None
+
+
+@pytest.mark.parametrize(("second", "wait_s"), [(5, 15), (19.5, 0.5), (20, 60), (50, 30)])
+def test_a_tick_begins_as_soon_as_a_minute_has_settled(second: float, wait_s: float) -> None:
+    settings = RunnerSettings(period_s=60, settle_s=20)
+    assert until_settled(settings, at(7) + timedelta(seconds=second)) == pytest.approx(wait_s)
 
 
 def test_the_loop_ends_at_once_when_it_is_told_to_stop(store: Store) -> None:

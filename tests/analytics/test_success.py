@@ -67,6 +67,14 @@ def test_too_little_data_says_so(after: success.Days, reason: str) -> None:
     assert found.not_shown.startswith(reason)
 
 
+def test_the_side_that_is_known_is_told_even_where_the_other_is_not() -> None:
+    """Regression: a site's first week showed nothing at all."""
+    found = compared(SHAPE, side(0.9, days=0), side(0.4), mean)
+    assert found.before is None
+    assert found.after == pytest.approx(0.4, abs=0.01)
+    assert found.not_shown == "nothing is known of the time before"
+
+
 def test_days_that_differ_widen_the_interval() -> None:
     """Hours of a day resemble each other: 240 of them are ten observations, not 240."""
     random = np.random.default_rng(3)

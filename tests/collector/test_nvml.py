@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,19 @@ def test_processes_are_told_with_their_owner(bench: Bench) -> None:
     assert mine["user"] != ""
     assert (unknown["user"], unknown["executable"]) == ("", "")
     assert [r["processes"] for r in rows if r["table"] == "gpu_samples"] == [2]
+
+
+def test_processes_are_told_with_the_framework_that_they_mapped(
+    bench: Bench, tmp_path: Path
+) -> None:
+    library = tmp_path / "libtorch_cuda.so"
+    library.write_bytes(b"x")
+    world = nvml.healthy(1)
+    world.gpus[0].processes = [nvml.Process(os.getpid()), nvml.Process(4_000_000_000)]
+    with library.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ):
+        rows = bench.start(world).read()
+    found = [r["framework"] for r in rows if r["table"] == "process_samples"]
+    assert found == ["pytorch", ""]
 
 
 def test_a_machine_without_a_driver_says_so(tmp_path: Path) -> None:

@@ -144,7 +144,8 @@ CREATE TABLE IF NOT EXISTS process_samples (
   `memory_pct` Nullable(UInt8) COMMENT 'use of memory by the process' CODEC(T64, ZSTD(1)),
   `slice` LowCardinality(String) COMMENT 'UUID of the MIG slice; empty = the whole card' CODEC(ZSTD(1)),
   `runtime` LowCardinality(String) COMMENT 'slurm, kubernetes, docker, podman or empty' CODEC(ZSTD(1)),
-  `container` String COMMENT 'job, pod or container id in its cgroup' CODEC(ZSTD(3))
+  `container` String COMMENT 'job, pod or container id in its cgroup' CODEC(ZSTD(3)),
+  `framework` LowCardinality(String) COMMENT 'pytorch, tensorflow or jax by the libraries it has mapped; empty = unknown' CODEC(ZSTD(1))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMMDD(ts)
 PRIMARY KEY (toStartOfHour(ts), node, slot, pid) ORDER BY (toStartOfHour(ts), node, slot, pid, ts)
@@ -1767,8 +1768,8 @@ SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, nod
 COMMENT 'gpuledger 24eed64e6056c2d4';
 
 CREATE OR REPLACE VIEW v_process_samples AS
-SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, pid AS pid, user AS user, executable AS executable, started AS started, memory_used_mib * 1048576 / 1 AS memory_used_bytes, sm_pct / 100 AS sm_ratio, memory_pct / 100 AS memory_ratio, slice AS slice, runtime AS runtime, container AS container FROM process_samples
-COMMENT 'gpuledger 636fc9fbb5aa2e1e';
+SELECT ts AS ts, interval_ms / 1000 AS interval_seconds, cluster AS cluster, node AS node, epoch AS epoch, slot AS slot, gpu_id AS gpu_id, pid AS pid, user AS user, executable AS executable, started AS started, memory_used_mib * 1048576 / 1 AS memory_used_bytes, sm_pct / 100 AS sm_ratio, memory_pct / 100 AS memory_ratio, slice AS slice, runtime AS runtime, container AS container, framework AS framework FROM process_samples
+COMMENT 'gpuledger c3071892732acc38';
 
 CREATE OR REPLACE VIEW v_gpu_events AS
 SELECT ts AS ts, cluster AS cluster, node AS node, slot AS slot, gpu_id AS gpu_id, kind AS kind, code AS code, cause AS cause, recovery AS recovery, count AS count, told_by AS told_by, detail AS detail FROM gpu_events

@@ -77,7 +77,7 @@ def test_a_week_of_the_demo_looks_like_a_cluster() -> None:
     }
     for state, (low, high) in bounds.items():
         assert low < share[state] < high, state
-    assert share["alloc_unknown"] + share["unalloc_unknown"] + share["unattributed"] < 0.01
+    assert share["alloc_unknown"] + share["unalloc_unknown"] + share["rogue"] < 0.01
     idle = [j for j in found["idle_jobs"] if j["idle_since"] < END - timedelta(hours=1)]
     assert 5 <= len(idle) <= 8
     assert len({j["user"] for j in idle}) == len(idle)

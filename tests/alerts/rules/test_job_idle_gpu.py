@@ -29,6 +29,13 @@ def test_an_open_idle_finding_of_a_quarter_of_an_hour(
     assert any(rule.holds(row["value"]) for row in rows) is holds
 
 
+@pytest.mark.parametrize("owner", ["hardware operations", "ana"])
+def test_what_the_job_does_not_answer_for_pages_nobody_about_it(store: Store, owner: str) -> None:
+    since = NOW - timedelta(hours=1)
+    store.insert_rows([finding("alpha/1", since=since, until=NOW, owner=owner)])
+    assert store.select(rule.sql, now=NOW) == []
+
+
 def test_nothing_grows_while_nothing_is_booked(store: Store) -> None:
     since = NOW - timedelta(hours=3)
     store.insert_rows([finding("alpha/1", since=since, until=since + timedelta(minutes=5))])

@@ -12,7 +12,6 @@ from analytics.detectors.idle import IdleSettings, detector
 from analytics.evidence import CONFIDENCE
 from gpuledger.catalogue import Cell, Finding, GpuEvent
 from gpuledger.catalogue.learned import PowerFloor
-from gpuledger.catalogue.people import Exemption, Service
 from gpuledger.schema import FOREVER, Row
 from gpuledger.store import Store
 from tests.analytics.detectors.telemetry import state, told
@@ -218,6 +217,22 @@ def test_idleness_after_a_peers_fault_is_billed_to_hardware(store: Store) -> Non
     )
 
 
+def test_a_fault_that_came_into_hours_of_idleness_did_not_cause_them(store: Store) -> None:
+    told = flagged()
+    for cell in told[20:]:
+        cell.cause = cell.flags = "peer_fault"
+    world(store, told)
+    (found,) = find(store)
+    assert (found.cause, found.owner) == ("", "job owner")
+
+
+def test_what_is_over_is_told_in_the_past(store: Store) -> None:
+    world(store, idle(range(30)), ended=at(30))
+    (found,) = find(store)
+    assert found.summary.startswith("notebook held 1 GPU on n0 and did not use it for 30 min")
+    assert found.action.startswith("It is over")
+
+
 def test_a_warm_service_is_never_told_to_end(store: Store) -> None:
     world(store, flagged(flags="serving_warm"))
     (found,) = find(store)
@@ -229,42 +244,6 @@ def test_held_memory_changes_the_advice(store: Store) -> None:
     world(store, flagged(flags="mem_held"))
     (found,) = find(store)
     assert (found.cause, "memory" in found.action) == ("memory_held", True)
-
-
-def exemption(**changed: object) -> Exemption:
-    values: dict[str, object] = {
-        "subject": "c/1",
-        "reason": "demo on Friday",
-        "owner": "ana",
-        "approved_by": "lea",
-        "valid_from": at(-60),
-        "valid_to": at(600),
-        "version": 1,
-        **changed,
-    }
-    return Exemption(**values)
-
-
-@pytest.mark.parametrize(
-    ("changed", "cause"),
-    [
-        ({}, "exempt"),
-        ({"subject": "service/chat"}, "exempt"),
-        ({"kinds": "idle,notebook"}, "exempt"),
-        ({"kinds": "straggler"}, ""),
-        ({"approved_by": ""}, ""),
-        ({"valid_to": at(30)}, ""),
-    ],
-)
-def test_an_approved_exemption_is_shown_apart(
-    store: Store, changed: dict[str, object], cause: str
-) -> None:
-    world(store, idle(range(UNTIL)), name="chat-7b")
-    service = Service(cluster="c", service="chat", jobs="chat-", valid_from=at(-60), version=1)
-    write(store, [exemption(**changed), service])
-    (found,) = find(store)
-    assert found.cause == cause
-    assert ("demo on Friday" in found.action) == bool(cause)
 
 
 def test_a_job_that_decodes_video_is_not_idle(store: Store) -> None:

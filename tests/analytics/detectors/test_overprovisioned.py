@@ -39,7 +39,7 @@ def test_a_job_that_fits_a_seventh_of_a_card_is_told_so(store: Store) -> None:
     world(store, 1, **LITTLE)
     (found,) = find(store)
     assert (found.cause, found.subject, found.open) == ("slice", "c/1", 1)
-    assert found.action == "Ask for one 1g slice the next time: it would do the same work."
+    assert found.action == "Ask for one 1g slice the next time: what it did has room there."
     assert found.gpu_seconds == pytest.approx(UNTIL * 60 * 6 / 7)
 
 

@@ -90,3 +90,14 @@ def test_the_evidence_shows_the_idle_cells(store: Store) -> None:
     rows = store.select(found.evidence)
     assert {r["gpu_id"] for r in rows} == {gpu(7)}
     assert sum(r["gpu_seconds"] for r in rows) == pytest.approx(found.gpu_seconds)
+
+
+def test_gpus_that_a_fault_on_another_node_held_up_are_billed_to_hardware(store: Store) -> None:
+    told = half()
+    for cell in told:
+        if cell.state == "alloc_idle":
+            cell.flags = cell.cause = "peer_fault"
+    world(store, told)
+    (found,) = find(store)
+    assert (found.cause, found.owner) == ("peer_fault", "hardware operations")
+    assert (found.user, found.team) == ("", "")

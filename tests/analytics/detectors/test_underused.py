@@ -9,7 +9,7 @@ import pytest
 
 from analytics.book import Span
 from analytics.detectors.underused import UnderusedSettings, detector
-from gpuledger.catalogue import Finding
+from gpuledger.catalogue import Finding, JobClass
 from gpuledger.store import Store
 from tests.analytics.causes.work import (
     CARD,
@@ -23,7 +23,7 @@ from tests.analytics.causes.work import (
     starved,
     working,
 )
-from tests.analytics.world import HOSTILE, at
+from tests.analytics.world import HOSTILE, at, write
 
 WHOLE = Span(at(0), at(MINUTES))
 QUIET: dict[str, Any] = {
@@ -117,6 +117,34 @@ def test_productive_work_without_tensor_cores_is_told_and_costs_nothing(store: S
     (found,) = find(store, work_after_h=1)
     assert (found.cause, found.gpu_seconds, found.capacity_value) == ("no_tensor", 0, None)
     assert "mixed precision" in found.action
+
+
+@pytest.mark.parametrize(
+    ("framework", "switch"),
+    [
+        ("", "torch.autocast"),
+        ("pytorch", "torch.autocast"),
+        ("tensorflow", "tf.keras.mixed_precision"),
+        ("jax", "jnp.bfloat16"),
+    ],
+)
+def test_what_to_do_is_said_in_the_words_of_the_framework(
+    store: Store, framework: str, switch: str
+) -> None:
+    card = {**CARD, "sm_active_ratio": 0.7, "tensor_active_ratio": 0.0, "fp32_active_ratio": 0.5}
+    working(store, Told(card=card, **QUIET), "productive")
+    judged = JobClass(
+        job_id="c/1",
+        work="training",
+        confidence_ratio=0.9,
+        framework=framework,
+        model="",
+        minutes=60,
+        version=1,
+    )
+    write(store, [judged])
+    (found,) = find(store, work_after_h=1)
+    assert switch in found.action
 
 
 def test_slow_but_productive_work_is_told_only_with_a_cause(store: Store) -> None:

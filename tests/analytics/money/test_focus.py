@@ -185,3 +185,10 @@ def test_an_unknown_pool_or_a_node_of_two_clusters_is_refused(site: Store) -> No
         places(site, "", (), ["p5=nowhere"])
     with pytest.raises(ConfigError, match="write SKU=POOL"):
         places(site, "", (), ["p5"])
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none_is_refused(store: Store, tmp_path: Path, rate: float) -> None:
+    with pytest.raises(ConfigError, match="is no rate between two currencies"):
+        take(store, export(tmp_path, charge(1)), places(store), NOW, rate)
+    assert store.value("SELECT count() FROM cloud_bills") == 0

@@ -163,6 +163,17 @@ def test_jobs_of_one_name_are_one_waste(fleet: Fleet) -> None:
     assert (waste.jobs, waste.job, waste.count, waste.gpu_hours) == (2, "", "2 jobs", 336)
 
 
+def test_what_broken_hardware_held_up_is_no_teams_waste(fleet: Fleet) -> None:
+    fleet.gpus(1)
+    fleet.job("alpha/1", "vision", "train", started=MONDAY)
+    fleet.hours(0, "stalled", MONDAY, 168, "alpha/1", cause="peer_fault")
+    report = report_of(fleet)
+    (waste,) = report.wastes
+    assert (waste.team, waste.owner, waste.cause) == ("", "hardware operations", "peer_fault")
+    assert "cause: peer fault" in report.verdict
+    assert "hardware operations can act" in report.verdict
+
+
 def test_persons_are_never_named(fleet: Fleet) -> None:
     fleet.gpus(1)
     fleet.job("alpha/1", "vision", "ada-notebook", user="ada", started=MONDAY)
