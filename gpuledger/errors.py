@@ -9,7 +9,6 @@ GpuledgerError
     └── BookNotClosed   the booked window does not add up: keep the previous book, alert
 """
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -53,5 +52,7 @@ class BookNotClosed(StoreError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the closest known name, or an empty string."""
+    import difflib  # noqa: PLC0415 - only what is misspelt needs it: an agent keeps the memory
+
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
