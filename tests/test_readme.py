@@ -78,9 +78,10 @@ def served(copy: Copy) -> Iterator[tuple[Copy, str]]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        link = _link(log, process)
-        yield copy, link
-        interrupt(process)
+        try:
+            yield copy, _link(log, process)
+        finally:
+            interrupt(process)
     assert "Traceback" not in log.read_text()
     assert not (copy.path / "gpuledger-demo/store/service.json").exists()
 
