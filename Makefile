@@ -12,7 +12,7 @@ up: $(VENV)/.installed
 	$(BIN)/gpuledger up $(ARGS)
 
 test: $(VENV)/.installed components bench
-	GPULEDGER_REQUIRE_COMPONENTS=1 $(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+	GPULEDGER_REQUIRE_COMPONENTS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
