@@ -15,6 +15,7 @@ from gpuledger.lake.files import Directory
 from gpuledger.lake.layout import chosen
 from gpuledger.lake.out import Exporter
 from gpuledger.store import Store
+from tests.conftest import empty
 from tests.lake.world import bring, contents, export, filled, samples
 from tests.store_contract import another_database, both_stores
 
@@ -36,11 +37,18 @@ def source(request: pytest.FixtureRequest) -> Iterator[Store]:
     next(stores, None)
 
 
-@pytest.fixture
-def target(source: Store) -> Iterator[Store]:
+@pytest.fixture(scope="module")
+def other(source: Store) -> Iterator[Store]:
     with another_database(source) as store:
         store.apply()
         yield store
+
+
+@pytest.fixture
+def target(other: Store) -> Store:
+    """A database with every table and no row."""
+    empty(other)
+    return other
 
 
 @pytest.fixture(scope="module")
