@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Self, TypeVar, cast, dataclass_transform, overload
 
 from gpuledger.errors import ConfigError
@@ -311,7 +312,7 @@ class Table:
     layout: Layout
     columns: tuple[Column[Any], ...]
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field, ...]:
         """Every physical column, in insert order."""
         return tuple(f for c in self.columns for f in c.fields)

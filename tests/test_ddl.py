@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,13 @@ DAYS = {"raw": 14, "minutes": 396, "hours": 0, "ledger": 0}
 
 
 def created(name: str, *, retention: bool = False) -> str:
+    return statements(retention=retention)[name]
+
+
+@cache
+def statements(*, retention: bool) -> dict[str, str]:
     keeping = Keeping(DAYS) if retention else Keeping()
-    return next(t.create for t in ddl.targets(keeping) if t.name == name)
+    return {t.name: t.create for t in ddl.targets(keeping)}
 
 
 def levels(table: Table) -> tuple[Level, ...]:
