@@ -109,3 +109,19 @@ def test_each_source_has_a_line_and_its_reason_is_last(printed: Any) -> None:
     assert lines[0].split() == ["host", "1", "0", "3", "0.000053", "–"]
     assert lines[1].startswith("nvml")
     assert " ".join(" ".join(lines[1:]).split()).endswith("word word")
+
+
+def test_advice_without_a_command_ends_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    advice = {
+        "recommendation_id": "0" * 16,
+        "title": "Ask for one 3g slice",
+        "because": "it fits",
+        "command": None,
+        "team": "bio",
+        "gain_gpu_hours": 6.0,
+        "gain_capacity_value": None,
+        "currency": "",
+        "horizon_seconds": 86_400,
+    }
+    show.recommendations_table([advice])
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()][-1] == "it fits"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+from analytics import evidence
 from analytics.advisor import Advisor
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import Finding, Recommendation
@@ -74,7 +75,8 @@ def _proposal(
         currency=finding.currency,
         horizon_seconds=horizon.total_seconds(),
         confidence_ratio=finding.confidence_ratio,
-        because=f"{finding.summary}; {job['jobs']} such jobs in {horizon.days} days",
+        because=f"{finding.summary};"
+        f" {evidence.counted(job['jobs'], 'such job')} in {horizon.days} days",
         created=finding.since,
         version=to_milliseconds(now),
     )

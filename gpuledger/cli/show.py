@@ -151,7 +151,8 @@ def recommendations_table(rows: Sequence[Row], title: str = "Recommendations") -
     for name in ("GPU-hours freed", "worth"):
         table.add_column(name, justify="right", no_wrap=True)
     for r in rows:
-        text = f"{escape(r['title'])}\n[dim]{escape(r['because'])}\n{escape(r['command'])}[/dim]"
+        reasons = "\n".join(escape(r[name]) for name in ("because", "command") if r[name])
+        text = f"{escape(r['title'])}\n[dim]{reasons}[/dim]"
         worth = money(r["gain_capacity_value"], r["currency"])
         gain = f"{r['gain_gpu_hours']:,.0f} in {r['horizon_seconds'] / 86_400:.3g} d"
         table.add_row(
