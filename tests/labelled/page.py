@@ -141,6 +141,10 @@ judged, also what was taken back later.
 - **stop advice**: any proposal whose command or title ends a job that works, is about to go on, or
   serves.
 
+Read with care: the truth is told by job, so that findings about a service (`service/…`) match none
+and the precision of `serving` says nothing; rows come once a minute, each source with a phase of
+its own, so that a minute is whole up to a minute later than with agents, which tell every second.
+
 ```text
 {shown}
 ```
