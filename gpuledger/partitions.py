@@ -38,8 +38,10 @@ def beside(store: Store, name: str, columns: Mapping[str, str]) -> Iterator[None
     """An empty table in the memory of the server that is asked, for one computation."""
     listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
     store.command(f"CREATE OR REPLACE TABLE {name} ({listed}) ENGINE = Memory")
-    yield
-    store.command(f"DROP TABLE {name} SYNC")
+    try:
+        yield
+    finally:
+        store.command(f"DROP TABLE IF EXISTS {name} SYNC")
 
 
 def swap(store: Store, table: Table, partitions: Iterable[str]) -> None:

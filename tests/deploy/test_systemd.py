@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,20 @@ def test_the_agent_cannot_disturb_a_job() -> None:
     assert told["CPUQuota"] == ["10%"]
     assert told["CapabilityBoundingSet"] == [""]
     assert int(told["Nice"][0]) > 0
+
+
+def test_the_agent_reads_as_the_unit_starts_it() -> None:
+    # Without docstrings and assertions: nothing may rest on them.
+    told = settings((DEPLOY / "systemd" / NODE).read_text())["Environment"]
+    started = dict(line.split("=", 1) for line in told if line.startswith("PYTHON"))
+    assert started == {"PYTHONOPTIMIZE": "2"}
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("gpuledger")), "collect", "--once"],
+        env={**os.environ, **started},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "host_samples" in done.stdout
