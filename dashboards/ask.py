@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from gpuledger.catalogue import Change
 from gpuledger.measures import Measure
 from gpuledger.units import RATIO
 from gpuledger.views import hours_between
 
 PLACE = ("cluster", "pool")
 OWNER = ("cluster", "pool", "team")
+# More marks than that hide what they mark.
+MARKS = 200
+NO_SLOT = Change.slot.default
 
 
 def chosen(names: tuple[str, ...]) -> str:
@@ -41,6 +45,16 @@ def book_by(time: str, names: tuple[str, ...] = OWNER) -> str:
         "  WHERE $__timeFilter(day) AND $__interval_s >= 86400)\n"
         f"WHERE {chosen(names)}"
     )
+
+
+def changes() -> str:
+    """What was changed on the fleet, newest first: `time`, `text` and `tags`."""
+    return f"""SELECT ts AS time, kind AS tags, concat(kind, ' of ', arrayStringConcat(
+  arrayFilter(x -> x != '', [if(node = '', cluster, node),
+    if(slot = {NO_SLOT}, '', concat('GPU ', toString(slot))), subject]), ' '),
+  ': ', if(before = '', 'none', before), ' → ', if(after = '', 'none', after)) AS text
+FROM v_changes WHERE $__timeFilter(ts) AND {chosen(("cluster",))}
+ORDER BY time DESC, text LIMIT {MARKS}"""
 
 
 _ENDS = ("$__fromTime", "$__toTime + INTERVAL 1 HOUR")

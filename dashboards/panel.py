@@ -232,6 +232,25 @@ class Variable:
         }
 
 
+@dataclass(frozen=True)
+class Marks:
+    """What is marked across the panels: rows of `time`, `text` and `tags`."""
+
+    name: str
+    sql: str
+    colour: str
+
+    def to_json_data(self) -> dict[str, Any]:
+        """Grafana's annotation query."""
+        return {
+            "name": self.name,
+            "datasource": DATASOURCE,
+            "enable": True,
+            "iconColor": self.colour,
+            "target": Query(self.sql, TABLE),
+        }
+
+
 DATASOURCE_VARIABLE = {
     "name": "ds",
     "label": "data source",
@@ -250,6 +269,7 @@ class Board:
     help: str
     variables: tuple[Variable, ...]
     panels: tuple[Panel, ...]
+    marks: tuple[Marks, ...] = ()
     since: str = "now-7d"
 
     def text(self) -> str:
@@ -264,6 +284,7 @@ class Board:
             timezone="utc",
             tags=["gpuledger"],
             graphTooltip=core.GRAPH_TOOLTIP_MODE_SHARED_CROSSHAIR,
+            annotations=core.Annotations(list=list(self.marks)),
             templating=core.Templating(list=[DATASOURCE_VARIABLE, *self.variables]),
             panels=list(placed(self.panels)),
         )

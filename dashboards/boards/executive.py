@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dashboards.ask import OWNER, PLACE, book, book_by, chosen, picked
+from dashboards.ask import OWNER, PLACE, book, book_by, changes, chosen, picked
 from dashboards.panel import (
     Board,
     Column,
+    Marks,
     Panel,
     Text,
     Variable,
@@ -290,4 +291,5 @@ board = Board(
         ),
         _actions(),
     ),
+    marks=(Marks("changes", changes(), "purple"),),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,6 +12,7 @@ import pytest
 
 from dashboards.boards.executive import board
 from dashboards.macros import expand
+from gpuledger.catalogue import Change
 from gpuledger.states import STATES
 from gpuledger.store import Store
 from tests.dashboards.world import HOUR, NOTEBOOK, SINCE, UNTIL, fill
@@ -249,3 +251,29 @@ def test_rows_behind_a_panel_can_be_asked_for(store: Store, panel: Any) -> None:
         pane = json.loads(unquote(link["url"].split("panes=")[1]))["a"]
         sql = expand(pane["queries"][0]["rawSql"], SINCE, UNTIL, 3600, {})
         assert store.select(sql)
+
+
+def test_changes_of_the_chosen_clusters_are_marked(store: Store) -> None:
+    told = {"ts": SINCE, "before": "550.54", "after": "560.28"}
+    store.insert_rows(
+        [
+            Change(cluster="alpha", node="n1", kind="driver", **told),
+            Change(cluster="alpha", node="n1", slot=3, kind="vbios", **{**told, "before": ""}),
+            Change(cluster="beta", kind="quota", subject="vision", **{**told, "after": ""}),
+            Change(cluster="alpha", node="n1", kind="drain", ts=SINCE - timedelta(hours=1)),
+        ]
+    )
+    [marks] = board.marks
+    shown = json.loads(board.text())["annotations"]["list"]
+    assert [(a["name"], a["target"]["rawSql"]) for a in shown] == [("changes", marks.sql)]
+
+    def marked(**variables: Sequence[str]) -> list[tuple[str, str]]:
+        rows = store.select(expand(marks.sql, SINCE, UNTIL, 3600, variables))
+        return [(row["tags"], row["text"]) for row in rows]
+
+    assert marked(**{**ALL, "cluster": ["alpha"]}) == [
+        ("driver", "driver of n1: 550.54 → 560.28"),
+        ("vbios", "vbios of n1 GPU 3: none → 560.28"),
+    ]
+    assert ("quota", "quota of beta vision: 550.54 → none") in marked(**ALL)
+    assert len(marked(**ALL)) == 3
