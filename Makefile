@@ -11,8 +11,11 @@ demo: $(VENV)/.installed
 up: $(VENV)/.installed
 	$(BIN)/gpuledger up $(ARGS)
 
+# The newcomer's path first and alone, as on their machine; then all the rest.
 test: $(VENV)/.installed components bench
-	GPULEDGER_REQUIRE_COMPONENTS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest tests/test_readme.py
+	GPULEDGER_REQUIRE_COMPONENTS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder \
+		--ignore=tests/test_readme.py $(ARGS)
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -11,10 +11,9 @@ from gpuledger.store import Address, Store
 
 pytest_plugins = ["tests.components.fixtures"]
 
-# Begun last, these would keep one worker busy while the others have nothing left to do. The demo is
-# promised within a time: beside it run those that mostly wait.
+# Begun last, these would keep one worker busy while the others have nothing left to do.
 LONGEST = (
-    *("test_readme", "test_end_to_end", "test_prometheus_real", "test_truth", "test_cli_backfill"),
+    *("test_end_to_end", "test_prometheus_real", "test_truth", "test_cli_backfill"),
     *("test_cluster_book", "test_chaos", "test_ledger", "test_out_and_back", "test_bad_input"),
 )
 
