@@ -13,7 +13,7 @@ up: $(VENV)/.installed
 
 # The newcomer's path first and alone, as on their machine; then all the rest.
 test: $(VENV)/.installed components bench
-	$(BIN)/pytest tests/test_readme.py
+	GPULEDGER_REQUIRE_COMPONENTS=1 $(BIN)/pytest tests/test_readme.py
 	GPULEDGER_REQUIRE_COMPONENTS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder \
 		--ignore=tests/test_readme.py $(ARGS)
 

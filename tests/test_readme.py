@@ -18,8 +18,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-# Only against hanging; the promised three minutes are measured by benchmarks/demo.py.
-READY_S = 600
+# The promise: the demo in under three minutes with installation; `make test` runs it alone.
+READY_S = 180
 
 
 @dataclass
