@@ -13,8 +13,12 @@ from gpuledger.store import Store
 
 @dataclass(frozen=True)
 class Advisor:
-    """A plugin: what it proposes, its settings, and the function that proposes it."""
+    """A plugin: what it proposes, its settings, and the function that proposes it.
+
+    Looks that cost more than a moment come every so many minutes; in between, proposals stand.
+    """
 
     help: str
     settings: type[Settings]
     advise: Callable[[Store, Settings, Sequence[Finding], datetime], Iterable[Recommendation]]
+    every_min: float = 0.0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics.life import decide, netting
 from gpuledger.batch import EPOCH
 from gpuledger.errors import ConfigError, nearest
 from gpuledger.measures import (
@@ -143,30 +144,50 @@ def findings(reader: Reader, *, open_only: bool = True, limit: int = 100) -> lis
 def recommendations(
     reader: Reader, *, status: str = "proposed", limit: int = 100
 ) -> list[dict[str, Any]]:
-    """Recommendations of one status, largest gain first."""
-    rows = reader.select(
-        f"{_RECOMMENDATIONS} WHERE status = {{status:String}}"
-        " ORDER BY gain_gpu_hours DESC, recommendation_id LIMIT {limit:UInt32}",
-        status=status,
-        limit=limit,
-    )
-    return [_tidy(r) for r in rows]
+    """Recommendations of one status, largest gain first.
+
+    Each has `net_gain_gpu_hours`: what it adds to those with larger gains, so that these add up.
+    """
+    rows = reader.select(f"{_RECOMMENDATIONS} WHERE status = {{status:String}}", status=status)
+    return [_tidy(r) for r in netting.net(rows)[:limit]]
 
 
 def recommendation(reader: Reader, beginning: str) -> dict[str, Any]:
-    """The one recommendation whose id begins so, with its finding; else ConfigError."""
+    """The one recommendation whose id begins so; else ConfigError, with the nearest id.
+
+    With its finding, the steps of its life and its outcome, as far as it has them.
+    """
     rows = reader.select(
-        f"SELECT * FROM ({_RECOMMENDATIONS}) WHERE startsWith(recommendation_id, {{id:String}})"
-        " LIMIT 2",
-        id=beginning.lower(),
+        f"SELECT * FROM ({_RECOMMENDATIONS}) WHERE recommendation_id = {{id:String}}",
+        id=f"{decide.find(reader, beginning)['recommendation_id']:016x}",
     )
-    if len(rows) != 1:
-        number = "several recommendations begin" if rows else "no recommendation begins"
-        raise ConfigError(f"{number} with '{beginning}': see 'gpuledger recommend list'")
-    (found,) = reader.select(
+    found = reader.select(
         f"SELECT * FROM ({_FINDINGS}) WHERE finding_id = {{id:String}}", id=rows[0]["finding_id"]
     )
-    return {**_tidy(rows[0]), "finding": _tidy(found)}
+    (row,) = (
+        r
+        for r in recommendations(reader, status=rows[0]["status"], limit=ALL)
+        if r["recommendation_id"] == rows[0]["recommendation_id"]
+    )
+    steps = reader.select(_STEPS, id=int(row["recommendation_id"], 16))
+    outcome = reader.select(
+        f"SELECT * FROM ({_OUTCOMES}) WHERE recommendation_id = {{id:String}}",
+        id=row["recommendation_id"],
+    )
+    return {
+        **row,
+        "finding": _tidy(found[0]) if found else None,
+        "life": [_tidy(step) for step in steps],
+        "outcome": _tidy(outcome[0]) if outcome else None,
+    }
+
+
+def outcomes(reader: Reader, *, limit: int = 100) -> list[dict[str, Any]]:
+    """What became of advice that was carried out, the latest first."""
+    rows = reader.select(
+        f"{_OUTCOMES} ORDER BY measured DESC, recommendation_id LIMIT {{limit:UInt32}}", limit=limit
+    )
+    return [_tidy(r) for r in rows]
 
 
 def _tidy(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,6 +209,7 @@ def _readable(table: str, *ids: str, flags: Sequence[str] = ()) -> str:
 
 
 DIGITS = 9
+ALL = 1 << 31
 _FIGURES = (
     *(GPU_HOURS, CAPACITY_VALUE, CASH_AVOIDABLE, PRICED),
     *(RECOVERABLE_HOURS, SLACK_HOURS, GRADE),
@@ -195,3 +217,9 @@ _FIGURES = (
 _PLACE = {s.name: i for i, s in enumerate(STATES)}
 _FINDINGS = _readable("v_findings", "finding_id", flags=["open"])
 _RECOMMENDATIONS = _readable("v_recommendations", "recommendation_id", "finding_id")
+_STEPS = """
+SELECT status, by, reason, at, if(until >= toDateTime64('2106-01-01', 3, 'UTC'), NULL, until)
+  AS until
+FROM v_recommendation_events WHERE recommendation_id = {id:UInt64} ORDER BY turn
+"""
+_OUTCOMES = _readable("v_outcomes", "recommendation_id")

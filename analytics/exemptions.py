@@ -76,16 +76,16 @@ def end(store: Store, subject: str, now: datetime) -> Exemption:
     return _rewritten(store, _open(store, subject, now), now, valid_to=now)
 
 
-def ends(text: str, now: datetime) -> datetime:
+def ends(text: str, now: datetime, what: str = "an exemption") -> datetime:
     """`12h`, `7d`, `2w` from now on, or a date. ConfigError where it is neither."""
     if not text:
-        raise ConfigError("an exemption ends: give --until 7d or a date")
+        raise ConfigError(f"{what} ends: give --until 7d or a date")
     try:
         until = _from_now(text, now) if text[-1] in "mhdw" else moment(text, now)
     except (ValueError, ConfigError):
         raise ConfigError(f"--until {text}: write 12h, 7d or 2026-11-16T00:00Z") from None
     if until >= FOREVER:
-        raise ConfigError(f"--until {text}: an exemption ends")
+        raise ConfigError(f"--until {text}: {what} ends")
     return until
 
 

@@ -8,7 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from analytics.book import Span
-from gpuledger.catalogue import Finding
+from analytics.life import applied, events
+from analytics.life import settle as settling
+from analytics.life.decide import restate
+from analytics.life.events import ACCEPTED, APPLIED, US, Standing, Step
+from analytics.outcomes import judge
+from gpuledger.catalogue import Finding, Recommendation
 from gpuledger.store import Store
 
 
@@ -74,13 +79,44 @@ def close_findings(store: Store, seen: Iterable[int], version: int) -> None:
     )
 
 
-def expire_recommendations(store: Store, seen: Iterable[int], version: int) -> None:
-    """Expire the proposals whose reason has gone."""
-    store.command(
-        f"INSERT INTO recommendations SELECT * REPLACE ('expired' AS status, {version} AS version)"
-        f" FROM (SELECT * FROM recommendations FINAL WHERE status = 'proposed'"
-        f" AND recommendation_id NOT IN ({_ids(seen)}))"
-    )
+def settle(store: Store, proposals: Sequence[Recommendation], now: datetime) -> None:
+    """Store what advisors propose, as people decided on it; then see what was carried out.
+
+    What was accepted and shows its sign is applied, and what was applied long enough ago gets its
+    outcome. StoreError.
+    """
+    settling.settle(store, proposals, now)
+    for row in _standing(store, ACCEPTED):
+        seen = applied.sign(store, row, row["at"], now)
+        if seen:
+            _step(store, row, Step(APPLIED, US, now, seen))
+    for row in _standing(store, APPLIED):
+        outcome = judge.outcome(store, row, now)
+        if outcome:
+            store.insert_rows([outcome])
+            _step(store, row, Step(outcome.status, US, now, outcome.reason))
+
+
+def _standing(store: Store, status: str) -> list[dict[str, Any]]:
+    """Recommendations of that status, each with the time (`at`) and number (`turn`) of its step."""
+    return store.select(_STANDING_SQL, status=status)
+
+
+def _step(store: Store, row: Mapping[str, Any], step: Step) -> None:
+    before = Standing(row["turn"], step)
+    events.take_all(store, [(row, before, step)])
+    restate(store, {row["recommendation_id"]: step.status})
+
+
+_STANDING_SQL = """
+SELECT r.*, e.turn AS turn, e.at AS at, e.accepted AS accepted FROM v_recommendations AS r
+INNER JOIN (SELECT recommendation_id, max(s.turn) AS turn,
+    argMax(toString(s.status), s.turn) AS last, argMax(s.at, s.turn) AS at,
+    minIf(s.at, s.status = 'accepted') AS accepted
+  FROM (SELECT recommendation_id, turn, status, at FROM recommendation_events FINAL) AS s
+  GROUP BY recommendation_id) AS e ON e.recommendation_id = r.recommendation_id
+WHERE e.last = {status:String} ORDER BY e.at, r.recommendation_id
+"""
 
 
 def _ids(ids: Iterable[int]) -> str:

@@ -75,6 +75,7 @@ class Runner:
             (advisor, config.section(name, advisor.settings))
             for name, advisor in plugins.discover("analytics.advisors", Advisor).items()
         ]
+        self._standing: dict[int, tuple[datetime, list[Recommendation]]] = {}
         self._stop = threading.Event()
         self._learning = config.section("learn", learn.LearnSettings)
         self._learned: datetime | None = None
@@ -202,14 +203,17 @@ class Runner:
         until = last_booked(self._store)
         if until is None:
             return
-        proposals: list[Recommendation] = [
-            proposal
-            for advisor, settings in self._advisors
-            for proposal in advisor.advise(self._store, settings, findings, until)
-        ]
-        self._store.insert_rows(proposals)
-        seen = {p.recommendation_id for p in proposals}
-        lifecycle.expire_recommendations(self._store, seen, to_milliseconds(until))
+        proposals = [p for i in range(len(self._advisors)) for p in self._told(i, findings, until)]
+        lifecycle.settle(self._store, proposals, until)
+
+    def _told(self, i: int, findings: Sequence[Finding], until: datetime) -> list[Recommendation]:
+        """What an advisor proposes, or proposed when it looked last."""
+        advisor, settings = self._advisors[i]
+        looked, proposals = self._standing.get(i, (None, []))
+        if (looked and until < looked) or _is_due(looked, until, advisor.every_min / 60):
+            proposals = list(advisor.advise(self._store, settings, findings, until))
+            self._standing[i] = (until, proposals)
+        return proposals
 
 
 def _is_due(last: datetime | None, now: datetime, hours: float) -> bool:

@@ -107,9 +107,9 @@ def compared(shape: Success, before: Days, after: Days, statistic: Statistic) ->
         return replace(told, not_shown=NO_DATA.format(side=side))
     if reason := _too_few(before, after):
         return replace(told, not_shown=reason)
-    drawn = _drawn(after, statistic, SEED + 1) - _drawn(before, statistic, SEED)
+    moved = drawn(after, statistic, SEED + 1) - drawn(before, statistic, SEED)
     edge = (1 - LEVEL) / 2
-    low, high = (round(float(q), DIGITS) for q in np.nanquantile(drawn, [edge, 1 - edge]))
+    low, high = (round(float(q), DIGITS) for q in np.nanquantile(moved, [edge, 1 - edge]))
     if low <= 0 <= high:
         reason = f"may be chance: 95 % interval from {low:+.4g} to {high:+.4g}"
         return replace(told, low=low, high=high, not_shown=reason)
@@ -130,7 +130,7 @@ def _too_few(before: Days, after: Days) -> str:
     return f"only {days} days on one side, {FEWEST_DAYS} are needed" if days < FEWEST_DAYS else ""
 
 
-def _drawn(side: Days, statistic: Statistic, seed: int) -> Floats:
+def drawn(side: Days, statistic: Statistic, seed: int) -> Floats:
     """The statistic of as many samples of days, each as long as the side."""
     _, day = np.unique(side.day, return_inverse=True)
     days = int(day.max()) + 1

@@ -77,23 +77,31 @@ def _writer(field: Field) -> Callable[[Any], Any]:
         return to_milliseconds
     if kind in {Kind.LABEL, Kind.TEXT}:
         return str
-    return _scaler(field.factor, field.nullable, field.column.bits)
+    return _scaler(field.factor, field.nullable, _bounds(field))
 
 
-def _scaler(factor: Fraction, nullable: bool, bits: int) -> Callable[[Any], int | None]:
+def _bounds(field: Field) -> tuple[int, int]:
+    """The smallest and the largest whole number that the column holds."""
+    bits = field.column.bits
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if field.column.signed else (0, (1 << bits) - 1)
+
+
+def _scaler(
+    factor: Fraction, nullable: bool, bounds: tuple[int, int]
+) -> Callable[[Any], int | None]:
     per_step = float(1 / factor)
-    top = (1 << bits) - 1
+    bottom, top = bounds
 
     def scale(value: float | None) -> int | None:
         if value is None:
             return None
         exact = value if isinstance(value, int) and factor == 1 else value * per_step
-        scaled = round(exact) if -1 < exact < top + 1 else -1
-        if 0 <= scaled <= top:
+        # Neither NaN nor infinity lies between the two.
+        if bottom - 1 < exact < top + 1 and bottom <= (scaled := round(exact)) <= top:
             return scaled
         if nullable:
             return None
-        raise ValueError(f"{value} does not fit an unsigned {bits}-bit column")
+        raise ValueError(f"{value} does not fit a column from {bottom} to {top}")
 
     return scale
 
@@ -135,12 +143,14 @@ def _scaled(array: np.ndarray[Any, Any], field: Field) -> Any:
     else:
         with np.errstate(over="ignore"):
             scaled = np.rint(array * float(1 / field.factor))
-    missing = ~((scaled >= 0) & (scaled < 1 << field.column.bits))
+    bottom, top = _bounds(field)
+    whole = "int64" if bottom else "uint64"
+    missing = ~((scaled >= bottom) & (scaled < top + 1))
     if not missing.any():
-        return array if scaled is array else scaled.astype("uint64")
+        return array if scaled is array else scaled.astype(whole)
     if not field.nullable:
         raise ValueError(f"{array[missing][0]} does not fit {field.stored} {field.type}")
-    return np.ma.array(np.where(missing, 0, scaled).astype("uint64"), mask=missing)
+    return np.ma.array(np.where(missing, 0, scaled).astype(whole), mask=missing)
 
 
 def arrow(batch: Batch) -> Any:

@@ -88,6 +88,7 @@ class Column(Generic[T]):
     default: Any = REQUIRED
     wraps_bits: int = 0
     lasting: bool = False
+    signed: bool = False
     name: str = field(default="", init=False)
     table: str = field(default="", init=False)
 
@@ -140,7 +141,7 @@ class Column(Generic[T]):
             case Kind.TEXT:
                 return "String"
             case Kind.GAUGE | Kind.COUNTER | Kind.ADDITIVE | Kind.BITS:
-                return f"Nullable(UInt{self.bits})"
+                return f"Nullable({'' if self.signed else 'U'}Int{self.bits})"
             case _:
                 return f"UInt{self.bits}"
 
@@ -206,9 +207,16 @@ def gauge(
     bits: int = 32,
     keep: tuple[str, ...] = ("mean",),
     codec: Codec = Codec.NOISY,
+    default: Any = REQUIRED,
+    signed: bool = False,
 ) -> Any:
-    """A quantity that goes up and down; a window keeps its mean and, where told, its max."""
-    return Column[float | None](Kind.GAUGE, help, unit, step, bits, keep, codec)
+    """A quantity that goes up and down; a window keeps its mean and, where told, its max.
+
+    `signed`: it may be below 0.
+    """
+    return Column[float | None](
+        *(Kind.GAUGE, help, unit, step, bits, keep, codec, default), signed=signed
+    )
 
 
 def counter(

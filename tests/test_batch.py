@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from gpuledger.batch import EPOCH, Batch, by_table, from_milliseconds, to_milliseconds
 from gpuledger.catalogue import GpuSample, HostSample
-from gpuledger.schema import FOREVER
+from gpuledger.schema import FOREVER, Gauge, Number, Row, Versions, gauge, number
+from gpuledger.units import COUNT, MILLI
 from tests.store_contract import NOON, sample
 
 EXAMPLES = settings(max_examples=200, derandomize=True, deadline=None, database=None)
@@ -114,6 +115,24 @@ def test_arrays_are_stored_like_rows(values: list[float]) -> None:
 def test_integer_arrays_that_do_not_fit_are_missing_too() -> None:
     batch = Batch.of_arrays(TABLE, 3, {"processes": np.array([-1, 3, 70_000])})
     assert batch.columns["processes"].tolist() == [None, 3, None]
+
+
+class Balance(Row, table="balances", layout=Versions(key=("ident",))):
+    """A table of the test's own."""
+
+    ident: Number = number("key")
+    won: Gauge = gauge(COUNT, "won, or lost", step=MILLI, bits=16, signed=True)
+
+
+def test_a_signed_column_holds_what_is_below_0_and_no_more_than_its_bits() -> None:
+    values = [-1.5, 2.0, 32.767, 32.768, -32.768, -32.769, float("nan"), None]
+    stored = [-1500, 2000, 32767, None, -32768, None, None, None]
+    (field,) = Balance.table.columns[1].fields
+    assert field.type == "Nullable(Int16)"
+    rows = Batch.of_rows([Balance(ident=i, won=v) for i, v in enumerate(values)])
+    assert rows.columns["won"] == stored
+    array = np.array([v if v is not None else np.nan for v in values])
+    assert Batch.of_arrays(Balance.table, 8, {"won": array}).columns["won"].tolist() == stored
 
 
 def test_scalars_are_repeated_and_absent_columns_are_missing() -> None:

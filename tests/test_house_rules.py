@@ -38,6 +38,7 @@ DOORS = {
     "kubernetes": ("collector/kubernetes_api.py",),
     "opentelemetry": ("collector/sinks/otlp.py", "analytics/ingest/otlp.py"),
     "sklearn": ("analytics/learn/",),
+    "highspy": ("analytics/repacking/master.py",),
     "cramjam": ("analytics/ingest/remote_write.py",),
 }
 # What a GPU node does not have, or should not pay for.

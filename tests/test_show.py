@@ -125,3 +125,25 @@ def test_advice_without_a_command_ends_with_its_reason(capsys: pytest.CaptureFix
     }
     show.recommendations_table([advice])
     assert [line.strip() for line in capsys.readouterr().out.splitlines()][-1] == "it fits"
+
+
+def test_advice_tells_how_to_take_it_back_and_what_it_adds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    advice = {
+        "recommendation_id": "0" * 16,
+        "title": "End it",
+        "because": "it idles",
+        "command": "scancel 2",
+        "undo": "scontrol requeue 2",
+        "team": "bio",
+        "gain_gpu_hours": 60.0,
+        "net_gain_gpu_hours": 20.0,
+        "gain_capacity_value": None,
+        "currency": "",
+        "horizon_seconds": 86_400,
+    }
+    show.recommendations_table([advice, {**advice, "gain_gpu_hours": None}])
+    told = capsys.readouterr().out
+    assert "undo: scontrol requeue 2" in told
+    assert "20 beyond the above" in told

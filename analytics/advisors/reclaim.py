@@ -2,20 +2,22 @@
 
 Only where a whole job idles at this very moment, as far as can be seen, with enough confidence and
 nobody's consent: never a service, never what was exempted, never what waits for broken hardware.
+Expected is that the GPUs stay idle for as long as earlier idle times of that length went on, where
+enough are known, else until the time limit.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+from analytics import commands
+from analytics.advice.interval import Interval, quantiles
+from analytics.advice.proposal import Gain, proposal, resources
 from analytics.advisor import Advisor
-from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import Finding, Recommendation
 from gpuledger.config import Settings
-from gpuledger.identity import hash64
 from gpuledger.store import Store
 
 
@@ -36,14 +38,17 @@ def advise(
     """One proposal per open idle finding that is old and large enough."""
     assert isinstance(settings, ReclaimSettings)
     idle = [f for f in findings if _may_end(f, settings, now)]
+    if not idle:
+        return
     jobs = _jobs(store, [f.subject for f in idle], now)
+    lasted = [r["seconds"] for r in store.select(_LASTED_SQL, since=now - HISTORY)]
     for finding in idle:
         job = jobs.get(finding.subject, {})
         if job.get("kind") == "service" or job.get("serves"):
             continue
-        proposal = _proposal(finding, job, settings, now)
-        if (proposal.gain_gpu_hours or 0) >= settings.min_gain_gpu_hours:
-            yield proposal
+        told = _proposal(finding, job, lasted, settings, now)
+        if (told.gain_gpu_hours or 0) >= settings.min_gain_gpu_hours:
+            yield told
 
 
 def _may_end(finding: Finding, settings: ReclaimSettings, now: datetime) -> bool:
@@ -64,39 +69,57 @@ def _jobs(store: Store, ids: Sequence[str], now: datetime) -> dict[str, dict[str
 
 
 def _proposal(
-    finding: Finding, job: Mapping[str, Any], settings: ReclaimSettings, now: datetime
+    finding: Finding,
+    job: Mapping[str, Any],
+    lasted: Sequence[float],
+    settings: ReclaimSettings,
+    now: datetime,
 ) -> Recommendation:
     """The gain is what the GPUs would stay idle for: until the time limit, or the horizon."""
     horizon = min(
         timedelta(hours=settings.horizon_h), max(job.get("ends_by", now) - now, timedelta(0))
     )
-    hours = finding.gpus * horizon.total_seconds() / 3600
+    seconds = _goes_on(finding.until - finding.since, lasted, horizon)
+    hours = seconds.times(finding.gpus / 3600)
     lost = finding.gpu_seconds / 3600
     things = "GPU" if finding.gpus == 1 else "GPUs"
-    return Recommendation(
-        recommendation_id=hash64(f"reclaim/{finding.finding_id}"),
+    command = commands.cancel(finding.subject, job.get("scheduler", ""))
+    gain = Gain(
+        horizon,
+        hours,
+        _per_hour(finding.capacity_value, lost, hours.expected),
+        _per_hour(finding.cash_avoidable, lost, hours.expected),
+        finding.currency,
+    )
+    return proposal(
+        "reclaim",
+        str(finding.finding_id),
+        now,
+        gain,
         finding_id=finding.finding_id,
-        kind="reclaim",
         subject=finding.subject,
         user=finding.user,
         team=finding.team,
-        status="proposed",
         title=f"End {job.get('name') or finding.subject} and free {finding.gpus} idle {things}",
-        command=_command(finding.subject) if job.get("by_slurm") else "",
-        gain_gpu_hours=hours,
-        gain_capacity_value=_per_hour(finding.capacity_value, lost, hours),
-        gain_cash_avoidable=_per_hour(finding.cash_avoidable, lost, hours),
-        currency=finding.currency,
-        horizon_seconds=horizon.total_seconds(),
+        command=command.text,
+        undo=command.undo_text,
+        resources=resources([finding.subject], hours.expected),
         confidence_ratio=finding.confidence_ratio,
         because=finding.summary,
         created=finding.since + timedelta(minutes=settings.min_age_min),
-        version=to_milliseconds(now),
     )
 
 
-def _command(job_id: str) -> str:
-    return f"scancel {shlex.quote(job_id.partition('/')[2])}"
+def _goes_on(age: timedelta, lasted: Sequence[float], most: timedelta) -> Interval:
+    """Seconds for which idleness of that age goes on, in 80 % of such cases; never beyond `most`.
+
+    Of too few cases nothing is known but that it may end at once, or last.
+    """
+    limit = most.total_seconds()
+    longer = [min(limit, s - age.total_seconds()) for s in lasted if s >= age.total_seconds()]
+    if len(longer) < FEWEST:
+        return Interval(limit, 0.0, limit)
+    return quantiles(longer, 0.0, limit)
 
 
 def _per_hour(amount: float | None, lost_hours: float, hours: float) -> float | None:
@@ -104,15 +127,24 @@ def _per_hour(amount: float | None, lost_hours: float, hours: float) -> float | 
     return None if amount is None or not lost_hours else amount / lost_hours * hours
 
 
+HISTORY = timedelta(days=28)
+# Earlier idle times of at least that length, from which on they tell how long one goes on.
+FEWEST = 10
 SPARED = ("peer_fault", "exempt", "serving_warm")
 _JOBS_SQL = """
 SELECT j.job_id AS job_id, j.name AS name, j.kind AS kind, j.ends_by AS ends_by,
-  j.job_id IN (SELECT job_id FROM allocations
-    WHERE source = 'slurm' AND job_id IN {ids:Array(String)}) AS by_slurm,
+  l.scheduler AS scheduler,
   arrayExists(s -> s.1 = toString(j.cluster) AND startsWith(j.name, s.2), services) AS serves
 FROM (SELECT * FROM jobs FINAL WHERE job_id IN {ids:Array(String)}) AS j
+LEFT JOIN (SELECT job_id, argMax(source, version) AS scheduler FROM allocations
+  WHERE source IN ('slurm', 'kubernetes') AND job_id IN {ids:Array(String)} GROUP BY job_id) AS l
+  ON l.job_id = j.job_id
 CROSS JOIN (SELECT groupArray((toString(cluster), jobs)) AS services FROM services FINAL
   WHERE valid_from <= {now:DateTime64(3, 'UTC')} AND valid_to > {now:DateTime64(3, 'UTC')}) AS s
 """
+# As they lasted in the end: what still goes on says nothing yet.
+_LASTED_SQL = """
+SELECT dateDiff('second', since, until) AS seconds FROM findings FINAL
+WHERE kind = 'idle' AND open = 0 AND until >= {since:DateTime64(3, 'UTC')} ORDER BY seconds"""
 
 advisor = Advisor("End jobs that hold GPUs without using them", ReclaimSettings, advise)

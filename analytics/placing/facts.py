@@ -16,8 +16,8 @@ from analytics.placing.queue import CAPACITY, QUOTA, Waiting
 from analytics.placing.settings import PlacementSettings
 from analytics.placing.shapes import WHOLE, Kind, Node, Run, Shape, Wish
 from gpuledger.accelerators import profile_share
+from gpuledger.service import Reader
 from gpuledger.states import LedgerSettings, in_list
-from gpuledger.store import Store
 
 DAY_MS = 86_400_000
 Told = Mapping[str, Any]
@@ -75,7 +75,7 @@ class Facts:
     usual: list[Usual] = field(default_factory=list)
 
 
-def read(store: Store, span: Span, ledger: LedgerSettings, placement: PlacementSettings) -> Facts:
+def read(store: Reader, span: Span, ledger: LedgerSettings, placement: PlacementSettings) -> Facts:
     """The facts of a window."""
     shapes = _Shapes(placement.one_island)
     waiting = list(_waiting(store, span, shapes))
@@ -135,7 +135,7 @@ class _Shapes:
 
 
 def _nodes(
-    store: Store, span: Span, shapes: _Shapes, slices: Mapping[int, dict[str, int]]
+    store: Reader, span: Span, shapes: _Shapes, slices: Mapping[int, dict[str, int]]
 ) -> dict[str, Node]:
     rows = store.select(_NODES_SQL, lo=span.lo, hi=span.hi)
     known: dict[str, frozenset[str]] = {}
@@ -185,7 +185,7 @@ def _node(
     )
 
 
-def _slices(store: Store) -> dict[int, dict[str, int]]:
+def _slices(store: Reader) -> dict[int, dict[str, int]]:
     """Card to its slices, as thousandths of it that a request for such a shape names."""
     out: dict[int, dict[str, int]] = {}
     for r in store.select(_SLICES_SQL):
@@ -194,7 +194,7 @@ def _slices(store: Store) -> dict[int, dict[str, int]]:
     return out
 
 
-def _waiting(store: Store, span: Span, shapes: _Shapes) -> Iterator[tuple[int, int, Waiting]]:
+def _waiting(store: Reader, span: Span, shapes: _Shapes) -> Iterator[tuple[int, int, Waiting]]:
     rooms = _Rooms(store, span)
     for r in store.select(_QUEUE_SQL, lo=span.lo, hi=span.hi):
         wants = CAPACITY if r["for_capacity"] or rooms.has_room(r) else QUOTA
@@ -214,7 +214,7 @@ def _waiting(store: Store, span: Span, shapes: _Shapes) -> Iterator[tuple[int, i
 class _Rooms:
     """What queues may still use of their quotas at the end of the window."""
 
-    def __init__(self, store: Store, span: Span) -> None:
+    def __init__(self, store: Reader, span: Span) -> None:
         self._limits = {(r["cluster"], r["queue"]): r["most"] for r in store.select(_QUOTAS_SQL)}
         used = store.select(_USED_SQL, hi=span.hi) if self._limits else []
         self._used = {(r["cluster"], r["queue"]): r["milli"] for r in used}
@@ -233,7 +233,7 @@ class _Rooms:
 
 
 def _usual(
-    store: Store, span: Span, settings: PlacementSettings, shapes: _Shapes
+    store: Reader, span: Span, settings: PlacementSettings, shapes: _Shapes
 ) -> Iterator[Usual]:
     rows = store.select(
         _USUAL_SQL,
@@ -242,10 +242,10 @@ def _usual(
         most=settings.history_shapes,
     )
     for r in rows:
-        yield Usual(replace(shapes.of(r), nodes=1), r["jobs"])
+        yield Usual(replace(shapes.of(r), nodes=1), r["jobs"], r["jobs"] * r["nodes"])
 
 
-def _at_nodes(store: Store, span: Span, ledger: LedgerSettings) -> Iterator[Event]:
+def _at_nodes(store: Reader, span: Span, ledger: LedgerSettings) -> Iterator[Event]:
     """What begins and ends at nodes."""
     window = {"lo": span.lo, "hi": span.hi}
     for r in store.select(_holdings_sql(ledger), **window, until=span.hi):
@@ -262,7 +262,7 @@ def _at_nodes(store: Store, span: Span, ledger: LedgerSettings) -> Iterator[Even
         yield from _edges(span, r["f"], r["t"], r["place"], what)
 
 
-def _members(store: Store, span: Span) -> Iterator[Event]:
+def _members(store: Reader, span: Span) -> Iterator[Event]:
     for r in store.select(_MEMBERS_SQL, lo=span.lo, hi=span.hi):
         yield from _edges(span, r["f"], r["t"], "", Member(r["gang"]))
 

@@ -24,10 +24,11 @@ STRANDED, SURPLUS, TOO_FEW = "stranded", "free_surplus", "too_few"
 
 @dataclass(frozen=True)
 class Usual:
-    """A shape of the last days, and how many jobs had it."""
+    """A shape of the last days, how many jobs had it, and on how many nodes in all."""
 
     shape: Shape
     jobs: int
+    tasks: int = 0
 
 
 @dataclass(frozen=True)

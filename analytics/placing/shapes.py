@@ -19,12 +19,13 @@ SLICE_TOLERANCE = 5
 class Wish:
     """Which nodes a request accepts at all, however full they are.
 
-    Any one of its pools will do. `words` are features or labels (all of them), `on` the only nodes
-    that it accepts and `off` those that it does not.
+    Any one of its pools will do, and of its `models`, told in full. `words` are features or labels
+    (all of them), `on` the only nodes that it accepts and `off` those that it does not.
     """
 
     cluster: str = ""
     gpu_model: str = ""
+    models: frozenset[str] = frozenset()
     pools: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
     on: frozenset[str] = frozenset()
@@ -142,7 +143,7 @@ def refused(kind: Kind, wish: Wish) -> str:
         return "taint_partition"
     if (wish.on and kind.name not in wish.on) or kind.name in wish.off:
         return "data_locality"
-    if wish.gpu_model and wish.gpu_model.lower() not in kind.gpu_model.lower():
+    if not _is_model(kind, wish):
         return "gpu_type"
     if wish.pools and kind.pools and wish.pools.isdisjoint(kind.pools):
         return "taint_partition"
@@ -150,6 +151,11 @@ def refused(kind: Kind, wish: Wish) -> str:
     if kind.tainted or (wish.words & kind.known_words) - kind.labels:
         return "taint_partition"
     return ""
+
+
+def _is_model(kind: Kind, wish: Wish) -> bool:
+    named = wish.gpu_model.lower() in kind.gpu_model.lower()
+    return named and (not wish.models or kind.gpu_model in wish.models)
 
 
 def too_small(kind: Kind, shape: Shape) -> str:

@@ -28,7 +28,7 @@ class Timeline:
 
     def __init__(self, facts: Facts, settings: PlacementSettings) -> None:
         self._facts = facts
-        self._site = _Site(facts)
+        self._site = Site(facts)
         self._fleet = Fleet(facts.nodes)
         self._queues = {CAPACITY: Queue(), QUOTA: Queue()}
         self._planner = Planner(self._fleet, settings)
@@ -155,7 +155,7 @@ def _is_loose(node: Node, gpu: int) -> bool:
     return gpu in node.free or gpu in node.shared or bool(node.slices.get(gpu))
 
 
-class _Site:
+class Site:
     """What is held and lost of each GPU, from which the nodes' free parts follow."""
 
     def __init__(self, facts: Facts) -> None:

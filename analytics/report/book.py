@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from analytics.life import netting
 from analytics.report.words import NO_PRICE, SEVERAL_CURRENCIES
 from gpuledger.measures import (
     CAPACITY_VALUE,
@@ -170,12 +171,18 @@ ORDER BY loose_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         )
 
     def recommendations(self) -> Rows:
-        """What is proposed and was so by the end of the period, largest gain first."""
-        return self._ask(
+        """What is proposed and was so by the end of the period, largest gain first.
+
+        Of a GPU-hour that several of them promise, those after the first say so.
+        """
+        rows = self._ask(
             "SELECT * FROM v_recommendations"
             " WHERE status = 'proposed' AND created <= {until:DateTime64(3, 'UTC')}"
-            " ORDER BY gain_gpu_hours DESC NULLS LAST, recommendation_id"
         )
+        return [
+            {**row, "because": "; ".join(filter(None, (row["because"], netting.overlap(row))))}
+            for row in netting.net(rows)
+        ]
 
     def waits(self) -> Rows:
         """Jobs that started, and how long they waited, by size class."""

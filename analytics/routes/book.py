@@ -38,7 +38,7 @@ def get_findings(
 @router.get("/recommendations")
 def get_recommendations(
     service: TheService,
-    status: Annotated[str, Query(description="proposed or expired")] = "proposed",
+    status: Annotated[str, Query(description="proposed, accepted, dismissed …")] = "proposed",
     limit: Limit = 100,
 ) -> list[dict[str, Any]]:
     """What to do, largest gain first."""

@@ -6,6 +6,7 @@ from gpuledger.catalogue.change import Change
 from gpuledger.catalogue.demand import DemandMinute, RecoverableHour, RecoverableMinute
 from gpuledger.catalogue.experiment import ExperimentRun
 from gpuledger.catalogue.forecast import Forecast
+from gpuledger.catalogue.fragmentation import FragmentationHour
 from gpuledger.catalogue.gpu import GpuEvent, GpuHealth, GpuSample, ProcessSample, SliceSample
 from gpuledger.catalogue.host import (
     AgentSample,
@@ -44,7 +45,9 @@ from gpuledger.catalogue.verdict import (
     FreeState,
     Notification,
     Occupancy,
+    Outcome,
     Recommendation,
+    RecommendationEvent,
 )
 from gpuledger.catalogue.work import (
     Allocation,
@@ -112,6 +115,7 @@ ROWS: tuple[type[Row], ...] = (
     JobStat,
     JobClass,
     Forecast,
+    FragmentationHour,
     ExperimentRun,
     FreeState,
     DemandMinute,
@@ -127,6 +131,8 @@ ROWS: tuple[type[Row], ...] = (
     BookedHour,
     Finding,
     Recommendation,
+    RecommendationEvent,
+    Outcome,
     AlertState,
     Notification,
 )
@@ -186,6 +192,7 @@ __all__ = [
     "FilesystemSample",
     "Finding",
     "Forecast",
+    "FragmentationHour",
     "FreeBlock",
     "FreeState",
     "Gpu",
@@ -206,6 +213,7 @@ __all__ = [
     "NvmeSample",
     "ObjectStoreSample",
     "Occupancy",
+    "Outcome",
     "Person",
     "Pool",
     "PowerFloor",
@@ -218,6 +226,7 @@ __all__ = [
     "Quota",
     "Rate",
     "Recommendation",
+    "RecommendationEvent",
     "RecoverableHour",
     "RecoverableMinute",
     "Reservation",

@@ -1,5 +1,7 @@
 """What the analytics say: free states, the book, findings, recommendations, alerts."""
 
+from typing import Any
+
 from gpuledger.schema import (
     FOREVER,
     UNSET_TIME,
@@ -19,10 +21,32 @@ from gpuledger.schema import (
     text,
     time,
 )
-from gpuledger.units import BASIS_POINT, CENTI, COUNT, CURRENCY, JOULE, MICRO, MILLI, RATIO, SECOND
+from gpuledger.units import (
+    BASIS_POINT,
+    CENTI,
+    COUNT,
+    CURRENCY,
+    JOULE,
+    MICRO,
+    MILLI,
+    RATIO,
+    SECOND,
+    Unit,
+)
+
+
+def signed(unit: Unit, help: str) -> Any:
+    """A quantity in thousandths that may be below 0, and missing."""
+    return gauge(unit, help, step=MILLI, bits=64, default=None, signed=True)
+
 
 HOURLY = "toStartOfHour({at})"
 DAILY = "toYYYYMMDD({at})"
+# Where a recommendation can stand, in the order of a life.
+STANDINGS = (
+    *("proposed", "accepted", "dismissed", "snoozed", "expired"),
+    *("applied", "measured", "not_measurable"),
+)
 
 
 class FreeState(
@@ -165,18 +189,80 @@ class Recommendation(Row, table="recommendations", layout=Versions(key=("recomme
     subject: Label = text("what it is about, e.g. a job id")
     user: Label = label("who can act", default="")
     team: Label = label("team that pays", default="")
-    status: Label = label("proposed or expired")
+    status: Label = label("where it stands; see recommendation_events")
     title: Label = text("one sentence for people")
     command: Label = text("what a person would run; empty where there is none", default="")
+    undo: Label = text("what would take that back; empty where nothing does", default="")
+    about: Label = text("what a dismissal mutes, in all its turns; empty = the subject", default="")
+    resources: Label = text("what the gain is made of, to its GPU-hours; a JSON object", default="")
     gain_gpu_hours: Gauge = gauge(COUNT, "GPU-hours freed within the horizon", step=MILLI, bits=64)
     gain_capacity_value: Gauge = gauge(CURRENCY, "their worth", step=MICRO, bits=64)
     gain_cash_avoidable: Gauge = gauge(CURRENCY, "energy not spent", step=MICRO, bits=64)
+    gain_low_gpu_hours: Gauge = signed(COUNT, "lower end of the predicted interval")
+    gain_high_gpu_hours: Gauge = signed(COUNT, "upper end of the predicted interval")
+    gain_wait_seconds: Gauge = signed(SECOND, "time that a job would wait less, on average")
+    gain_wait_low_seconds: Gauge = signed(SECOND, "lower end of that")
+    gain_wait_high_seconds: Gauge = signed(SECOND, "upper end of that")
+    calibration_ratio: Gauge = gauge(
+        RATIO, "what past outcomes made of the gain", step=BASIS_POINT, default=None
+    )
     currency: Label = label("ISO 4217 code; empty without a price", default="")
     horizon_seconds: Quantity = number("time that the gain is counted over", unit=SECOND)
     confidence_ratio: Gauge = gauge(RATIO, "how sure the advisor is", step=CENTI, bits=8)
     because: Label = text("what it rests on, in words")
     created: Time = time("first proposed")
     version: Number = number("milliseconds since 1970 of the tick", bits=64)
+
+
+class RecommendationEvent(
+    Row,
+    table="recommendation_events",
+    layout=Versions(key=("recommendation_id", "turn")),
+):
+    """One step in the life of a recommendation; the first of each turn is the one that holds."""
+
+    recommendation_id: Number = ident("the recommendation")
+    turn: Number = number("1, 2, 3 and so on in its life")
+    decision: Number = ident("whose insert it was; tells the one of several deciders that won")
+    status: Label = label(
+        "proposed, accepted, dismissed, snoozed, expired, applied, measured or not_measurable"
+    )
+    kind: Label = label("advisor that proposed it")
+    mutes: Number = ident("hash of kind and subjects, that a dismissal is about")
+    by: Label = label("who decided; `gpuledger` where it was seen")
+    reason: Label = text("why, or what was seen", default="")
+    at: Time = time("when")
+    until: Time = time("a dismissal or snooze ends", default=FOREVER)
+    version: Number = number("falls with time, so that the first of a turn holds", bits=64)
+
+
+class Outcome(Row, table="outcomes", layout=Versions(key=("recommendation_id",))):
+    """What became of a recommendation that was applied; kept for good."""
+
+    recommendation_id: Number = ident("the recommendation")
+    kind: Label = label("advisor that proposed it")
+    subject: Label = text("what it was about")
+    team: Label = label("team that pays", default="")
+    status: Label = label("measured or not_measurable")
+    reason: Label = text("why it could not be measured; empty where it was", default="")
+    method: Label = text("what was compared with what", default="")
+    predicted_gpu_hours: Gauge = signed(COUNT, "GPU-hours that were promised")
+    predicted_low_gpu_hours: Gauge = signed(COUNT, "lower end of what was promised")
+    predicted_high_gpu_hours: Gauge = signed(COUNT, "upper end of what was promised")
+    calibration_ratio: Gauge = gauge(
+        RATIO, "what outcomes before it made of the promise", step=BASIS_POINT, default=None
+    )
+    measured_gpu_hours: Gauge = signed(COUNT, "GPU-hours won over the horizon")
+    low_gpu_hours: Gauge = signed(COUNT, "lower end of the 95 % interval")
+    high_gpu_hours: Gauge = signed(COUNT, "upper end of the 95 % interval")
+    treated_before: Number = number("observations of what it was about, before", default=0)
+    treated_after: Number = number("observations of what it was about, after", default=0)
+    matched_before: Number = number("observations of what is like it and was left alone, before")
+    matched_after: Number = number("observations of what is like it and was left alone, after")
+    accepted: Time = time("when it was accepted")
+    applied: Time = time("when it was applied")
+    measured: Time = time("when the outcome was judged")
+    version: Number = number("milliseconds since 1970 of that", bits=64)
 
 
 class AlertState(Row, table="alert_states", layout=Versions(key=("rule", "subject"))):

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +175,7 @@ def _wanted(
         kube=kube_state == "auto",
         step_ms=_step_ms(step),
         mappings=mappings or USUAL,
-        zone=_zone(timezone),
+        zone=options.zone(timezone),
     )
 
 
@@ -199,15 +199,6 @@ def _step_ms(text: str) -> int:
     if not found:
         raise ConfigError(f"--step {text}: write 10s, 15s, 20s, 30s, 60s or scrape")
     return int(found[1] or 60) * 1000
-
-
-def _zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigError(f"--timezone {name}: write a name such as Europe/Berlin") from None
 
 
 def _announced(found: Estimate, wanted: Wanted) -> str:

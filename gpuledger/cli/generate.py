@@ -56,6 +56,7 @@ def sections() -> dict[str, type[Settings]]:
     from analytics.learn.settings import LearnSettings
     from analytics.money.settings import EnergySettings, PriceSettings
     from analytics.placing.settings import PlacementSettings
+    from analytics.repacking.settings import SnapshotSettings
     from analytics.runner import RunnerSettings
     from gpuledger.states import LedgerSettings
     from gpuledger.store import StoreSettings
@@ -69,6 +70,7 @@ def sections() -> dict[str, type[Settings]]:
         "learn": LearnSettings,
         "mlflow": MlflowSettings,
         "placement": PlacementSettings,
+        "snapshot": SnapshotSettings,
         "ingest": IngestSettings,
         "scraped": ScrapedSettings,
         "prices": PriceSettings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 OWN_SECTIONS = (
     *("store", "agent", "prometheus", "otlp", "ledger", "runner", "prices", "energy", "alerts"),
     *("backfill", "ingest", "learn", "mlflow", "placement", "relay", "scraped"),
+    "snapshot",
 )
 PLUGIN_PACKAGES = (
     "collector.sources",
@@ -105,6 +107,16 @@ def format_option(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "--format", "fmt", type=click.Choice(formats), default=formats[0], show_default=True
     )
+
+
+def zone(name: str) -> tzinfo:
+    """The time zone that `--timezone` names. ConfigError where there is none."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(f"--timezone {name}: write a name such as Europe/Berlin") from None
 
 
 def load_config(path: Path | None) -> Config:

@@ -151,14 +151,23 @@ def recommendations_table(rows: Sequence[Row], title: str = "Recommendations") -
     for name in ("GPU-hours freed", "worth"):
         table.add_column(name, justify="right", no_wrap=True)
     for r in rows:
-        reasons = "\n".join(escape(r[name]) for name in ("because", "command") if r[name])
+        undo = f"undo: {r['undo']}" if r.get("undo") else ""
+        reasons = "\n".join(escape(t) for t in (r["because"], r["command"], undo) if t)
         text = f"{escape(r['title'])}\n[dim]{reasons}[/dim]"
         worth = money(r["gain_capacity_value"], r["currency"])
-        gain = f"{r['gain_gpu_hours']:,.0f} in {r['horizon_seconds'] / 86_400:.3g} d"
         table.add_row(
-            r["recommendation_id"][:SHORT_ID], text, escape(r["team"] or "–"), gain, worth
+            r["recommendation_id"][:SHORT_ID], text, escape(r["team"] or NOTHING), _gain(r), worth
         )
     _print(table)
+
+
+def _gain(row: Row) -> str:
+    """GPU-hours, and what they add where larger gains are made of the same."""
+    gain, net = row["gain_gpu_hours"], row.get("net_gain_gpu_hours")
+    if gain is None:
+        return NOTHING
+    told = f"{gain:,.0f} in {row['horizon_seconds'] / 86_400:.3g} d"
+    return told if net is None or net > gain - 0.5 else f"{told}\n{net:,.0f} beyond the above"
 
 
 def findings_table(rows: Sequence[Row], title: str = "Findings") -> None:

@@ -26,7 +26,11 @@ def make_runner(store: Store, configuration: Config) -> Runner:
     from analytics import changes
     from analytics.experiments.server import MlflowSettings
     from analytics.experiments.sync import Experiments
+    from analytics.placing.settings import PlacementSettings
+    from analytics.repacking.history import History
+    from analytics.repacking.settings import SnapshotSettings
     from analytics.runner import Runner
+    from gpuledger.states import LedgerSettings
 
     engine = make_engine(store, configuration.section("alerts", AlertSettings))
 
@@ -34,7 +38,13 @@ def make_runner(store: Store, configuration: Config) -> Runner:
         engine.tick(now)
 
     experiments = Experiments(store, configuration.section("mlflow", MlflowSettings))
-    steps = (partial(changes.note, store), experiments.step, evaluate)
+    history = History(
+        store,
+        configuration.section("snapshot", SnapshotSettings),
+        configuration.section("ledger", LedgerSettings),
+        configuration.section("placement", PlacementSettings),
+    )
+    steps = (partial(changes.note, store), experiments.step, history.step, evaluate)
     return Runner(store, configuration, steps)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from analytics.book import Span
-from analytics.lifecycle import close_findings, expire_recommendations, keep_ids, older
-from gpuledger.catalogue import Finding, Recommendation
+from analytics.lifecycle import close_findings, keep_ids, older
+from gpuledger.catalogue import Finding
 from gpuledger.store import Store
 from tests.analytics.world import at, write
 
@@ -29,25 +29,6 @@ def finding(
         confidence_ratio=0.95,
         summary="",
         evidence="",
-        version=1,
-    )
-
-
-def proposal(id_: int) -> Recommendation:
-    return Recommendation(
-        recommendation_id=id_,
-        finding_id=id_,
-        kind="reclaim",
-        subject="c/1",
-        status="proposed",
-        title="",
-        gain_gpu_hours=1.0,
-        gain_capacity_value=None,
-        gain_cash_avoidable=None,
-        horizon_seconds=3600,
-        confidence_ratio=0.9,
-        because="",
-        created=at(0),
         version=1,
     )
 
@@ -92,13 +73,6 @@ def test_only_findings_that_nobody_reports_any_more_are_closed(store: Store) -> 
     assert states(store) == {1: 0, 2: 1, 3: 0}
     close_findings(store, set(), 3)
     assert states(store) == {1: 0, 2: 0, 3: 0}
-
-
-def test_a_proposal_expires_when_its_reason_has_gone(store: Store) -> None:
-    write(store, [proposal(1), proposal(2)])
-    expire_recommendations(store, {2}, 2)
-    rows = store.select("SELECT * FROM v_recommendations")
-    assert {r["recommendation_id"]: r["status"] for r in rows} == {1: "expired", 2: "proposed"}
 
 
 def test_only_episodes_that_reach_into_a_span_are_looked_at_from_before_it(store: Store) -> None:

@@ -969,6 +969,39 @@ CREATE TABLE IF NOT EXISTS forecasts (
 ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, pool, measure, horizon_days, at)
 SETTINGS non_replicated_deduplication_window = 100000;
 
+CREATE TABLE IF NOT EXISTS fragmentation_1h (
+  `cluster` LowCardinality(String) COMMENT 'cluster name' CODEC(ZSTD(1)),
+  `pool` LowCardinality(String) COMMENT 'pool of the GPUs' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node; empty = the whole pool' CODEC(ZSTD(1)),
+  `hour` DateTime64(3, 'UTC') COMMENT 'the instant that it is about' CODEC(DoubleDelta, ZSTD(1)),
+  `nodes` UInt32 COMMENT 'nodes' CODEC(ZSTD(1)),
+  `gpus` UInt32 COMMENT 'GPUs of them' CODEC(ZSTD(1)),
+  `free_gpus` Nullable(UInt32) COMMENT 'free GPUs of open nodes, shares as parts' CODEC(T64, ZSTD(1)),
+  `whole_gpus` UInt32 COMMENT 'GPUs of them that are free as a whole' CODEC(ZSTD(1)),
+  `fragmented_gpus` Nullable(UInt32) COMMENT 'free GPUs that are fragments' CODEC(T64, ZSTD(1)),
+  `lacks_cpu_gpus` Nullable(UInt32) COMMENT 'fragments for want of processors' CODEC(T64, ZSTD(1)),
+  `lacks_gpu_gpus` Nullable(UInt32) COMMENT 'fragments for want of more GPUs beside them' CODEC(T64, ZSTD(1)),
+  `lacks_both_gpus` Nullable(UInt32) COMMENT 'fragments for want of both' CODEC(T64, ZSTD(1)),
+  `crumbs_gpus` Nullable(UInt32) COMMENT 'parts of GPUs too small for the tasks' CODEC(T64, ZSTD(1)),
+  `wrong_model_gpus` Nullable(UInt32) COMMENT 'fragments for tasks of other models' CODEC(T64, ZSTD(1)),
+  `no_gpu_asked_gpus` Nullable(UInt32) COMMENT 'fragments for tasks without GPUs; 0 unless weighed by popularity' CODEC(T64, ZSTD(1)),
+  `largest_gpus` UInt32 COMMENT 'GPUs of the largest job that could start' CODEC(ZSTD(1)),
+  `largest_repacked_gpus` UInt32 COMMENT 'the same after a full repack, at most' CODEC(ZSTD(1)),
+  `slots_1` UInt32 COMMENT 'tasks of 1 GPU that fit' CODEC(ZSTD(1)),
+  `slots_2` UInt32 COMMENT 'tasks of 2 GPUs that fit' CODEC(ZSTD(1)),
+  `slots_4` UInt32 COMMENT 'tasks of 4 GPUs that fit' CODEC(ZSTD(1)),
+  `slots_8` UInt32 COMMENT 'tasks of 8 GPUs that fit' CODEC(ZSTD(1)),
+  `slots_16` UInt32 COMMENT 'tasks of 16 GPUs that fit' CODEC(ZSTD(1)),
+  `repacked_1` UInt32 COMMENT 'tasks of 1 GPU that fit after a full repack, at most' CODEC(ZSTD(1)),
+  `repacked_2` UInt32 COMMENT 'tasks of 2 GPUs that fit after a full repack, at most' CODEC(ZSTD(1)),
+  `repacked_4` UInt32 COMMENT 'tasks of 4 GPUs that fit after a full repack, at most' CODEC(ZSTD(1)),
+  `repacked_8` UInt32 COMMENT 'tasks of 8 GPUs that fit after a full repack, at most' CODEC(ZSTD(1)),
+  `repacked_16` UInt32 COMMENT 'tasks of 16 GPUs that fit after a full repack, at most' CODEC(ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the making' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (cluster, pool, node, hour)
+SETTINGS non_replicated_deduplication_window = 100000;
+
 CREATE TABLE IF NOT EXISTS runs (
   `run_id` String COMMENT 'id that the tracking server gave' CODEC(ZSTD(3)),
   `experiment` LowCardinality(String) COMMENT 'name of the experiment' CODEC(ZSTD(1)),
@@ -1211,18 +1244,70 @@ CREATE TABLE IF NOT EXISTS recommendations (
   `subject` String COMMENT 'what it is about, e.g. a job id' CODEC(ZSTD(3)),
   `user` LowCardinality(String) COMMENT 'who can act' CODEC(ZSTD(1)),
   `team` LowCardinality(String) COMMENT 'team that pays' CODEC(ZSTD(1)),
-  `status` LowCardinality(String) COMMENT 'proposed or expired' CODEC(ZSTD(1)),
+  `status` LowCardinality(String) COMMENT 'where it stands; see recommendation_events' CODEC(ZSTD(1)),
   `title` String COMMENT 'one sentence for people' CODEC(ZSTD(3)),
   `command` String COMMENT 'what a person would run; empty where there is none' CODEC(ZSTD(3)),
+  `undo` String COMMENT 'what would take that back; empty where nothing does' CODEC(ZSTD(3)),
+  `about` String COMMENT 'what a dismissal mutes, in all its turns; empty = the subject' CODEC(ZSTD(3)),
+  `resources` String COMMENT 'what the gain is made of, to its GPU-hours; a JSON object' CODEC(ZSTD(3)),
   `gain_gpu_hours` Nullable(UInt64) COMMENT 'GPU-hours freed within the horizon' CODEC(T64, ZSTD(1)),
   `gain_capacity_value` Nullable(UInt64) COMMENT 'their worth' CODEC(T64, ZSTD(1)),
   `gain_cash_avoidable` Nullable(UInt64) COMMENT 'energy not spent' CODEC(T64, ZSTD(1)),
+  `gain_low_gpu_hours` Nullable(Int64) COMMENT 'lower end of the predicted interval' CODEC(T64, ZSTD(1)),
+  `gain_high_gpu_hours` Nullable(Int64) COMMENT 'upper end of the predicted interval' CODEC(T64, ZSTD(1)),
+  `gain_wait_ms` Nullable(Int64) COMMENT 'time that a job would wait less, on average' CODEC(T64, ZSTD(1)),
+  `gain_wait_low_ms` Nullable(Int64) COMMENT 'lower end of that' CODEC(T64, ZSTD(1)),
+  `gain_wait_high_ms` Nullable(Int64) COMMENT 'upper end of that' CODEC(T64, ZSTD(1)),
+  `calibration_bp` Nullable(UInt32) COMMENT 'what past outcomes made of the gain' CODEC(T64, ZSTD(1)),
   `currency` LowCardinality(String) COMMENT 'ISO 4217 code; empty without a price' CODEC(ZSTD(1)),
   `horizon_seconds` UInt32 COMMENT 'time that the gain is counted over' CODEC(ZSTD(1)),
   `confidence_pct` Nullable(UInt8) COMMENT 'how sure the advisor is' CODEC(T64, ZSTD(1)),
   `because` String COMMENT 'what it rests on, in words' CODEC(ZSTD(3)),
   `created` DateTime64(3, 'UTC') COMMENT 'first proposed' CODEC(DoubleDelta, ZSTD(1)),
   `version` UInt64 COMMENT 'milliseconds since 1970 of the tick' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (recommendation_id)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS recommendation_events (
+  `recommendation_id` UInt64 COMMENT 'the recommendation' CODEC(ZSTD(1)),
+  `turn` UInt32 COMMENT '1, 2, 3 and so on in its life' CODEC(ZSTD(1)),
+  `decision` UInt64 COMMENT 'whose insert it was; tells the one of several deciders that won' CODEC(ZSTD(1)),
+  `status` LowCardinality(String) COMMENT 'proposed, accepted, dismissed, snoozed, expired, applied, measured or not_measurable' CODEC(ZSTD(1)),
+  `kind` LowCardinality(String) COMMENT 'advisor that proposed it' CODEC(ZSTD(1)),
+  `mutes` UInt64 COMMENT 'hash of kind and subjects, that a dismissal is about' CODEC(ZSTD(1)),
+  `by` LowCardinality(String) COMMENT 'who decided; `gpuledger` where it was seen' CODEC(ZSTD(1)),
+  `reason` String COMMENT 'why, or what was seen' CODEC(ZSTD(3)),
+  `at` DateTime64(3, 'UTC') COMMENT 'when' CODEC(DoubleDelta, ZSTD(1)),
+  `until` DateTime64(3, 'UTC') COMMENT 'a dismissal or snooze ends' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'falls with time, so that the first of a turn holds' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (recommendation_id, turn)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS outcomes (
+  `recommendation_id` UInt64 COMMENT 'the recommendation' CODEC(ZSTD(1)),
+  `kind` LowCardinality(String) COMMENT 'advisor that proposed it' CODEC(ZSTD(1)),
+  `subject` String COMMENT 'what it was about' CODEC(ZSTD(3)),
+  `team` LowCardinality(String) COMMENT 'team that pays' CODEC(ZSTD(1)),
+  `status` LowCardinality(String) COMMENT 'measured or not_measurable' CODEC(ZSTD(1)),
+  `reason` String COMMENT 'why it could not be measured; empty where it was' CODEC(ZSTD(3)),
+  `method` String COMMENT 'what was compared with what' CODEC(ZSTD(3)),
+  `predicted_gpu_hours` Nullable(Int64) COMMENT 'GPU-hours that were promised' CODEC(T64, ZSTD(1)),
+  `predicted_low_gpu_hours` Nullable(Int64) COMMENT 'lower end of what was promised' CODEC(T64, ZSTD(1)),
+  `predicted_high_gpu_hours` Nullable(Int64) COMMENT 'upper end of what was promised' CODEC(T64, ZSTD(1)),
+  `calibration_bp` Nullable(UInt32) COMMENT 'what outcomes before it made of the promise' CODEC(T64, ZSTD(1)),
+  `measured_gpu_hours` Nullable(Int64) COMMENT 'GPU-hours won over the horizon' CODEC(T64, ZSTD(1)),
+  `low_gpu_hours` Nullable(Int64) COMMENT 'lower end of the 95 % interval' CODEC(T64, ZSTD(1)),
+  `high_gpu_hours` Nullable(Int64) COMMENT 'upper end of the 95 % interval' CODEC(T64, ZSTD(1)),
+  `treated_before` UInt32 COMMENT 'observations of what it was about, before' CODEC(ZSTD(1)),
+  `treated_after` UInt32 COMMENT 'observations of what it was about, after' CODEC(ZSTD(1)),
+  `matched_before` UInt32 COMMENT 'observations of what is like it and was left alone, before' CODEC(ZSTD(1)),
+  `matched_after` UInt32 COMMENT 'observations of what is like it and was left alone, after' CODEC(ZSTD(1)),
+  `accepted` DateTime64(3, 'UTC') COMMENT 'when it was accepted' CODEC(DoubleDelta, ZSTD(1)),
+  `applied` DateTime64(3, 'UTC') COMMENT 'when it was applied' CODEC(DoubleDelta, ZSTD(1)),
+  `measured` DateTime64(3, 'UTC') COMMENT 'when the outcome was judged' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of that' CODEC(ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(version) ORDER BY (recommendation_id)
 SETTINGS non_replicated_deduplication_window = 100000;
@@ -2963,6 +3048,10 @@ CREATE OR REPLACE VIEW v_forecasts AS
 SELECT cluster AS cluster, pool AS pool, measure AS measure, horizon_days AS horizon_days, at AS at, step_seconds AS step_seconds, low / 1000 AS low, expected / 1000 AS expected, high / 1000 AS high, method AS method, error_bp / 10000 AS error_ratio, naive_error_bp / 10000 AS naive_error_ratio, cover_bp / 10000 AS cover_ratio, origins AS origins, history_days AS history_days, made AS made, version AS version FROM forecasts FINAL
 COMMENT 'gpuledger b44c6e5db420972f';
 
+CREATE OR REPLACE VIEW v_fragmentation_1h AS
+SELECT cluster AS cluster, pool AS pool, node AS node, hour AS hour, nodes AS nodes, gpus AS gpus, free_gpus / 1000 AS free_gpus, whole_gpus AS whole_gpus, fragmented_gpus / 1000 AS fragmented_gpus, lacks_cpu_gpus / 1000 AS lacks_cpu_gpus, lacks_gpu_gpus / 1000 AS lacks_gpu_gpus, lacks_both_gpus / 1000 AS lacks_both_gpus, crumbs_gpus / 1000 AS crumbs_gpus, wrong_model_gpus / 1000 AS wrong_model_gpus, no_gpu_asked_gpus / 1000 AS no_gpu_asked_gpus, largest_gpus AS largest_gpus, largest_repacked_gpus AS largest_repacked_gpus, slots_1 AS slots_1, slots_2 AS slots_2, slots_4 AS slots_4, slots_8 AS slots_8, slots_16 AS slots_16, repacked_1 AS repacked_1, repacked_2 AS repacked_2, repacked_4 AS repacked_4, repacked_8 AS repacked_8, repacked_16 AS repacked_16, version AS version FROM fragmentation_1h FINAL
+COMMENT 'gpuledger e6073acd9a03deb8';
+
 CREATE OR REPLACE VIEW v_runs AS
 SELECT run_id AS run_id, experiment AS experiment, name AS name, user AS user, state AS state, parameters AS parameters, metrics AS metrics, started AS started, ended AS ended, job_id AS job_id, matched_by AS matched_by, match_pct / 100 AS match_ratio, told AS told, version AS version FROM runs FINAL
 COMMENT 'gpuledger 67bebec7f4a2fa53';
@@ -3020,8 +3109,16 @@ SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user,
 COMMENT 'gpuledger 4f2cce8b902f9a0a';
 
 CREATE OR REPLACE VIEW v_recommendations AS
-SELECT recommendation_id AS recommendation_id, finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, status AS status, title AS title, command AS command, gain_gpu_hours / 1000 AS gain_gpu_hours, gain_capacity_value / 1000000 AS gain_capacity_value, gain_cash_avoidable / 1000000 AS gain_cash_avoidable, currency AS currency, horizon_seconds AS horizon_seconds, confidence_pct / 100 AS confidence_ratio, because AS because, created AS created, version AS version FROM recommendations FINAL
-COMMENT 'gpuledger 0fd169401512e864';
+SELECT recommendation_id AS recommendation_id, finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, status AS status, title AS title, command AS command, undo AS undo, about AS about, resources AS resources, gain_gpu_hours / 1000 AS gain_gpu_hours, gain_capacity_value / 1000000 AS gain_capacity_value, gain_cash_avoidable / 1000000 AS gain_cash_avoidable, gain_low_gpu_hours / 1000 AS gain_low_gpu_hours, gain_high_gpu_hours / 1000 AS gain_high_gpu_hours, gain_wait_ms / 1000 AS gain_wait_seconds, gain_wait_low_ms / 1000 AS gain_wait_low_seconds, gain_wait_high_ms / 1000 AS gain_wait_high_seconds, calibration_bp / 10000 AS calibration_ratio, currency AS currency, horizon_seconds AS horizon_seconds, confidence_pct / 100 AS confidence_ratio, because AS because, created AS created, version AS version FROM recommendations FINAL
+COMMENT 'gpuledger 4a48b078ad175668';
+
+CREATE OR REPLACE VIEW v_recommendation_events AS
+SELECT recommendation_id AS recommendation_id, turn AS turn, decision AS decision, status AS status, kind AS kind, mutes AS mutes, by AS by, reason AS reason, at AS at, until AS until, version AS version FROM recommendation_events FINAL
+COMMENT 'gpuledger 7be0fb5b516f1b27';
+
+CREATE OR REPLACE VIEW v_outcomes AS
+SELECT recommendation_id AS recommendation_id, kind AS kind, subject AS subject, team AS team, status AS status, reason AS reason, method AS method, predicted_gpu_hours / 1000 AS predicted_gpu_hours, predicted_low_gpu_hours / 1000 AS predicted_low_gpu_hours, predicted_high_gpu_hours / 1000 AS predicted_high_gpu_hours, calibration_bp / 10000 AS calibration_ratio, measured_gpu_hours / 1000 AS measured_gpu_hours, low_gpu_hours / 1000 AS low_gpu_hours, high_gpu_hours / 1000 AS high_gpu_hours, treated_before AS treated_before, treated_after AS treated_after, matched_before AS matched_before, matched_after AS matched_after, accepted AS accepted, applied AS applied, measured AS measured, version AS version FROM outcomes FINAL
+COMMENT 'gpuledger bb73eaa9c6220783';
 
 CREATE OR REPLACE VIEW v_alert_states AS
 SELECT rule AS rule, subject AS subject, state AS state, since AS since, fired AS fired, resolved AS resolved, value / 1000 AS value, labels AS labels, annotations AS annotations, version AS version FROM alert_states FINAL

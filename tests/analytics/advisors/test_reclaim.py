@@ -147,3 +147,41 @@ def test_a_job_that_is_a_service_is_never_told_to_end(store: Store) -> None:
     write(store, [serving])
     settings = ReclaimSettings()
     assert list(advisor.advise(store, settings, [finding("9")], NOW)) == []
+
+
+def over(number: int, hours: float) -> Finding:
+    """An idle time that ended."""
+    ended = at(0) - timedelta(days=1)
+    return finding(
+        str(number),
+        finding_id=100 + number,
+        since=ended - timedelta(hours=hours),
+        until=ended,
+        open=0,
+    )
+
+
+def test_enough_earlier_idle_times_tell_how_long_this_one_goes_on(store: Store) -> None:
+    write(store, [over(n, 3.0 + n / 10) for n in range(11)])
+    (told,) = advise(store, finding())
+    assert told.gain_gpu_hours == pytest.approx(2 * 1.5)
+    assert told.gain_low_gpu_hours == pytest.approx(2 * 1.1)
+    assert told.gain_high_gpu_hours == pytest.approx(2 * 1.9)
+
+
+def test_of_few_earlier_idle_times_only_the_limits_are_known(store: Store) -> None:
+    write(store, [over(n, 3.0) for n in range(9)])
+    write(store, [over(n, 1.0) for n in range(9, 20)])
+    (told,) = advise(store, finding())
+    assert (told.gain_low_gpu_hours, told.gain_gpu_hours, told.gain_high_gpu_hours) == (0, 20, 20)
+
+
+def test_no_idle_time_goes_on_beyond_the_time_limit(store: Store) -> None:
+    write(store, [over(n, 99.0) for n in range(10)])
+    (told,) = advise(store, finding())
+    assert told.gain_high_gpu_hours == told.gain_gpu_hours == 20
+
+
+def test_ending_a_job_has_an_undo(store: Store) -> None:
+    (told,) = advise(store, finding())
+    assert told.undo == "scontrol requeue 1"

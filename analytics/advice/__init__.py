@@ -1,0 +1,1 @@
+"""What advisors share: gains as intervals, and the comparison with waiting and with a policy."""

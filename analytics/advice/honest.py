@@ -1,0 +1,38 @@
+"""Which tasks may be asked to move at all, and what a move of them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from analytics.repacking.instance import Instance, Pod
+
+MOST_MOVES = 10
+
+
+def cheap(instance: Instance, *, any_task: bool = False) -> Instance:
+    """The instance in which only preemptible or checkpointed tasks move; with `any_task`, all."""
+    if any_task:
+        return instance
+    pods = tuple(p if _is_cheap(p) else _fixed(p) for p in instance.pods)
+    return msgspec.structs.replace(instance, pods=pods)
+
+
+def lost_gpu_hours(instance: Instance, moved: Iterable[str]) -> float:
+    """Work that the moves of these tasks lose."""
+    names = set(moved)
+    return sum(p.cost_gpu_seconds for p in instance.pods if p.name in names) / 3600
+
+
+def gpus(pods: Iterable[Pod]) -> float:
+    """GPUs that tasks hold or ask for."""
+    return sum(p.num_gpu * p.gpu_milli for p in pods) / 1000
+
+
+def _is_cheap(pod: Pod) -> bool:
+    return pod.movable and bool(pod.preemptible or pod.checkpointed)
+
+
+def _fixed(pod: Pod) -> Pod:
+    return msgspec.structs.replace(pod, movable=False)

@@ -1,0 +1,116 @@
+"""Commands of Slurm: scontrol, scancel and sacctmgr.
+
+Options and states as the manuals of scontrol(1), scancel(1) and sacctmgr(1) have them. Values are
+given as `Key=value`, so that none is taken for an option; a native id stands alone only where it
+begins with no dash.
+"""
+
+from __future__ import annotations
+
+from analytics.commands.command import Command, Unspeakable, line, nothing, spoken
+
+# What these programs read as several names, or as a range of them; a quote ends a value there.
+SEVERAL = ",[]{}\"'\\ \t\n"
+REQUEUE_NOTE = "batch jobs alone, and only while Slurm remembers them (MinJobAge)"
+# sacctmgr clears a limit that is set to this.
+NO_LIMIT = -1
+
+
+@spoken
+def cancel(native: str) -> Command:
+    """End a job; a batch job that Slurm still remembers can be handed in again as it was."""
+    job = _id(native)
+    return Command(
+        (line("scancel", job),), (line("scontrol", "requeue", job),), f"undo: {REQUEUE_NOTE}"
+    )
+
+
+@spoken
+def hold(native: str) -> Command:
+    """Keep a waiting job from starting."""
+    job = _id(native)
+    return Command((line("scontrol", "hold", job),), (line("scontrol", "release", job),))
+
+
+@spoken
+def move(native: str, to: str) -> Command:
+    """Put a job back into the queue and let it start on that node alone."""
+    job, update = _id(native), f"JobId={_id(native)}"
+    wanted = f"ReqNodeList={_one(to)}"
+    return Command(
+        (
+            line("scontrol", "requeuehold", job),
+            line("scontrol", "update", update, wanted),
+            line("scontrol", "release", job),
+        ),
+        (
+            line("scontrol", "requeuehold", job),
+            line("scontrol", "update", update, "ReqNodeList="),
+            line("scontrol", "release", job),
+        ),
+        "the job begins again from its last checkpoint; batch jobs alone (--requeue)",
+    )
+
+
+@spoken
+def ask(native: str, gpus: int, before: int) -> Command:
+    """Let a waiting job ask for so many GPUs on each node."""
+    job = f"JobId={_id(native)}"
+    return Command(
+        (line("scontrol", "update", job, f"TresPerNode=gres/gpu:{gpus:d}"),),
+        (line("scontrol", "update", job, f"TresPerNode=gres/gpu:{before:d}"),),
+        "while it waits",
+    )
+
+
+@spoken
+def drain(node: str, reason: str) -> Command:
+    """Start nothing new on a node; what runs there goes on."""
+    name = f"NodeName={_one(node)}"
+    return Command(
+        (line("scontrol", "update", name, "State=DRAIN", f"Reason={reason or 'gpuledger'}"),),
+        (line("scontrol", "update", name, "State=RESUME"),),
+    )
+
+
+@spoken
+def power_down(node: str) -> Command:
+    """Switch a node off by the site's SuspendProgram, once its jobs have ended."""
+    name = f"NodeName={_one(node)}"
+    return Command(
+        (line("scontrol", "update", name, "State=POWER_DOWN_ASAP"),),
+        (line("scontrol", "update", name, "State=POWER_UP"),),
+        "needs SuspendProgram and ResumeProgram in slurm.conf",
+    )
+
+
+@spoken
+def limit(cluster: str, account: str, gpus: int | None, before: int | None) -> Command:
+    """GPUs that the jobs of an account may hold together, in its association; None = no limit."""
+    if not account:
+        return nothing("a limit of Slurm belongs to an account")
+    where = ["where", f"name={_one(account)}", *([f"cluster={_one(cluster)}"] if cluster else [])]
+    modify = ("sacctmgr", "modify", "account", *where, "set")
+    return Command(
+        (line(*modify, f"GrpTRES=gres/gpu={_limit(gpus)}"),),
+        (line(*modify, f"GrpTRES=gres/gpu={_limit(before)}"),),
+        "sacctmgr shows what it changes and asks before it does",
+    )
+
+
+def _limit(gpus: int | None) -> int:
+    return NO_LIMIT if gpus is None else gpus
+
+
+def _id(native: str) -> str:
+    """A job's own id, which is a number, or what somebody wrote in its place."""
+    if not native or native.startswith("-") or "," in native:
+        raise Unspeakable(f"{native!r} is no job id of Slurm")
+    return native
+
+
+def _one(name: str) -> str:
+    """One name, not several."""
+    if not name or any(char in SEVERAL for char in name):
+        raise Unspeakable(f"Slurm would not read {name!r} as one name")
+    return name

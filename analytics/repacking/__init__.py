@@ -1,0 +1,1 @@
+"""Which few moves free the most: snapshot, measure, search, order and bound of a plan."""

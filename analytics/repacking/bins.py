@@ -1,0 +1,177 @@
+"""Equal nodes and equal tasks as one: there are few kinds of either, however large the fleet.
+
+Tasks that ask for the same are one class; nodes that have the same left and hold tasks of the same
+classes in the same arrangement are one bin. What is planned for a bin holds for each of its nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics.placing.shapes import WHOLE
+from analytics.repacking.instance import Instance, Pod, wish_of
+from analytics.repacking.state import Flags, Floats, Ints, State
+
+Hashes = np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
+# Odd numbers of a linear congruential generator (Knuth, MMIX) and of SplitMix64's finalizer.
+_STEP, _MIX, _MIX2 = (
+    np.uint64(6364136223846793005),
+    np.uint64(0xBF58476D1CE4E5B9),
+    np.uint64(0x94D049BB133111EB),
+)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Requests that differ: GPUs, thousandths of each, processors, memory, and where they may run.
+
+    `accepted` is [classes, kinds of nodes]; `of` gives each task its class.
+    """
+
+    gpus: Ints
+    milli: Ints
+    cpu: Ints
+    memory: Ints
+    accepted: Flags
+    island: tuple[str, ...]
+    of: Ints
+
+    def __len__(self) -> int:
+        return len(self.gpus)
+
+
+def classes_of(state: State) -> Classes:
+    """The classes of all tasks; members of a gang stay in the island where they are."""
+    pods, nodes = state.instance.pods, state.instance.nodes
+    islands = {n.name: n.island for n in nodes} if any(p.gang for p in pods) else {}
+    known: dict[tuple[object, ...], int] = {}
+    first: list[Pod] = []
+    of = np.empty(len(pods), np.int64)
+    for i, p in enumerate(pods):
+        key = (p.num_gpu, p.gpu_milli, p.cpu_milli, p.memory_mib, p.gpu_spec, p.cluster)
+        more = (p.pools, p.words, p.on, p.off, islands.get(p.node, "") if p.gang else "")
+        of[i] = known.setdefault((*key, *more), len(known))
+        if of[i] == len(first):
+            first.append(p)
+    wishes = [wish_of(p) for p in first]
+    accepts = {wish: state.accepts(wish) for wish in set(wishes)}
+    return Classes(
+        np.array([p.num_gpu for p in first], np.int64),
+        np.array([p.gpu_milli if p.num_gpu else 0 for p in first], np.int64),
+        np.array([p.cpu_milli for p in first], np.int64),
+        np.array([p.memory_mib for p in first], np.int64),
+        np.array([accepts[w] for w in wishes], bool).reshape(len(first), len(state.kinds)),
+        tuple(islands.get(p.node, "") if p.gang else "" for p in first),
+        of,
+    )
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Bins, and which nodes are in each.
+
+    `of` gives each node its bin, `first` each bin its first node and `count` its nodes.
+    """
+
+    of: Ints
+    first: Ints
+    count: Ints
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def bins_of(state: State, classes: Classes) -> Bins:
+    """Nodes with equal contents together."""
+    _, first, of, count = np.unique(
+        contents(state, classes), return_index=True, return_inverse=True, return_counts=True
+    )
+    return Bins(of.astype(np.int64), first.astype(np.int64), count.astype(np.int64))
+
+
+def contents(state: State, classes: Classes) -> Hashes:
+    """A hash of each node's contents that does not depend on the order of GPUs and tasks."""
+    pods, nodes = state.instance.pods, state.instance.nodes
+    node: Hashes = hashed(contents_of_gpus(state, classes)).sum(axis=1, dtype=np.uint64)
+    single = np.array([p.num_gpu == 1 for p in pods], bool)
+    np.add.at(node, state.node[~single], hashed(_said(state.instance, classes)[~single]))
+    islands = {name: i for i, name in enumerate(sorted({*classes.island, ""}))}
+    island = np.array([islands.get(n.island, 0) for n in nodes], np.int64)
+    closed = np.array([n.closed for n in nodes], np.int64)
+    for part in (state.kind, state.cpu, state.memory, island, closed):
+        node = hashed(node) + hashed(part.astype(np.uint64))
+    return node
+
+
+def contents_of_gpus(state: State, classes: Classes) -> Hashes:
+    """A hash of what each GPU has left and of the tasks that have it, or a part, alone."""
+    pods = state.instance.pods
+    out = hashed(state.free.astype(np.uint64))
+    single = np.array([p.num_gpu == 1 for p in pods], bool)
+    column = np.array([p.gpu_ids[0] for p in pods if p.num_gpu == 1], np.int64)
+    said = _said(state.instance, classes)
+    np.add.at(out, (state.node[single], column), said[single])
+    return out
+
+
+def _said(instance: Instance, classes: Classes) -> Hashes:
+    """What makes a task another one than those of its class: whether it may move, and its cost."""
+    pods = instance.pods
+    movable = np.array([p.movable for p in pods], np.uint64)
+    cost = np.array([p.cost_gpu_seconds for p in pods], np.float64)
+    return hashed(hashed(classes.of.astype(np.uint64) * np.uint64(2) + movable) + cost.view("u8"))
+
+
+def hashed(x: Hashes) -> Hashes:
+    """SplitMix64's finalizer: sums of such hashes tell multisets apart."""
+    with np.errstate(over="ignore"):
+        x = (x + np.uint64(1)) * _STEP
+        x = (x ^ (x >> np.uint64(30))) * _MIX
+        x = (x ^ (x >> np.uint64(27))) * _MIX2
+    return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Movable tasks of one node that are alike, in the order in which they would leave.
+
+    `gpu` is the one that they share, -1 where they have whole ones or none. `freed`
+    [tasks + 1, GPUs] is what the first so many give back; `cost` what they lose.
+    """
+
+    task_class: int
+    gpu: int
+    tasks: tuple[int, ...]
+    freed: Ints
+    cost: Floats
+
+
+def groups_of(state: State, classes: Classes, tasks: Ints) -> list[Group]:
+    """The movable tasks of a node: whole GPUs of a class are alike wherever they are."""
+    pods = state.instance.pods
+    alike: dict[tuple[int, int], list[int]] = {}
+    for t in tasks.tolist():
+        pod = pods[t]
+        if pod.movable:
+            shared = pod.num_gpu == 1 and pod.gpu_milli < WHOLE
+            key = (int(classes.of[t]), pod.gpu_ids[0] if shared else -1)
+            alike.setdefault(key, []).append(t)
+    return [
+        _group(
+            state, c, gpu, sorted(found, key=lambda t: (pods[t].cost_gpu_seconds, pods[t].gpu_ids))
+        )
+        for (c, gpu), found in sorted(alike.items())
+    ]
+
+
+def _group(state: State, task_class: int, gpu: int, tasks: list[int]) -> Group:
+    pods = state.instance.pods
+    freed = np.zeros((len(tasks) + 1, state.free.shape[1]), np.int64)
+    cost = np.zeros(len(tasks) + 1)
+    for i, t in enumerate(tasks):
+        freed[i + 1] = freed[i]
+        freed[i + 1, list(pods[t].gpu_ids)] += pods[t].gpu_milli
+        cost[i + 1] = cost[i] + pods[t].cost_gpu_seconds
+    return Group(task_class, gpu, tuple(tasks), freed, cost)

@@ -1,0 +1,259 @@
+"""What may become of a bin's node: which tasks leave it, and which classes arrive.
+
+A pattern is a state of a node that some departures and arrivals lead to. All departures up to a
+depth are listed at once; arrivals are added to the patterns that prices make worth it. Columns of
+`Patterns` are parallel arrays, a row a pattern; prices never change what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from analytics.placing.shapes import WHOLE
+from analytics.repacking.bins import Bins, Classes, Group, groups_of
+from analytics.repacking.objective import Value
+from analytics.repacking.state import Flags, Floats, Ints, State
+
+MOST_DEPARTURES = 8
+MOST_ARRIVALS = 6
+PER_BIN = 3000
+IN_ALL = 120_000
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Rows: patterns.
+
+    `leaving` and `arriving` hold groups and classes, -1 where there is none; `on` is the GPU that a
+    share arrives on, -1 for whole ones, which take the first free.
+    """
+
+    bin: Ints
+    leaving: Ints
+    arriving: Ints
+    free: Ints
+    cpu: Ints
+    memory: Ints
+    cost: Floats
+    value: Floats
+    on: Ints
+
+    def __len__(self) -> int:
+        return len(self.bin)
+
+    def at(self, rows: Ints | slice) -> Patterns:
+        """Some of them."""
+        return Patterns(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @property
+    def moves(self) -> Ints:
+        """How many tasks leave."""
+        return np.asarray((self.leaving >= 0).sum(axis=1))
+
+
+def joined(parts: Sequence[Patterns]) -> Patterns:
+    """One after the other."""
+    names = [f.name for f in fields(Patterns)]
+    return Patterns(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+
+
+class Pool:
+    """Patterns that become more, and of each which classes were tried as its next arrival."""
+
+    def __init__(self, patterns: Patterns, classes: int) -> None:
+        self.patterns = self._all = patterns
+        self._tried = np.zeros((len(patterns), classes), bool)
+        self._count = len(patterns)
+
+    @property
+    def tried(self) -> Flags:
+        """[patterns, classes]; may be written to."""
+        return self._tried[: self._count]
+
+    def add(self, parts: Sequence[Patterns]) -> Ints:
+        """More of them: their rows."""
+        more = sum(map(len, parts))
+        first = self._count
+        if first + more > len(self._all):
+            # With room for as many again, so that few additions copy what there is.
+            room = np.zeros(first + 2 * more, np.int64)
+            room[:first] = np.arange(first)
+            self._all, self._tried = self._all.at(room), self._tried[room]
+        for part in parts:
+            rows = slice(self._count, self._count + len(part))
+            for f in fields(Patterns):
+                getattr(self._all, f.name)[rows] = getattr(part, f.name)
+            self._tried[rows] = False
+            self._count += len(part)
+        self.patterns = self._all.at(slice(self._count))
+        return np.arange(first, self._count)
+
+
+@dataclass(frozen=True)
+class Space:
+    """What patterns are made from; each group of `groups` has its class and its bin."""
+
+    state: State
+    classes: Classes
+    bins: Bins
+    groups: Sequence[Group]
+    group_class: Ints
+    group_bin: Ints
+    value: Value
+    per_gpu: float  # by how much taking one free GPU lowers the value at most
+
+    @property
+    def accepted(self) -> Flags:
+        """Whether nodes of a bin take tasks of a class: [bins, classes]."""
+        nodes = self.state.instance.nodes
+        first = [nodes[i] for i in self.bins.first]
+        out = self.classes.accepted[:, self.state.kind[self.bins.first]].T.copy()
+        out[[n.closed for n in first]] = False
+        for c, island in enumerate(self.classes.island):
+            if island:
+                out[:, c] &= np.array([n.island == island for n in first], bool)
+        return np.asarray(out)
+
+
+def departures(
+    state: State, classes: Classes, bins: Bins, value: Value, per_gpu: float = 1.0
+) -> tuple[Space, Patterns]:
+    """The patterns in which tasks only leave: all of them up to a number that the fleet allows."""
+    order = np.argsort(state.node, kind="stable")
+    edges = np.searchsorted(state.node[order], np.arange(len(state.cpu) + 1))
+    groups: list[Group] = []
+    group_bin: list[int] = []
+    parts: list[Patterns] = []
+    most = max(8, min(PER_BIN, IN_ALL // max(len(bins), 1)))
+    for b, node in enumerate(bins.first.tolist()):
+        found = groups_of(state, classes, order[edges[node] : edges[node + 1]])
+        parts.append(_of_bin(state, classes, b, node, found, len(groups), most))
+        groups += found
+        group_bin += [b] * len(found)
+    patterns = joined(parts)
+    worth = value(bins.first[patterns.bin], patterns.cpu, patterns.free)
+    patterns = replace(patterns, value=worth)
+    group_class = np.array([g.task_class for g in groups], np.int64)
+    in_bin = np.array(group_bin, np.int64)
+    return Space(state, classes, bins, groups, group_class, in_bin, value, per_gpu), patterns
+
+
+def _of_bin(
+    state: State, classes: Classes, b: int, node: int, groups: list[Group], first: int, most: int
+) -> Patterns:
+    sizes = [len(g.tasks) for g in groups]
+    depth = _depth(sizes, most)
+    counts = np.zeros((1, 0), np.int64)
+    for size in sizes:
+        more = np.arange(min(size, depth) + 1)
+        counts = np.hstack(
+            [np.repeat(counts, len(more), axis=0), np.tile(more, len(counts))[:, None]]
+        )
+        counts = counts[counts.sum(axis=1) <= depth]
+    n = len(counts)
+    free = np.tile(state.free[node], (n, 1))
+    cpu, memory = np.full(n, state.cpu[node]), np.full(n, state.memory[node])
+    cost = np.zeros(n)
+    for i, g in enumerate(groups):
+        free += g.freed[counts[:, i]]
+        cost += g.cost[counts[:, i]]
+        cpu += classes.cpu[g.task_class] * counts[:, i]
+        memory += classes.memory[g.task_class] * counts[:, i]
+    return Patterns(
+        bin=np.full(n, b),
+        leaving=_listed(counts, first),
+        arriving=np.full((n, MOST_ARRIVALS), -1, np.int32),
+        free=free.astype(np.int16),
+        cpu=cpu,
+        memory=memory,
+        cost=cost,
+        value=np.zeros(n),
+        on=np.full((n, MOST_ARRIVALS), -1, np.int8),
+    )
+
+
+def _depth(sizes: Sequence[int], most: int) -> int:
+    """The most departures such that no more than `most` choices of them are listed."""
+    ways = np.zeros(MOST_DEPARTURES + 1)
+    ways[0] = 1
+    for size in sizes:
+        ways = np.convolve(ways, np.ones(min(size, MOST_DEPARTURES) + 1))[: MOST_DEPARTURES + 1]
+    return max(1, int(np.searchsorted(ways.cumsum(), most, side="right")) - 1)
+
+
+def _listed(counts: Ints, first: int) -> Ints:
+    """Counts of each group as a list of groups, -1 after the last."""
+    rows, groups = np.nonzero(counts)
+    times = counts[rows, groups]
+    rows, groups = np.repeat(rows, times), np.repeat(groups, times)
+    out = np.full((len(counts), MOST_DEPARTURES), -1, np.int32)
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    out[rows, place] = groups + first
+    return np.asarray(out)
+
+
+def arrivals(space: Space, patterns: Patterns, parent: Ints, task_class: Ints) -> Patterns:
+    """Patterns with one more arrival where it fits, each on the GPU that leaves the least value."""
+    classes, gpus = space.classes, patterns.free.shape[1]
+    parent, task_class = _with_room(space, patterns, parent, task_class)
+    shared = (classes.gpus[task_class] == 1) & (classes.milli[task_class] < WHOLE)
+    milli = classes.milli.astype(np.int16)
+    whole = _put_whole(patterns, parent[~shared], classes.gpus[task_class[~shared]])
+    choice, column = _choices(patterns.free[parent[shared]], classes.milli[task_class[shared]])
+    parts = patterns.free[parent[shared]][choice]
+    parts[np.arange(len(choice)), column] -= milli[task_class[shared]][choice]
+    pick = np.concatenate([np.flatnonzero(~shared), np.flatnonzero(shared)[choice]])
+    free = np.concatenate([whole, parts]).reshape(-1, gpus)
+    gpu = np.concatenate([np.full(len(whole), -1), column])
+    cpu = patterns.cpu[parent[pick]] - classes.cpu[task_class[pick]]
+    value = space.value(space.bins.first[patterns.bin[parent[pick]]], cpu, free)
+    best = _best(pick, value)
+    task_class = task_class[pick[best]]
+    out = patterns.at(parent[pick[best]])
+    rows, place = np.arange(len(best)), (out.arriving >= 0).sum(axis=1)
+    out.arriving[rows, place] = task_class
+    out.on[rows, place] = gpu[best]
+    memory = out.memory - classes.memory[task_class]
+    return replace(out, free=free[best], cpu=cpu[best], memory=memory, value=value[best])
+
+
+def _with_room(
+    space: Space, patterns: Patterns, parent: Ints, task_class: Ints
+) -> tuple[Ints, Ints]:
+    classes, free = space.classes, patterns.free[parent]
+    good = free >= np.maximum(classes.milli[task_class], 1)[:, None]
+    room = (
+        (good.sum(axis=1) >= classes.gpus[task_class])
+        & (patterns.cpu[parent] >= classes.cpu[task_class])
+        & (patterns.memory[parent] >= classes.memory[task_class])
+        & (patterns.arriving[parent, -1] < 0)
+    )
+    return parent[room], task_class[room]
+
+
+def _put_whole(patterns: Patterns, parent: Ints, gpus: Ints) -> Ints:
+    """Take the first whole free GPUs, as many as asked."""
+    free = patterns.free[parent]
+    full = free == WHOLE
+    taken = full & (full.cumsum(axis=1) <= gpus[:, None])
+    return np.where(taken, 0, free)
+
+
+def _choices(free: Ints, milli: Ints) -> tuple[Ints, Ints]:
+    """Rows and GPUs with room for a share; of GPUs with the same left the first."""
+    good = free >= milli[:, None]
+    for g in range(1, free.shape[1]):
+        good[:, g] &= ~(free[:, :g] == free[:, g : g + 1]).any(axis=1)
+    rows, columns = np.nonzero(good)
+    return rows, columns
+
+
+def _best(pick: Ints, value: Floats) -> Ints:
+    """Of equal picks the row of the smallest value."""
+    order = np.lexsort((value, pick))
+    first = np.ones(len(order), bool)
+    first[1:] = pick[order][1:] != pick[order][:-1]
+    return order[first]

@@ -1,0 +1,235 @@
+"""A plan: at most K moves that make an objective small, in order, with a bound for any such plan.
+
+Method: the fleet's nodes are grouped into bins, what may become of a bin's node is a pattern, and a
+program over patterns is solved in whole numbers (Dantzig and Wolfe 1960; Gilmore and Gomory 1961),
+since steepest descent sees no gain in a move that only its successors make worth while.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from analytics.repacking.bins import bins_of, classes_of
+from analytics.repacking.bound import bound
+from analytics.repacking.instance import Instance
+from analytics.repacking.master import INF, Limits
+from analytics.repacking.measure import SIZES, fragmentation, measure_of, slots
+from analytics.repacking.objective import Objective, objective_of
+from analytics.repacking.order import Step, carried_out, changes, ordered
+from analytics.repacking.patterns import departures
+from analytics.repacking.search import Search
+from analytics.repacking.state import State, state_of
+
+LIVE, BATCH, ANY = "live", "batch", "any"
+# Tasks that block each other move in one batch only if that saves so much more.
+WORTH_A_BATCH = 1.02
+METHOD = "column generation over node patterns; Lagrangian bound, GPU by GPU"
+# The rest of the time is for the order of the moves: seconds of each, and a share for the rest.
+SEARCH_SHARE, ORDER_S = 0.85, 1.5e-4
+
+
+@dataclass(frozen=True)
+class Move:
+    """A task goes to GPUs of a node."""
+
+    pod: str
+    to: str
+    gpu_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Fragments in GPUs, and tasks of so many whole GPUs that there is room for."""
+
+    frag_gpus: float
+    slots: Mapping[str, int]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"frag_gpus": round(self.frag_gpus, 4), "slots": dict(self.slots)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Moves in order; `bound` is what no plan of as many moves can pass."""
+
+    moves: tuple[Move, ...]
+    mode: str
+    before: Summary
+    after: Summary
+    bound: Summary
+    method: str = ""
+    reached: float = 1.0  # of what the bound allows to be saved
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "moves": [{"pod": m.pod, "to": m.to, "gpu_ids": list(m.gpu_ids)} for m in self.moves],
+            "mode": self.mode,
+            "before": self.before.document(),
+            "after": self.after.document(),
+            "bound": self.bound.document(),
+            "method": self.method,
+            "reached": round(self.reached, 4),
+        }
+
+
+@dataclass(frozen=True)
+class _Asked:
+    objective: Objective
+    moves: int
+    gpu_seconds: float
+    seed: int
+    until_s: float
+
+
+@dataclass
+class _Result:
+    """Moves one after the other, those that block each other, and what any could save."""
+
+    live: list[Step] = field(default_factory=list)
+    blocked: list[Step] = field(default_factory=list)
+    most: float = 0.0
+
+
+def plan(
+    instance: Instance,
+    objective: str = "fragmentation",
+    max_moves: int = 10,
+    time_limit_s: float = 5.0,
+    seed: int = 0,
+    mode: str = ANY,
+    budget_gpu_seconds: float | None = None,
+) -> Plan:
+    """The moves of an instance that `instance.problems` has nothing against.
+
+    `mode` live gives only moves that need nothing but room at their turn, batch all at once, any
+    the first unless the second saves more. ConfigError for an objective that does not exist.
+    """
+    budget = INF if budget_gpu_seconds is None else budget_gpu_seconds
+    started = time.monotonic()
+    until = started + max(SEARCH_SHARE * time_limit_s - ORDER_S * max_moves, time_limit_s / 4)
+    asked = _Asked(objective_of(objective), max_moves, budget, seed, until)
+    start = state_of(instance)
+    if not max_moves or not instance.pods or not instance.nodes:
+        return _told(asked, start, (), LIVE, 0.0)
+    first = _search(start, asked)
+    batch = [*first.live, *first.blocked]
+    later = replace(asked, until_s=started + 0.95 * time_limit_s)
+    steps = batch if mode == BATCH else _without_blocks(start, first, later)
+    how = BATCH if mode == BATCH and first.blocked else LIVE
+    if mode == ANY and first.blocked:
+        gains = [_gain(start, asked, s) for s in (steps, batch)]
+        if gains[1] > WORTH_A_BATCH * gains[0]:
+            steps, how = batch, BATCH
+    if _gain(start, asked, steps) <= 0:
+        steps, how = [], LIVE
+    return _told(asked, start, steps, how, first.most)
+
+
+def _search(state: State, asked: _Asked) -> _Result:
+    classes = classes_of(state)
+    bins = bins_of(state, classes)
+    value = _value(state, asked)
+    space, patterns = departures(state, classes, bins, value, asked.objective.per_gpu(state))
+    if not space.groups:
+        return _Result()
+    limits = Limits(asked.moves, asked.gpu_seconds)
+    found = Search(space, patterns, limits, asked.seed, asked.until_s).run()
+    live, blocked = ordered(space, changes(space, found))
+    measure = measure_of(state.instance.target, state.kinds, state.free.shape[1])
+    most = bound(space, measure, asked.objective, found.prices, limits)
+    return _Result(live, blocked, most)
+
+
+def _without_blocks(start: State, first: _Result, asked: _Asked) -> list[Step]:
+    """Moves that are possible one after the other: what was blocked is planned anew from there."""
+    steps, blocked = first.live, first.blocked
+    while blocked and len(steps) < asked.moves and time.monotonic() < asked.until_s:
+        moved = {step.task for step in steps}
+        lost = sum(start.instance.pods[t].cost_gpu_seconds for t in moved)
+        rest = replace(asked, moves=asked.moves - len(steps), gpu_seconds=asked.gpu_seconds - lost)
+        more = _search(after(start, steps, pinned=True), rest)
+        if not more.live:
+            break
+        steps, blocked = [*steps, *more.live], more.blocked
+    return _best_prefix(start, asked, steps) if first.blocked else steps
+
+
+def _best_prefix(start: State, asked: _Asked, steps: list[Step]) -> list[Step]:
+    gains = [_gain(start, asked, steps[:n]) for n in range(len(steps) + 1)]
+    return steps[: int(np.argmax(np.round(gains, 9)))]
+
+
+def after(start: State, steps: Sequence[Step], *, pinned: bool = False) -> State:
+    """The state after some moves; with `pinned` what moved may not move again."""
+    pods = list(start.instance.pods)
+    for step in steps:
+        name = start.instance.nodes[step.node].name
+        pod = pods[step.task]
+        pods[step.task] = msgspec.structs.replace(
+            pod, node=name, gpu_ids=step.gpus, movable=pod.movable and not pinned
+        )
+    return state_of(msgspec.structs.replace(start.instance, pods=tuple(pods)))
+
+
+def _value(state: State, asked: _Asked) -> Any:
+    measure = measure_of(state.instance.target, state.kinds, state.free.shape[1])
+    return asked.objective.value(state, measure)
+
+
+def _gain(start: State, asked: _Asked, steps: Sequence[Step]) -> float:
+    """By how much the objective falls."""
+    end, value = carried_out(start, steps), _value(start, asked)
+    tasks = [step.task for step in steps]
+    rows = np.unique(np.concatenate([start.node[tasks], [s.node for s in steps]]).astype(np.int64))
+    before = value(rows, start.cpu[rows], start.free[rows])
+    return float((before - value(rows, end.cpu[rows], end.free[rows])).sum())
+
+
+def _told(asked: _Asked, start: State, steps: Sequence[Step], mode: str, most: float) -> Plan:
+    instance = start.instance
+    moves = tuple(
+        Move(instance.pods[s.task].name, instance.nodes[s.node].name, s.gpus) for s in steps
+    )
+    before, then = summary(start), summary(carried_out(start, steps))
+    gain = _gain(start, asked, steps)
+    return Plan(
+        moves,
+        mode,
+        before,
+        then,
+        _bound(asked, start, before, most),
+        METHOD,
+        gain / most if most > 0 else 1.0,
+    )
+
+
+def summary(state: State) -> Summary:
+    """The measures of a state."""
+    frag = float(fragmentation(state, state.instance.target).sum())
+    return Summary(frag, {str(k): slots(state.free, k) for k in SIZES})
+
+
+def _bound(asked: _Asked, start: State, before: Summary, most: float) -> Summary:
+    """What is known of any plan: the search's bound for the objective, room for the others."""
+    room = int(start.free.sum()) // 1000
+    gpus = max((p.num_gpu for p in start.instance.pods if p.movable), default=0)
+    found = {
+        size: min(room // int(size), now + asked.moves * -(-gpus // int(size)))
+        for size, now in before.slots.items()
+    }
+    frag = 0.0
+    if asked.objective.name == "fragmentation":
+        frag = max(0.0, before.frag_gpus - most)
+    elif asked.objective.name == "slots":
+        size = str(asked.objective.size)
+        now = slots(start.free, int(size))
+        found[size] = min(found.get(size, room), int(now + most + asked.objective.slack))
+    return Summary(frag, found)

@@ -1,0 +1,66 @@
+"""`gpuledger fragmentation`: what is free in crumbs, why, and the largest job that could start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gpuledger.cli import options, show
+
+Row = Mapping[str, Any]
+
+
+@click.command("fragmentation")
+@options.store_option
+@options.config_option
+@click.option("--at", default="", metavar="TIME", help="RFC 3339; default: last booked minute.")
+@click.option("--pool", default="", metavar="TEXT", help="Only pools that have it in their name.")
+@options.format_option("table", "json")
+def command(store_url: str, config_path: Path | None, at: str, pool: str, fmt: str) -> None:
+    """Free GPUs by pool: of what use they are, what fits now, and what after a full repack."""
+    from analytics.placing.settings import PlacementSettings
+    from analytics.repacking import answer
+    from analytics.repacking.settings import SnapshotSettings
+    from gpuledger.states import LedgerSettings
+
+    configuration = options.load_config(config_path)
+    reader = options.open_for_questions(store_url, configuration)
+    when, rows = answer.fragmentation(
+        reader,
+        at,
+        pool,
+        configuration.section("snapshot", SnapshotSettings),
+        configuration.section("ledger", LedgerSettings),
+        configuration.section("placement", PlacementSettings),
+    )
+    title = f"Fragmentation at {when:%Y-%m-%d %H:%M} UTC, in GPUs" if when else ""
+    show.answer(rows, fmt, lambda rows: _told(rows, title), "No GPU owned: nothing was booked yet.")
+
+
+def _told(rows: Sequence[Row], title: str) -> None:
+    show.plain_table([_line(row) for row in rows], title)
+    click.echo("Slots are tasks of so many GPUs that fit now, and (at most) after a full repack.")
+    for row in rows:
+        click.echo(row["sentence"])
+
+
+def _line(row: Row) -> dict[str, Any]:
+    slots = {f"× {k}": f"{n} ({row['repacked'][k]})" for k, n in row["slots"].items()}
+    return {
+        "pool": f"{row['cluster']}: {row['pool']}",
+        "free": row["free"],
+        "fragments": row["fragmented"],
+        "why": _causes(row["causes"]),
+        **{name: slots[name] for name in list(slots)[:SIZES_SHOWN]},
+        "stranded": _causes(row["stranded"]),
+    }
+
+
+def _causes(causes: Mapping[str, float]) -> str:
+    return ", ".join(f"{gpus:,.3g} {why}" for why, gpus in causes.items()) or show.NOTHING
+
+
+SIZES_SHOWN = 5

@@ -1,0 +1,46 @@
+"""`gpuledger fragmentation`: what people read of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from gpuledger.cli import options
+from gpuledger.cli.fragmentation import command
+from gpuledger.store import Store
+from tests.analytics.repacking.test_figures import crumbs, signed
+from tests.analytics.world import write
+
+
+@pytest.fixture
+def asked(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the command over the store of the test: a process opens one directory only."""
+    monkeypatch.setattr(options, "open_for_questions", lambda *_: store)
+    runner = CliRunner()
+    return lambda *flags: (
+        runner.invoke(command, ["--store", "chdb:///none", *flags], catch_exceptions=False).output
+    )
+
+
+def test_the_table_ends_with_the_line_that_people_feel(store: Store, asked: Any) -> None:
+    write(store, [*crumbs(), *signed(1)])
+    told = asked()
+    assert told.startswith("Fragmentation at 2026-03-02 11:00 UTC, in GPUs")
+    assert told.splitlines()[-1] == (
+        "largest job that could start now on big: 4 GPUs; with all crumbs together: 8"
+    )
+    assert "3 (3)" in told
+
+
+def test_json_has_a_row_per_pool(store: Store, asked: Any) -> None:
+    write(store, [*crumbs(), *signed(1)])
+    (row,) = json.loads(asked("--format", "json"))
+    assert (row["pool"], row["slots"]["4"], row["repacked"]["8"]) == ("big", 3, 1)
+
+
+def test_an_empty_book_is_said(asked: Any) -> None:
+    assert asked() == "No GPU owned: nothing was booked yet.\n"
+    assert json.loads(asked("--format", "json")) == []
