@@ -18,6 +18,8 @@ from analytics.placing.shapes import WHOLE, Kind, Wish
 from gpuledger.errors import ConfigError, nearest
 
 MOST_GPUS = 64
+# Of any amount: beyond it sums over a fleet would not be exact any more.
+MOST = 1 << 36
 
 
 class Node(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -161,23 +163,30 @@ def _of_names(what: str, names: list[str]) -> Iterator[str]:
 
 def _of_node(node: Node) -> Iterator[str]:
     for key in ("cpu_milli", "memory_mib", "gpus"):
-        if getattr(node, key) < 0:
-            yield f"node {node.name}: {key} is {getattr(node, key)}, below 0"
+        yield from _number(f"node {node.name}: {key}", getattr(node, key))
+    if any(not 0 <= g < node.gpus for g in node.lost_gpus):
+        yield f"node {node.name}: it has GPUs 0 to {node.gpus - 1}, not {node.lost_gpus}"
     if node.gpus > MOST_GPUS:
         yield f"node {node.name}: gpus is {node.gpus}, more than {MOST_GPUS}"
 
 
 def _of_request(what: str, task: Pod | Target) -> Iterator[str]:
     for key in ("cpu_milli", "memory_mib", "num_gpu", "gpu_milli"):
-        value = getattr(task, key, 0)
-        if value < 0:
-            yield f"{what}: {key} is {value}, below 0"
+        yield from _number(f"{what}: {key}", getattr(task, key, 0))
+    yield from _number(f"{what}: cost_gpu_seconds", getattr(task, "cost_gpu_seconds", 0))
     if task.gpu_milli > WHOLE:
         yield f"{what}: gpu_milli is {task.gpu_milli}, more than a whole GPU of {WHOLE}"
     if task.num_gpu and not task.gpu_milli:
         yield f"{what}: num_gpu is {task.num_gpu}, and gpu_milli 0"
     if task.num_gpu > 1 and task.gpu_milli != WHOLE:
         yield f"{what}: {task.num_gpu} GPUs of {task.gpu_milli} thousandths; only one is shared"
+
+
+def _number(what: str, value: float) -> Iterator[str]:
+    if value < 0:
+        yield f"{what} is {value}, below 0"
+    if value > MOST:
+        yield f"{what} is {value}, more than {MOST}"
 
 
 def _of_place(task: Pod, nodes: dict[str, Node]) -> Iterator[str]:

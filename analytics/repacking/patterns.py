@@ -104,6 +104,18 @@ class Space:
     group_bin: Ints
     value: Value
     per_gpu: float  # by how much taking one free GPU lowers the value at most
+    moves: int
+
+    @property
+    def group_tasks(self) -> Ints:
+        """How many tasks each group has."""
+        return np.array([len(g.tasks) for g in self.groups], np.int64)
+
+    @property
+    def shares(self) -> bool:
+        """Whether a GPU anywhere is shared, or may come to be."""
+        movable = self.classes.milli[self.group_class]
+        return bool(((movable > 0) & (movable < WHOLE)).any() or (self.state.free % WHOLE).any())
 
     @property
     def accepted(self) -> Flags:
@@ -119,7 +131,7 @@ class Space:
 
 
 def departures(
-    state: State, classes: Classes, bins: Bins, value: Value, per_gpu: float = 1.0
+    state: State, classes: Classes, bins: Bins, value: Value, per_gpu: float, moves: int
 ) -> tuple[Space, Patterns]:
     """The patterns in which tasks only leave: all of them up to a number that the fleet allows."""
     order = np.argsort(state.node, kind="stable")
@@ -130,7 +142,7 @@ def departures(
     most = max(8, min(PER_BIN, IN_ALL // max(len(bins), 1)))
     for b, node in enumerate(bins.first.tolist()):
         found = groups_of(state, classes, order[edges[node] : edges[node + 1]])
-        parts.append(_of_bin(state, classes, b, node, found, len(groups), most))
+        parts.append(_of_bin(state, classes, b, node, found, len(groups), (most, moves)))
         groups += found
         group_bin += [b] * len(found)
     patterns = joined(parts)
@@ -138,14 +150,20 @@ def departures(
     patterns = replace(patterns, value=worth)
     group_class = np.array([g.task_class for g in groups], np.int64)
     in_bin = np.array(group_bin, np.int64)
-    return Space(state, classes, bins, groups, group_class, in_bin, value, per_gpu), patterns
+    return Space(state, classes, bins, groups, group_class, in_bin, value, per_gpu, moves), patterns
 
 
 def _of_bin(
-    state: State, classes: Classes, b: int, node: int, groups: list[Group], first: int, most: int
+    state: State,
+    classes: Classes,
+    b: int,
+    node: int,
+    groups: list[Group],
+    first: int,
+    most: tuple[int, int],
 ) -> Patterns:
     sizes = [len(g.tasks) for g in groups]
-    depth = _depth(sizes, most)
+    depth = min(_depth(sizes, most[0]), most[1])
     counts = np.zeros((1, 0), np.int64)
     for size in sizes:
         more = np.arange(min(size, depth) + 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -137,7 +138,8 @@ def _search(state: State, asked: _Asked) -> _Result:
     classes = classes_of(state)
     bins = bins_of(state, classes)
     value = _value(state, asked)
-    space, patterns = departures(state, classes, bins, value, asked.objective.per_gpu(state))
+    per_gpu = asked.objective.per_gpu(state)
+    space, patterns = departures(state, classes, bins, value, per_gpu, asked.moves)
     if not space.groups:
         return _Result()
     limits = Limits(asked.moves, asked.gpu_seconds)
@@ -151,13 +153,13 @@ def _search(state: State, asked: _Asked) -> _Result:
 def _without_blocks(start: State, first: _Result, asked: _Asked) -> list[Step]:
     """Moves that are possible one after the other: what was blocked is planned anew from there."""
     steps, blocked = first.live, first.blocked
+    pinned = {step.task for step in steps}
     while blocked and len(steps) < asked.moves and time.monotonic() < asked.until_s:
-        moved = {step.task for step in steps}
-        lost = sum(start.instance.pods[t].cost_gpu_seconds for t in moved)
+        lost = sum(start.instance.pods[step.task].cost_gpu_seconds for step in steps)
         rest = replace(asked, moves=asked.moves - len(steps), gpu_seconds=asked.gpu_seconds - lost)
-        more = _search(after(start, steps, pinned=True), rest)
-        if not more.live:
-            break
+        more = _search(after(start, steps, pinned), rest)
+        # What blocked each other and found no other way stays where it is.
+        pinned |= {step.task for step in more.live or more.blocked}
         steps, blocked = [*steps, *more.live], more.blocked
     return _best_prefix(start, asked, steps) if first.blocked else steps
 
@@ -167,15 +169,15 @@ def _best_prefix(start: State, asked: _Asked, steps: list[Step]) -> list[Step]:
     return steps[: int(np.argmax(np.round(gains, 9)))]
 
 
-def after(start: State, steps: Sequence[Step], *, pinned: bool = False) -> State:
-    """The state after some moves; with `pinned` what moved may not move again."""
+def after(start: State, steps: Sequence[Step], pinned: AbstractSet[int] = frozenset()) -> State:
+    """The state after some moves, from which the pinned tasks may not move."""
     pods = list(start.instance.pods)
     for step in steps:
         name = start.instance.nodes[step.node].name
         pod = pods[step.task]
-        pods[step.task] = msgspec.structs.replace(
-            pod, node=name, gpu_ids=step.gpus, movable=pod.movable and not pinned
-        )
+        pods[step.task] = msgspec.structs.replace(pod, node=name, gpu_ids=step.gpus)
+    for task in pinned:
+        pods[task] = msgspec.structs.replace(pods[task], movable=False)
     return state_of(msgspec.structs.replace(start.instance, pods=tuple(pods)))
 
 
@@ -200,6 +202,8 @@ def _told(asked: _Asked, start: State, steps: Sequence[Step], mode: str, most: f
     )
     before, then = summary(start), summary(carried_out(start, steps))
     gain = _gain(start, asked, steps)
+    if asked.objective.name == "fragmentation":
+        most = min(most, before.frag_gpus)
     return Plan(
         moves,
         mode,

@@ -19,8 +19,8 @@ NOTHING = 1e-7
 CHUNK = 2_000_000
 # Before the best of each bin are sought, the best of all, so many times as many.
 ENOUGH = 4
-# So far above its price a pattern is forgotten.
-FAR = 0.75
+# So far above its price a pattern is forgotten where there are so many.
+FAR, CROWDED = 0.75, 50_000
 
 
 class Pricing:
@@ -32,6 +32,11 @@ class Pricing:
         state, first = space.state, space.bins.first
         self.before = space.value(first, state.cpu[first], state.free[first])
         self._open = space.accepted & np.isin(np.arange(len(space.classes)), space.group_class)
+        self._joined = np.zeros(0, bool)
+        self._supply = np.zeros(len(space.classes), np.int64)
+        np.add.at(
+            self._supply, space.group_class, space.group_tasks * space.bins.count[space.group_bin]
+        )
         self._size = space.classes.gpus * space.classes.milli / WHOLE * space.per_gpu
 
     @property
@@ -62,10 +67,26 @@ class Pricing:
             if prices is not None and gain is not None:
                 good &= self.reduced(prices, some)[:, None] - gain < NOTHING
             found = self._arrive(some, good)
-            if prices is not None:
+            if prices is not None and len(self.patterns) > CROWDED:
                 found = found.at(np.flatnonzero(self._reduced(prices, found) < FAR))
             new.append(found)
         return self._pool.add(new)
+
+    @property
+    def joined(self) -> Flags:
+        """Of each pattern whether the linear program was given it."""
+        more = np.zeros(len(self.patterns) - len(self._joined), bool)
+        self._joined = np.concatenate([self._joined, more])
+        return self._joined
+
+    def join(self, rows: Ints) -> None:
+        """These may be chosen."""
+        self.joined[rows] = True
+
+    def saving(self, rows: Ints, times: Floats | Ints) -> float:
+        """What patterns save, each on so many nodes."""
+        p = self.patterns
+        return float((self.before[p.bin[rows]] - p.value[rows]) @ times)
 
     def best(self, reduced: Floats, rows: Ints, most: int) -> Ints:
         """Of some patterns those of the lowest reduced cost, at most so many of each bin."""
@@ -113,6 +134,12 @@ class Pricing:
         good &= (most[:, None] >= classes.milli) & (
             (classes.gpus < 2) | (full[:, None] >= classes.gpus)
         )
+        # No more of a class than there are, and no more arrivals than moves.
+        here = p.arriving[rows]
+        alike = (here == last[:, None]).sum(axis=1)
+        at = np.flatnonzero((last >= 0) & (alike >= self._supply[last]))
+        good[at, last[at]] = False
+        good[(here >= 0).sum(axis=1) >= self.space.moves] = False
         return np.asarray(good & ~self._pool.tried[rows])
 
     def _arrive(self, rows: Ints, good: Flags) -> Patterns:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.placing.shapes import WHOLE, Kind, Wish, refused
+from analytics.placing.words import known
 from analytics.repacking.instance import Instance, Node, Pod, kind_of, wish_of
 
 Ints = npt.NDArray[np.int64]
@@ -53,21 +54,32 @@ class State:
     def _kinds(self) -> tuple[Ints, list[Kind]]:
         tasks = (*self.instance.pods, *self.instance.waiting)
         named = {name for p in tasks for name in (*p.on, *p.off)}
-        words = frozenset(word for p in tasks for word in p.words)
-        known: dict[Kind, int] = {}
+        words = known_words(self.instance)
+        places: dict[Kind, int] = {}
         seen: dict[tuple[object, ...], int] = {}
         out = []
         for n in self.instance.nodes:
             told = (n.model, n.cluster, n.pools, n.labels, n.tainted, n.name in named and n.name)
             if told not in seen:
-                kind = replace(_bare(kind_of(n, words)), name=n.name if n.name in named else "")
-                seen[told] = known.setdefault(kind, len(known))
+                kind = replace(
+                    _bare(kind_of(n, words[n.cluster])), name=n.name if n.name in named else ""
+                )
+                seen[told] = places.setdefault(kind, len(places))
             out.append(seen[told])
-        return np.array(out, np.int64), list(known)
+        return np.array(out, np.int64), list(places)
 
     def accepts(self, wish: Wish) -> Flags:
         """Of each kind of node whether a request may use it at all."""
         return np.array([not refused(kind, wish) for kind in self.kinds], bool)
+
+
+def known_words(instance: Instance) -> dict[str, frozenset[str]]:
+    """Of each cluster the words that tasks ask for and its nodes tell of: only these bind."""
+    asked = {word for p in (*instance.pods, *instance.waiting) for word in p.words}
+    labels: dict[str, set[frozenset[str]]] = {}
+    for node in instance.nodes:
+        labels.setdefault(node.cluster, set()).add(frozenset(node.labels))
+    return {cluster: known(asked, told) for cluster, told in labels.items()}
 
 
 def _bare(kind: Kind) -> Kind:

@@ -15,7 +15,7 @@ import numpy as np
 
 from analytics.repacking.instance import Instance, Node, Pod, Target
 
-UNTOLD = 1 << 50
+UNTOLD = 1 << 40
 
 
 class Impossible(AssertionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import combinations
 
+import msgspec
 import numpy as np
 
 from analytics.repacking.instance import Instance, Node, Pod, Target
@@ -30,7 +31,9 @@ def pod(name: str, at: str, gpu_ids: tuple[int, ...], milli: int = 1000, **more:
     return Pod(**{**told, **size, **more})  # type: ignore[arg-type]
 
 
-def target(gpus: int = 1, milli: int = 1000, cpu: int = 1000, spec: str = "", p: float = 1.0):  # type: ignore[no-untyped-def] # noqa: ANN201
+def target(
+    gpus: int = 1, milli: int = 1000, cpu: int = 1000, spec: str = "", p: float = 1.0
+) -> Target:
     """A kind of task that is expected."""
     return Target(cpu, gpus, milli, spec, p)
 
@@ -50,7 +53,16 @@ def world(seed: int, nodes: int = 4, *, tied: bool = True) -> Instance:
         Target(cpu, gpus, milli, _spec(rng), float(rng.integers(1, 9)) / 8)
         for cpu, _, gpus, milli in wanted
     )
+    if tied:
+        # Of some nodes nobody told the processors or the memory: they bind nothing.
+        untold = np.random.default_rng([seed, 1]).random((nodes, 2)) < 0.1
+        fleet = tuple(_untold(n, *u) for n, u in zip(fleet, untold.tolist(), strict=True))
     return Instance(fleet, tuple(pods), expected)
+
+
+def _untold(one: Node, cpu: bool, memory: bool) -> Node:
+    told = {"cpu_milli": 0 if cpu else one.cpu_milli, "memory_mib": one.memory_mib * (not memory)}
+    return msgspec.structs.replace(one, **told)
 
 
 def _node(rng: np.random.Generator, i: int, *, tied: bool) -> Node:
@@ -105,6 +117,27 @@ def _placed(
     found = pod(f"t{number}", room.node.name, at, **size, gpu_spec="", **more)  # type: ignore[arg-type]
     room.holds(found, at)
     return found
+
+
+def twice(once: Instance) -> Instance:
+    """A fleet and its mirror image: every node again, its GPUs in the other order."""
+    last = {n.name: n.gpus - 1 for n in once.nodes}
+    nodes = tuple(
+        msgspec.structs.replace(
+            n, name=f"m{n.name}", lost_gpus=tuple(last[n.name] - g for g in n.lost_gpus)
+        )
+        for n in once.nodes
+    )
+    pods = tuple(
+        msgspec.structs.replace(
+            p,
+            name=f"m{p.name}",
+            node=f"m{p.node}",
+            gpu_ids=tuple(sorted(last[p.node] - g for g in p.gpu_ids)),
+        )
+        for p in once.pods
+    )
+    return msgspec.structs.replace(once, nodes=(*once.nodes, *nodes), pods=(*once.pods, *pods))
 
 
 def single(instance: Instance, *, batch: bool = False) -> Iterator[Place]:

@@ -1,0 +1,137 @@
+"""The linear program over some bins of a search, all other nodes being settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from analytics.repacking.master import Limits, Master, Prices
+from analytics.repacking.patterns import MOST_ARRIVALS, Space
+from analytics.repacking.pricing import NOTHING, Pricing
+from analytics.repacking.state import Flags, Floats, Ints
+
+Clock = Callable[[], float]
+# Patterns of a bin that join per round; patterns of a bin that are given one more arrival, more of
+# them where none below its price is found; and so few in all that every arrival is tried.
+JOIN = 8
+GROW = (4, 16, 100, 600)
+FEW = 1500
+# In whole numbers: so many patterns, of each bin at least so many, and seconds below which it is
+# not begun.
+WHOLE_COLUMNS = 5000
+WHOLE_PER_BIN = 20
+LEAST_S = 0.02
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rows of patterns, and how many nodes take each."""
+
+    rows: Ints
+    times: Ints
+
+
+def nothing(space: Space) -> Ints:
+    """Of each class as many leave as arrive."""
+    return np.zeros(len(space.classes), np.int64)
+
+
+class Part:
+    """Bins, their patterns that may be chosen, and what may still be spent."""
+
+    def __init__(
+        self,
+        pricing: Pricing,
+        bins: Ints,
+        limits: Limits,
+        balance: Ints,
+        seed: int,
+        clock: Clock,
+    ) -> None:
+        self._pricing = pricing
+        self._clock = clock
+        self._bins = bins
+        self._place = np.full(len(pricing.space.bins), -1)
+        self._place[bins] = np.arange(len(bins))
+        self._master = Master(pricing.space.bins.count[bins], balance, limits, seed)
+        self._rows = np.zeros(0, np.int64)
+        self._add(np.flatnonzero(pricing.joined & self._mine()))
+
+    def price(self, until_s: float) -> tuple[float, Prices]:
+        """Let patterns join until none is below its price: what is saved at most, and prices."""
+        effort = 0
+        while True:
+            most, prices = self._relaxed()
+            mine, cost = self._cost(prices)
+            if self._clock() > until_s:
+                return most, prices
+            open_ = mine[self._pricing.patterns.arriving[mine, MOST_ARRIVALS - 1] < 0]
+            new = self._pricing.grow(self._pricing.best(cost, open_, GROW[effort]), prices)
+            cost = np.concatenate([cost, self._pricing.reduced(prices, new)])
+            below = np.flatnonzero(cost < -NOTHING)
+            joining = self._pricing.best(cost, below, JOIN)
+            joining = joining[~np.isin(joining, self._rows)]
+            self._add(joining)
+            if len(joining):
+                effort = 0
+            elif effort + 1 < len(GROW):
+                effort += 1
+            elif len(self._pricing.patterns) > FEW or not len(self._pricing.grow(open_)):
+                return most, prices
+
+    def choose(self, prices: Prices, start: Chosen | None, until_s: float) -> Chosen:
+        """In whole numbers, of the patterns nearest to their price; no worse than `start`."""
+        mine, cost = self._cost(prices)
+        each = max(WHOLE_PER_BIN, WHOLE_COLUMNS // len(self._bins))
+        near = self._pricing.best(cost, mine, each)
+        near = np.union1d(near, self._rows)
+        near = near[np.argsort(cost[near], kind="stable")[:WHOLE_COLUMNS]]
+        if start is not None:
+            near = np.union1d(near, start.rows)
+        self._add(near[~np.isin(near, self._rows)])
+        begun = self._begun(start, until_s)
+        allowed = np.flatnonzero(np.isin(self._rows, near) | (begun > 0))
+        left_s = until_s - self._clock()
+        times = begun if left_s < LEAST_S else self._master.whole(allowed, begun, left_s)
+        times = times if self._saved(times) > self._saved(begun) else begun
+        taken = np.flatnonzero(times)
+        return Chosen(self._rows[taken], times[taken].astype(np.int64))
+
+    def _cost(self, prices: Prices) -> tuple[Ints, Floats]:
+        """Patterns of these bins, and of all the reduced cost, infinite for those of others."""
+        if len(self._bins) == len(self._place):
+            return np.arange(len(self._pricing.patterns)), self._pricing.reduced(prices)
+        mine = np.flatnonzero(self._mine())
+        cost = np.full(len(self._pricing.patterns), np.inf)
+        cost[mine] = self._pricing.reduced(prices, mine)
+        return mine, cost
+
+    def _begun(self, start: Chosen | None, until_s: float) -> Floats:
+        """Something to beat: a dive from the linear program, or what there was."""
+        times = self._master.dive(until_s, self._clock)
+        if start is None:
+            return times
+        before = np.zeros(len(self._rows))
+        order = np.argsort(self._rows, kind="stable")
+        before[order[np.searchsorted(self._rows[order], start.rows)]] = start.times
+        return times if self._saved(times) > self._saved(before) else before
+
+    def _saved(self, times: Floats) -> float:
+        taken = np.flatnonzero(times)
+        return self._pricing.saving(self._rows[taken], times[taken])
+
+    def _mine(self) -> Flags:
+        return np.asarray(self._place[self._pricing.patterns.bin] >= 0)
+
+    def _add(self, rows: Ints) -> None:
+        self._pricing.join(rows)
+        self._master.add(self._pricing.columns(rows), self._place)
+        self._rows = np.concatenate([self._rows, rows])
+
+    def _relaxed(self) -> tuple[float, Prices]:
+        most, prices = self._master.relaxed()
+        of_bin = np.zeros(len(self._place))
+        of_bin[self._bins] = prices.of_bin
+        return most, Prices(of_bin, prices.of_class, prices.of_move, prices.of_cost)

@@ -1,0 +1,1 @@
+"""Parts of `benchmarks/rebalance.py`: fleets in use, rivals, and the page of figures."""
