@@ -230,10 +230,10 @@ PARTS: dict[str, Callable[[argparse.Namespace, Say], None]] = {
 }
 HEAD = """# Plans beside their rivals
 
-`benchmarks/rebalance.py --write` wrote this page ({cores} shared cores: shares count, seconds vary
-with the load of the machine). Every plan was carried out by a simulator that shares no code with
-the planner: each move has its room while the task still runs where it was (of a batch, after all
-have left), and F is measured by its definition.
+`benchmarks/rebalance.py {arguments}` wrote this page ({cores} shared cores: shares count, seconds
+vary with the load of the machine). Every plan was carried out by a simulator that shares no code
+with the planner: each move has its room while the task still runs where it was (of a batch, after
+all have left), and F is measured by its definition.
 
 Rivals: **HighNodeUtilization**, the rule of the Kubernetes descheduler, with its thresholds (5 to
 95 %, by GPUs or by GPUs and processors), the order of evictions, where they may go and how many of
@@ -271,7 +271,8 @@ def main() -> None:
     given = parser.parse_args()
     told = sections(given)
     if given.write:
-        head = HEAD.format(cores=os.cpu_count(), method=METHOD)
+        arguments = " ".join(sys.argv[1:])
+        head = HEAD.format(arguments=arguments, cores=os.cpu_count(), method=METHOD)
         PAGE.write_text(head + "\n".join(told))
 
 

@@ -91,6 +91,21 @@ def bins_of(state: State, classes: Classes) -> Bins:
     return Bins(of.astype(np.int64), first.astype(np.int64), count.astype(np.int64))
 
 
+def most_promising(bins: Bins, value: Floats, tasks: Ints, most: int) -> Bins:
+    """At most so many bins: those of most value to be saved, and those of fewest tasks to leave.
+
+    `value` and `tasks` are those of each bin's node. The others have no place, -1, in `of`.
+    """
+    if len(bins) <= most:
+        return bins
+    by_value = np.argsort(-value, kind="stable")
+    by_tasks = np.argsort(np.where(tasks > 0, tasks, tasks.max() + 1), kind="stable")
+    kept = np.unique(np.concatenate([by_value[: most // 2], by_tasks[: most // 2]]))
+    place = np.full(len(bins), -1)
+    place[kept] = np.arange(len(kept))
+    return Bins(place[bins.of], bins.first[kept], bins.count[kept])
+
+
 def contents(state: State, classes: Classes) -> Hashes:
     """A hash of each node's contents that does not depend on the order of GPUs and tasks."""
     pods, nodes = state.instance.pods, state.instance.nodes

@@ -9,7 +9,7 @@ reached, never below.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,9 +25,41 @@ from analytics.repacking.whole import WholeRoom
 
 
 def bound(
-    space: Space, measure: Measure, objective: Objective, prices: Prices, limits: Limits
+    space: Space,
+    measure: Measure,
+    objective: Objective,
+    prices: Prices,
+    limits: Limits,
+    out_of_time: Callable[[], bool],
 ) -> float:
-    """What any plan within the limits can save at most, in units of the objective."""
+    """What any plan within the limits can save at most, in units of the objective.
+
+    By prices where they are known of all nodes and there is time, and never more than if each node
+    that is touched came to its best.
+    """
+    simple = _at_best(space, objective, limits)
+    if (space.bins.of < 0).any():
+        return simple
+    priced = _priced(space, measure, objective, prices, limits, out_of_time)
+    return min(simple, priced)
+
+
+def _at_best(space: Space, objective: Objective, limits: Limits) -> float:
+    rows = np.arange(len(space.state.cpu))
+    value = space.value(rows, space.state.cpu, space.state.free)
+    gpus = np.array([n.gpus for n in space.state.instance.nodes], np.int64)
+    gains = np.maximum(value - objective.best(gpus), 0.0)
+    return _largest(gains, np.ones(len(rows), np.int64), 2 * limits.moves)
+
+
+def _priced(
+    space: Space,
+    measure: Measure,
+    objective: Objective,
+    prices: Prices,
+    limits: Limits,
+    out_of_time: Callable[[], bool],
+) -> float:
     spent = -prices.of_move * limits.moves
     if prices.of_cost:
         spent -= prices.of_cost * limits.gpu_seconds
@@ -41,7 +73,11 @@ def bound(
         at: WholeRoom(Room(space, measure, objective, prices, *at, limits.moves))
         for at in set(like)
     }
-    gains = [_gain(space, rooms[at], objective, b, held[b]) for b, at in enumerate(like)]
+    gains = []
+    for b, at in enumerate(like):
+        if out_of_time():
+            return np.inf
+        gains.append(_gain(space, rooms[at], objective, b, held[b]))
     return float(spent + _largest(np.maximum(gains, 0.0), space.bins.count, 2 * limits.moves))
 
 

@@ -36,6 +36,12 @@ class Objective:
         """What so many full GPUs on a node are worth beside what they are to the target."""
         return np.asarray(full // self.size if self.name == "slots" else full * 0, np.float64)
 
+    def best(self, gpus: Ints) -> Floats:
+        """Below which the value of a node with so many GPUs never is."""
+        if self.name == "drain":
+            return np.full(len(gpus), -1.0)
+        return -self.bonus(gpus)
+
     def value(self, state: State, measure: Measure) -> Value:
         """The value of states of nodes; smaller is better."""
         tie = self.per_gpu(state)

@@ -141,8 +141,8 @@ class Yard:
     def move(self, task: int, slot: Slot) -> None:
         """Start it there, and end it where it was."""
         pod, source = self._space.state.instance.pods[task], int(self._space.state.node[task])
-        _hold(self._left, slot.node, slot.gpus, pod, -1)
-        _hold(self._left, source, pod.gpu_ids, pod, 1)
+        hold(self._left, slot.node, slot.gpus, pod, -1)
+        hold(self._left, source, pod.gpu_ids, pod, 1)
 
 
 def carried_out(state: State, steps: Iterable[Step]) -> State:
@@ -150,12 +150,25 @@ def carried_out(state: State, steps: Iterable[Step]) -> State:
     out = state.copy()
     for step in steps:
         pod = state.instance.pods[step.task]
-        _hold(out, int(state.node[step.task]), pod.gpu_ids, pod, 1)
-        _hold(out, step.node, step.gpus, pod, -1)
+        hold(out, int(state.node[step.task]), pod.gpu_ids, pod, 1)
+        hold(out, step.node, step.gpus, pod, -1)
     return out
 
 
-def _hold(state: State, node: int, gpus: Sequence[int], pod: Pod, sign: int) -> None:
+def possible(state: State, steps: Iterable[Step]) -> bool:
+    """Whether each move has room at its turn, while the task still runs where it is."""
+    left = state.copy()
+    for step in steps:
+        pod, gpus = state.instance.pods[step.task], list(step.gpus)
+        hold(left, step.node, gpus, pod, -1)
+        if min(left.cpu[step.node], left.memory[step.node], *left.free[step.node, gpus], 0) < 0:
+            return False
+        hold(left, int(state.node[step.task]), pod.gpu_ids, pod, 1)
+    return True
+
+
+def hold(state: State, node: int, gpus: Sequence[int], pod: Pod, sign: int) -> None:
+    """Give a task's share of a node back (1) or take it (-1)."""
     state.cpu[node] += sign * pod.cpu_milli
     state.memory[node] += sign * pod.memory_mib
     state.free[node, list(gpus)] += sign * pod.gpu_milli

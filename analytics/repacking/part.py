@@ -18,10 +18,11 @@ Clock = Callable[[], float]
 JOIN = 8
 GROW = (4, 16, 100, 600)
 FEW = 1500
-# In whole numbers: so many patterns, of each bin at least so many, and seconds below which it is
-# not begun.
-WHOLE_COLUMNS = 5000
+# In whole numbers: so many patterns near their price, of each bin at least so many; so many in all;
+# and seconds below which it is not begun.
+WHOLE_NEAR = 1500
 WHOLE_PER_BIN = 20
+WHOLE_COLUMNS = 5000
 LEAST_S = 0.02
 
 
@@ -53,6 +54,8 @@ class Part:
         self._pricing = pricing
         self._clock = clock
         self._bins = bins
+        self._limits = limits
+        self._balance = balance
         self._place = np.full(len(pricing.space.bins), -1)
         self._place[bins] = np.arange(len(bins))
         self._master = Master(pricing.space.bins.count[bins], balance, limits, seed)
@@ -83,19 +86,21 @@ class Part:
 
     def choose(self, prices: Prices, start: Chosen | None, until_s: float) -> Chosen:
         """In whole numbers, of the patterns nearest to their price; no worse than `start`."""
-        mine, cost = self._cost(prices)
-        each = max(WHOLE_PER_BIN, WHOLE_COLUMNS // len(self._bins))
-        near = self._pricing.best(cost, mine, each)
-        near = np.union1d(near, self._rows)
-        near = near[np.argsort(cost[near], kind="stable")[:WHOLE_COLUMNS]]
         if start is not None:
-            near = np.union1d(near, start.rows)
-        self._add(near[~np.isin(near, self._rows)])
+            self._add(start.rows[~np.isin(start.rows, self._rows)])
+        # The dive comes first: what is added makes each of its steps longer.
         begun = self._begun(start, until_s)
+        mine, cost = self._cost(prices)
+        each = max(WHOLE_PER_BIN, WHOLE_NEAR // len(self._bins))
+        near = np.union1d(self._pricing.best(cost, mine, each), self._rows)
+        near = near[np.argsort(cost[near], kind="stable")[:WHOLE_COLUMNS]]
+        self._add(near[~np.isin(near, self._rows)])
+        begun = np.concatenate([begun, np.zeros(len(self._rows) - len(begun))])
         allowed = np.flatnonzero(np.isin(self._rows, near) | (begun > 0))
         left_s = until_s - self._clock()
         times = begun if left_s < LEAST_S else self._master.whole(allowed, begun, left_s)
-        times = times if self._saved(times) > self._saved(begun) else begun
+        better = self._holds(times) and self._saved(times) > self._saved(begun)
+        times = times if better else begun
         taken = np.flatnonzero(times)
         return Chosen(self._rows[taken], times[taken].astype(np.int64))
 
@@ -111,12 +116,27 @@ class Part:
     def _begun(self, start: Chosen | None, until_s: float) -> Floats:
         """Something to beat: a dive from the linear program, or what there was."""
         times = self._master.dive(until_s, self._clock)
+        times = times if self._holds(times) else np.zeros(len(times))
         if start is None:
             return times
         before = np.zeros(len(self._rows))
         order = np.argsort(self._rows, kind="stable")
         before[order[np.searchsorted(self._rows[order], start.rows)]] = start.times
         return times if self._saved(times) > self._saved(before) else before
+
+    def _holds(self, times: Floats) -> bool:
+        """Whether nothing is lost on the way: what a solver found in part is not taken on trust."""
+        taken = np.flatnonzero(times)
+        columns, of = self._pricing.columns(self._rows[taken]), times[taken]
+        flow = np.zeros(len(self._balance))
+        np.add.at(flow, columns.flow_class, columns.flow * of[columns.flow_at])
+        nodes = np.bincount(columns.bin, of, len(self._place))
+        return bool(
+            (flow == self._balance).all()
+            and (nodes <= self._pricing.space.bins.count).all()
+            and columns.moves @ of <= self._limits.moves
+            and columns.cost @ of <= self._limits.gpu_seconds
+        )
 
     def _saved(self, times: Floats) -> float:
         taken = np.flatnonzero(times)

@@ -17,6 +17,8 @@ from analytics.repacking.bins import Bins, Classes, Group, groups_of
 from analytics.repacking.objective import Value
 from analytics.repacking.state import Flags, Floats, Ints, State
 
+# In GPUs, slots or nodes: one move, and all the work that moving every task would lose.
+MOVE_WEIGHS, WORK_WEIGHS = 1e-5, 1e-3
 MOST_DEPARTURES = 8
 MOST_ARRIVALS = 6
 PER_BIN = 3000
@@ -28,7 +30,8 @@ class Patterns:
     """Rows: patterns.
 
     `leaving` and `arriving` hold groups and classes, -1 where there is none; `on` is the GPU that a
-    share arrives on, -1 for whole ones, which take the first free.
+    share arrives on, -1 for whole ones, which take the first free. `toll` is what its moves and the
+    work they lose weigh in the objective: little, so that of equal plans the cheapest is taken.
     """
 
     bin: Ints
@@ -39,6 +42,7 @@ class Patterns:
     memory: Ints
     cost: Floats
     value: Floats
+    toll: Floats
     on: Ints
 
     def __len__(self) -> int:
@@ -117,17 +121,22 @@ class Space:
         movable = self.classes.milli[self.group_class]
         return bool(((movable > 0) & (movable < WHOLE)).any() or (self.state.free % WHOLE).any())
 
-    @property
-    def accepted(self) -> Flags:
-        """Whether nodes of a bin take tasks of a class: [bins, classes]."""
-        nodes = self.state.instance.nodes
-        first = [nodes[i] for i in self.bins.first]
-        out = self.classes.accepted[:, self.state.kind[self.bins.first]].T.copy()
-        out[[n.closed for n in first]] = False
-        for c, island in enumerate(self.classes.island):
-            if island:
-                out[:, c] &= np.array([n.island == island for n in first], bool)
-        return np.asarray(out)
+
+def toll(state: State, moves: Ints, cost: Floats) -> Floats:
+    """What so many moves that lose so many GPU-seconds weigh in an objective."""
+    all_ = sum(p.cost_gpu_seconds for p in state.instance.pods if p.movable)
+    return np.asarray(MOVE_WEIGHS * moves + (WORK_WEIGHS / all_ if all_ else 0.0) * cost)
+
+
+def accepted(state: State, classes: Classes, nodes: Ints) -> Flags:
+    """Whether nodes may be given tasks of a class at all: [nodes, classes]."""
+    told = [state.instance.nodes[i] for i in nodes]
+    out = classes.accepted[:, state.kind[nodes]].T.copy()
+    out[[n.closed for n in told]] = False
+    for c, island in enumerate(classes.island):
+        if island:
+            out[:, c] &= np.array([n.island == island for n in told], bool)
+    return np.asarray(out)
 
 
 def departures(
@@ -147,7 +156,7 @@ def departures(
         group_bin += [b] * len(found)
     patterns = joined(parts)
     worth = value(bins.first[patterns.bin], patterns.cpu, patterns.free)
-    patterns = replace(patterns, value=worth)
+    patterns = replace(patterns, value=worth, toll=toll(state, patterns.moves, patterns.cost))
     group_class = np.array([g.task_class for g in groups], np.int64)
     in_bin = np.array(group_bin, np.int64)
     return Space(state, classes, bins, groups, group_class, in_bin, value, per_gpu, moves), patterns
@@ -189,6 +198,7 @@ def _of_bin(
         memory=memory,
         cost=cost,
         value=np.zeros(n),
+        toll=np.zeros(n),
         on=np.full((n, MOST_ARRIVALS), -1, np.int8),
     )
 

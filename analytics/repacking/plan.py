@@ -8,7 +8,7 @@ since steepest descent sees no gain in a move that only its successors make wort
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,21 +16,27 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from analytics.repacking.bins import bins_of, classes_of
+from analytics.repacking.bins import Bins, Classes, bins_of, classes_of, most_promising
 from analytics.repacking.bound import bound
 from analytics.repacking.instance import Instance
 from analytics.repacking.master import INF, Limits
 from analytics.repacking.measure import SIZES, fragmentation, measure_of, slots
-from analytics.repacking.objective import Objective, objective_of
-from analytics.repacking.order import Step, carried_out, changes, ordered
+from analytics.repacking.objective import Objective, Value, objective_of
+from analytics.repacking.order import Step, carried_out, changes, ordered, possible
 from analytics.repacking.patterns import departures
 from analytics.repacking.search import Search
 from analytics.repacking.state import State, state_of
+from analytics.repacking.steepest import MOST_TASKS, descend
 
 LIVE, BATCH, ANY = "live", "batch", "any"
 # Tasks that block each other move in one batch only if that saves so much more.
 WORTH_A_BATCH = 1.02
 METHOD = "column generation over node patterns; Lagrangian bound, GPU by GPU"
+# Bins that are looked at in all: in fleets of more, those that promise most.
+MOST_BINS = 2500
+BOUND_S = 0.5
+# Moves among which needless ones are looked for.
+FEW_STEPS = 60
 # The rest of the time is for the order of the moves: seconds of each, and a share for the rest.
 SEARCH_SHARE, ORDER_S = 0.85, 1.5e-4
 
@@ -92,11 +98,10 @@ class _Asked:
 
 @dataclass
 class _Result:
-    """Moves one after the other, those that block each other, and what any could save."""
+    """Moves one after the other, and those that then block each other."""
 
     live: list[Step] = field(default_factory=list)
     blocked: list[Step] = field(default_factory=list)
-    most: float = 0.0
 
 
 def plan(
@@ -120,48 +125,110 @@ def plan(
     start = state_of(instance)
     if not max_moves or not instance.pods or not instance.nodes:
         return _told(asked, start, (), LIVE, 0.0)
-    first = _search(start, asked)
-    batch = [*first.live, *first.blocked]
+    first, most = _search(start, asked, bounded=True)
     later = replace(asked, until_s=started + 0.95 * time_limit_s)
-    steps = batch if mode == BATCH else _without_blocks(start, first, later)
-    how = BATCH if mode == BATCH and first.blocked else LIVE
-    if mode == ANY and first.blocked:
-        gains = [_gain(start, asked, s) for s in (steps, batch)]
-        if gains[1] > WORTH_A_BATCH * gains[0]:
-            steps, how = batch, BATCH
+    steps, how = _chosen(start, first, later, mode)
     if _gain(start, asked, steps) <= 0:
         steps, how = [], LIVE
-    return _told(asked, start, steps, how, first.most)
+    return _told(asked, start, steps, how, most)
 
 
-def _search(state: State, asked: _Asked) -> _Result:
+def _chosen(start: State, first: _Result, asked: _Asked, mode: str) -> tuple[list[Step], str]:
+    """The moves of a mode, and which mode they need."""
+    batch = [*first.live, *first.blocked]
+    if mode == BATCH:
+        return batch, BATCH if first.blocked else LIVE
+    live = _one_by_one(start, first, asked)
+    worth = WORTH_A_BATCH * _gain(start, asked, live)
+    if mode == ANY and first.blocked and _gain(start, asked, batch) > worth:
+        return batch, BATCH
+    return live, LIVE
+
+
+def _search(state: State, asked: _Asked, *, bounded: bool) -> tuple[_Result, float]:
+    """The best moves found in time and, if asked for, what any could save at most."""
     classes = classes_of(state)
-    bins = bins_of(state, classes)
     value = _value(state, asked)
+    bins = _bins(state, classes, value)
     per_gpu = asked.objective.per_gpu(state)
     space, patterns = departures(state, classes, bins, value, per_gpu, asked.moves)
     if not space.groups:
-        return _Result()
+        return _Result(), 0.0
     limits = Limits(asked.moves, asked.gpu_seconds)
     found = Search(space, patterns, limits, asked.seed, asked.until_s).run()
     live, blocked = ordered(space, changes(space, found))
+    if not bounded:
+        return _Result(live, blocked), 0.0
     measure = measure_of(state.instance.target, state.kinds, state.free.shape[1])
-    most = bound(space, measure, asked.objective, found.prices, limits)
-    return _Result(live, blocked, most)
+    alarm = _alarm(asked.until_s + BOUND_S)
+    most = bound(space, measure, asked.objective, found.prices, limits, alarm)
+    return _Result(live, blocked), most
+
+
+def _bins(state: State, classes: Classes, value: Value) -> Bins:
+    """As many of the fleet's bins as there is time to look at."""
+    bins = bins_of(state, classes)
+    first = bins.first
+    tasks = np.bincount(state.node, minlength=len(state.cpu))[first]
+    return most_promising(bins, value(first, state.cpu[first], state.free[first]), tasks, MOST_BINS)
+
+
+def _one_by_one(start: State, first: _Result, asked: _Asked) -> list[Step]:
+    """Moves that are possible one after the other, and no worse than steepest descent."""
+    plain = _descend(start, [], asked)
+    steps = _without_blocks(start, first, asked)
+    steps += _descend(start, steps, asked)
+    return max(_needed(start, steps, asked), plain, key=lambda s: _rank(start, s, asked))
+
+
+def _rank(start: State, steps: Sequence[Step], asked: _Asked) -> tuple[float, float, int]:
+    """Of plans that are as good, the one that loses least work and moves least."""
+    lost = sum(start.instance.pods[step.task].cost_gpu_seconds for step in steps)
+    return round(_gain(start, asked, steps), 6), -lost, -len(steps)
+
+
+def _needed(start: State, steps: list[Step], asked: _Asked) -> list[Step]:
+    """Without the moves that change nothing, where there are few enough to try each."""
+    if len(steps) > FEW_STEPS:
+        return steps
+    for step in reversed(steps):
+        rest = [s for s in steps if s is not step]
+        if _rank(start, rest, asked) > _rank(start, steps, asked) and possible(start, rest):
+            steps = rest
+    return steps
+
+
+def _descend(start: State, steps: Sequence[Step], asked: _Asked) -> list[Step]:
+    """More moves after some, by steepest descent."""
+    if len(start.instance.pods) > MOST_TASKS:
+        return []
+    state = after(start, steps, {step.task for step in steps})
+    limits = _rest(start, steps, asked)
+    value = _value(state, asked)
+    return descend(state, classes_of(state), value, limits, _alarm(asked.until_s))
+
+
+def _alarm(until_s: float) -> Callable[[], bool]:
+    return lambda: time.monotonic() > until_s
+
+
+def _rest(start: State, steps: Sequence[Step], asked: _Asked) -> Limits:
+    lost = sum(start.instance.pods[step.task].cost_gpu_seconds for step in steps)
+    return Limits(asked.moves - len(steps), asked.gpu_seconds - lost)
 
 
 def _without_blocks(start: State, first: _Result, asked: _Asked) -> list[Step]:
-    """Moves that are possible one after the other: what was blocked is planned anew from there."""
+    """What was blocked is planned anew from where the other moves lead."""
     steps, blocked = first.live, first.blocked
     pinned = {step.task for step in steps}
     while blocked and len(steps) < asked.moves and time.monotonic() < asked.until_s:
-        lost = sum(start.instance.pods[step.task].cost_gpu_seconds for step in steps)
-        rest = replace(asked, moves=asked.moves - len(steps), gpu_seconds=asked.gpu_seconds - lost)
-        more = _search(after(start, steps, pinned), rest)
+        rest = _rest(start, steps, asked)
+        again = replace(asked, moves=rest.moves, gpu_seconds=rest.gpu_seconds)
+        more, _ = _search(after(start, steps, pinned), again, bounded=False)
         # What blocked each other and found no other way stays where it is.
         pinned |= {step.task for step in more.live or more.blocked}
         steps, blocked = [*steps, *more.live], more.blocked
-    return _best_prefix(start, asked, steps) if first.blocked else steps
+    return _best_prefix(start, asked, steps) if first.blocked else list(steps)
 
 
 def _best_prefix(start: State, asked: _Asked, steps: list[Step]) -> list[Step]:
@@ -181,7 +248,7 @@ def after(start: State, steps: Sequence[Step], pinned: AbstractSet[int] = frozen
     return state_of(msgspec.structs.replace(start.instance, pods=tuple(pods)))
 
 
-def _value(state: State, asked: _Asked) -> Any:
+def _value(state: State, asked: _Asked) -> Value:
     measure = measure_of(state.instance.target, state.kinds, state.free.shape[1])
     return asked.objective.value(state, measure)
 

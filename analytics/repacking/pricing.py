@@ -12,7 +12,7 @@ import numpy as np
 
 from analytics.placing.shapes import WHOLE
 from analytics.repacking.master import Columns, Prices
-from analytics.repacking.patterns import Patterns, Pool, Space, arrivals
+from analytics.repacking.patterns import Patterns, Pool, Space, accepted, arrivals
 from analytics.repacking.state import Flags, Floats, Ints
 
 NOTHING = 1e-7
@@ -31,7 +31,8 @@ class Pricing:
         self._pool = Pool(patterns, len(space.classes))
         state, first = space.state, space.bins.first
         self.before = space.value(first, state.cpu[first], state.free[first])
-        self._open = space.accepted & np.isin(np.arange(len(space.classes)), space.group_class)
+        movable = np.isin(np.arange(len(space.classes)), space.group_class)
+        self._open = accepted(state, space.classes, first) & movable
         self._joined = np.zeros(0, bool)
         self._supply = np.zeros(len(space.classes), np.int64)
         np.add.at(
@@ -55,7 +56,7 @@ class Pricing:
         # A product, since sums of few numbers each are slow.
         left = of_group[p.leaving] @ np.ones(p.leaving.shape[1])
         arrived = of_class[p.arriving] @ np.ones(p.arriving.shape[1])
-        saved = self.before[p.bin] - p.value + left - arrived
+        saved = self.before[p.bin] - p.value - p.toll + left - arrived
         return np.asarray(-saved - prices.of_bin[p.bin] - prices.of_cost * p.cost)
 
     def grow(self, parents: Ints, prices: Prices | None = None) -> Ints:
@@ -85,8 +86,14 @@ class Pricing:
 
     def saving(self, rows: Ints, times: Floats | Ints) -> float:
         """What patterns save, each on so many nodes."""
+        p = self.patterns.at(rows)
+        return float((self.before[p.bin] - p.value - p.toll) @ times)
+
+    @property
+    def saved(self) -> Floats:
+        """What each pattern saves on a node, less its toll."""
         p = self.patterns
-        return float((self.before[p.bin[rows]] - p.value[rows]) @ times)
+        return np.asarray(self.before[p.bin] - p.value - p.toll)
 
     def best(self, reduced: Floats, rows: Ints, most: int) -> Ints:
         """Of some patterns those of the lowest reduced cost, at most so many of each bin."""
@@ -110,7 +117,7 @@ class Pricing:
         flow = np.bincount(inverse, sign, len(key)).astype(np.int64)
         key, flow = key[flow != 0], flow[flow != 0]
         return Columns(
-            saving=self.before[p.bin[rows]] - p.value[rows],
+            saving=self.before[p.bin[rows]] - p.value[rows] - p.toll[rows],
             bin=p.bin[rows],
             moves=(leaving >= 0).sum(axis=1),
             cost=p.cost[rows],

@@ -18,7 +18,7 @@ def single_moves(pricing: Pricing, limits: Limits) -> Chosen:
     leave, come = _by_class(pricing)
     places = {c: [0, 0] for c in leave if c in come}
     left = pricing.space.bins.count.copy()
-    saved = pricing.before[pricing.patterns.bin] - pricing.patterns.value
+    saved = pricing.saved
     heap = [(-float(saved[leave[c][0]] + saved[come[c][0]]), c) for c in places]
     heapq.heapify(heap)
     taken: Counter[int] = Counter()
@@ -45,7 +45,7 @@ def _by_class(pricing: Pricing) -> tuple[dict[int, list[int]], dict[int, list[in
     """Patterns of one departure, and of one arrival, best first."""
     p = pricing.patterns
     moves, arrivals = p.moves, (p.arriving >= 0).sum(axis=1)
-    saved = pricing.before[p.bin] - p.value
+    saved = pricing.saved
     leave: dict[int, list[int]] = {}
     come: dict[int, list[int]] = {}
     for row in _best_first(np.flatnonzero((moves == 1) & (arrivals == 0)), saved):

@@ -111,10 +111,11 @@ def _choose(policy: str, fits: Ints, free: Ints, rng: np.random.Generator) -> in
 def _gpus(policy: str, free: Ints, task: Pod, rng: np.random.Generator) -> list[int]:
     fits = np.flatnonzero(free >= max(task.gpu_milli, 1))
     if policy == "random":
-        rank = rng.random(len(fits))
+        order = np.argsort(rng.random(len(fits)), kind="stable")
     else:
-        rank = free[fits] * (1.0 if policy == "bestfit" else -1.0)
-    return [int(g) for g in sorted(fits[np.argsort(rank, kind="stable")][: task.num_gpu])]
+        left = free[fits]
+        order = np.argsort(left if policy == "bestfit" else -left, kind="stable")
+    return [int(g) for g in sorted(fits[order][: task.num_gpu])]
 
 
 def _at(task: Pod, number: int, node: str, gpus: list[int]) -> Pod:

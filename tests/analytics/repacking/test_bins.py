@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -19,10 +21,10 @@ def grouped(nodes: tuple[Node, ...], pods: tuple[Pod, ...]) -> tuple[State, Clas
 
 
 def bins(nodes: tuple[Node, ...], pods: tuple[Pod, ...] = ()) -> list[int]:
-    return grouped(nodes, pods)[2].of.tolist()
+    return [int(b) for b in grouped(nodes, pods)[2].of]
 
 
-def pair(left: tuple[Pod, ...], right: tuple[Pod, ...], **about: object) -> bool:
+def pair(left: tuple[Pod, ...], right: tuple[Pod, ...], **about: Any) -> bool:
     """Whether two nodes with these tasks are one bin."""
     nodes = (node("n0"), node("n1", **about))
     found = bins(nodes, (*left, *right))
@@ -48,7 +50,7 @@ def test_equal_requests_are_one_class() -> None:
         {"gang": "g"},
     ],
 )
-def test_requests_that_differ_are_two_classes(about: dict[str, object]) -> None:
+def test_requests_that_differ_are_two_classes(about: dict[str, Any]) -> None:
     pods = (pod("a", "n0", (0,)), pod("b", "n0", (1,), **about))
     _, classes, _ = grouped((node(island="x"),), pods)
     assert len(classes) == 2
@@ -73,7 +75,7 @@ def test_tasks_that_share_a_gpu_are_not_tasks_with_one_each() -> None:
 
 
 @pytest.mark.parametrize("about", [{"movable": False}, {"cost_gpu_seconds": 5.0}])
-def test_what_a_move_needs_tells_nodes_apart(about: dict[str, object]) -> None:
+def test_what_a_move_needs_tells_nodes_apart(about: dict[str, Any]) -> None:
     task = pod("a", "n0", (0,))
     assert not pair((task,), (pod("b", "n1", (0,), **about),))
 
@@ -82,7 +84,7 @@ def test_what_a_move_needs_tells_nodes_apart(about: dict[str, object]) -> None:
     "about",
     [{"model": "A100"}, {"cpu_milli": 7}, {"memory_mib": 7}, {"closed": True}, {"gpus": 3}],
 )
-def test_nodes_that_differ_are_two_bins(about: dict[str, object]) -> None:
+def test_nodes_that_differ_are_two_bins(about: dict[str, Any]) -> None:
     assert not pair((), (), **about)
 
 

