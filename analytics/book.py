@@ -47,6 +47,33 @@ def last_booked(reader: Reader) -> datetime | None:
     return found if isinstance(found, datetime) else None
 
 
+def booked_from(reader: Reader) -> datetime | None:
+    """Beginning of the first hour that was booked; None for an empty book."""
+    found = reader.value("SELECT min(hour) FROM booked_hours HAVING count() > 0")
+    return found if isinstance(found, datetime) else None
+
+
+def moment(reader: Reader, at: str) -> datetime | None:
+    """The moment that `at` names, of those that the book has; None for an empty book.
+
+    `now` is the end of the last booked minute, `2h` two hours before that. ConfigError.
+    """
+    first, last = booked_from(reader), last_booked(reader)
+    if first is None or last is None:
+        return None
+    if at == "now":
+        return last
+    try:
+        found = parse_since(at, last)
+    except ConfigError:
+        raise ConfigError(f"at {at}: write now, 2h (ago), or 2026-11-16T00:00Z") from None
+    if not first <= found <= last:
+        raise ConfigError(
+            f"at {at}: the book is from {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
+        )
+    return found
+
+
 def span(reader: Reader, since: str) -> Span | None:
     """`7d`, `12h`, `90m`, `2w` before the last booked minute, or an RFC 3339 time; None = no book.
 
@@ -150,6 +177,14 @@ def recommendations(
     """
     rows = reader.select(f"{_RECOMMENDATIONS} WHERE status = {{status:String}}", status=status)
     return [_tidy(r) for r in netting.net(rows)[:limit]]
+
+
+def standing(reader: Reader) -> dict[str, int]:
+    """How many recommendations have each status."""
+    rows = reader.select(
+        "SELECT toString(status) AS status, count() AS n FROM v_recommendations GROUP BY status"
+    )
+    return {r["status"]: r["n"] for r in rows}
 
 
 def recommendation(reader: Reader, beginning: str) -> dict[str, Any]:

@@ -137,7 +137,11 @@ def _sent(value: Any) -> Any:
 def _rows(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     names = [c["name"] for c in answer["columns"]]
     times = [i for i, c in enumerate(answer["columns"]) if "DateTime" in c["type"]]
+    # JSON has no tuples.
+    pairs = [i for i, c in enumerate(answer["columns"]) if c["type"].startswith("Array(Tuple")]
     for row in answer["rows"]:
         for i in times:
             row[i] = None if row[i] is None else datetime.fromisoformat(row[i])
+        for i in pairs:
+            row[i] = [tuple(told) for told in row[i]]
     return [dict(zip(names, row, strict=True)) for row in answer["rows"]]

@@ -111,11 +111,13 @@ def test_recommendations_are_listed_and_shown_by_the_id_that_the_list_prints(sto
     (found,) = rows(output("recommend", "list", "--store", store, "--format", "json"))
     short = found["recommendation_id"][:8]
     assert short in told
-    shown: dict[str, Any] = json.loads(output("recommend", "show", short, "--store", store))
+    shown: dict[str, Any] = json.loads(
+        output("recommend", "show", short, "--store", store, "--format", "json")
+    )
     assert found.items() <= shown.items()
     assert shown["finding"]["finding_id"] == found["finding_id"]
     assert output("recommend", "list", "--store", store, "--status", "expired") == (
-        "Nothing to recommend.\n"
+        "None is expired.\n"
     )
 
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from gpuledger.cli import options
 from gpuledger.cli.fragmentation import command
+from gpuledger.errors import ConfigError
 from gpuledger.store import Store
 from tests.analytics.repacking.test_figures import crumbs, signed
 from tests.analytics.world import write
@@ -39,6 +40,15 @@ def test_json_has_a_row_per_pool(store: Store, asked: Any) -> None:
     write(store, [*crumbs(), *signed(1)])
     (row,) = json.loads(asked("--format", "json"))
     assert (row["pool"], row["slots"]["4"], row["repacked"]["8"]) == ("big", 3, 1)
+
+
+def test_a_moment_is_one_of_the_book(store: Store, asked: Any) -> None:
+    write(store, [*crumbs(), *signed(1)])
+    assert asked("--at", "now") == asked()
+    with pytest.raises(ConfigError, match="at 2030-01-01: the book is from 2026-03-02T"):
+        asked("--at", "2030-01-01")
+    with pytest.raises(ConfigError, match=r"at soon: write now, 2h \(ago\), or"):
+        asked("--at", "soon")
 
 
 def test_an_empty_book_is_said(asked: Any) -> None:

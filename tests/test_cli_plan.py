@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from analytics.repacking import plan as planning
 from analytics.repacking.instance import Instance, write
 from gpuledger.cli import options
-from gpuledger.cli.plan import NOTHING_HELPS, command
+from gpuledger.cli.plan import command
 from gpuledger.errors import ConfigError
 from gpuledger.store import Store
 from tests.analytics.advice.fleets import EIGHT, node, pod, two_nodes
@@ -66,15 +68,35 @@ def test_the_table_says_what_moves_where_and_how_far_that_gets(file: Path) -> No
     assert " % of what any single move could" in out
 
 
-def test_draining_tells_the_gpus_of_empty_nodes(file: Path) -> None:
-    out = asked("--instance", str(file), "--objective", "drain")
-    assert "GPUs of empty nodes" in out
-    assert [line.split()[-1] for line in out.splitlines() if line.startswith("after")] == ["8"]
+def test_draining_tells_the_empty_nodes_and_their_gpus(file: Path) -> None:
+    words = ("--instance", str(file), "--objective", "drain")
+    out = asked(*words)
+    assert "empty nodes  their GPUs" in out
+    assert [line.split()[-2:] for line in out.splitlines() if line.startswith("after")] == [
+        ["1", "8"]
+    ]
+    told = planned(*words)
+    empty = [told[name]["empty_nodes"] for name in ("before", "after", "bound")]
+    assert (empty, told["emptied_nodes"], told["reached"]) == ([0, 1, 1], 1, 1)
+
+
+def test_the_size_that_was_asked_for_has_a_column(file: Path) -> None:
+    words = ("--instance", str(file), "--objective", "slots:7")
+    assert "× 4  × 7  × 8" in asked(*words)
+    told = planned(*words)
+    assert [told[name]["slots"]["7"] for name in ("before", "after", "bound")] == [2, 2, 2]
+
+
+def test_what_meets_the_bound_in_whole_slots_reaches_it(file: Path) -> None:
+    words = ("--instance", str(file), "--objective", "slots:8")
+    assert "reaches the bound: no other 10 moves do better" in asked(*words)
+    assert planned(*words)["reached"] == 1
 
 
 def test_where_no_move_is_allowed_the_plan_is_empty(file: Path) -> None:
     assert planned("--instance", str(file), "--max-moves", "0")["moves"] == []
-    assert asked("--instance", str(file), "--max-moves", "0") == f"{NOTHING_HELPS}\n"
+    out = asked("--instance", str(file), "--max-moves", "0")
+    assert out == "No move was allowed: 0 moves at most; 2 of 2 tasks may move.\n"
 
 
 def test_a_k_of_0_in_the_file_moves_nothing_unless_the_command_says_otherwise(file: Path) -> None:
@@ -99,6 +121,43 @@ def test_what_cannot_move_stays(tmp_path: Path) -> None:
     path = tmp_path / "fleet.json"
     path.write_bytes(write(two_nodes(movable=False)))
     assert planned("--instance", str(path))["moves"] == []
+
+
+def test_what_says_that_it_would_lose_its_work_moves_only_with_any_task(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.json"
+    path.write_bytes(write(two_nodes(preemptible=False, checkpointed=False)))
+    told = planned("--instance", str(path))
+    assert (told["moves"], told["reached"]) == ([], None)
+    assert told["bound"] == told["before"]
+    assert told["why"] == "no task may move: 0 of 2; --any-task would let them"
+    assert told["tasks"] == {"may_move": 0, "of": 2, "more_with_any_task": 2}
+    assert "2 of 2 tasks may move." in asked("--instance", str(path), "--any-task")
+
+
+def test_a_gang_stays_whole(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.json"
+    path.write_bytes(write(two_nodes(gang="g")))
+    out = asked("--instance", str(path))
+    assert out == "No task may move: 0 of 2; --any-task would let them.\n"
+
+
+def test_a_budget_limits_the_work_that_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.json"
+    path.write_bytes(write(two_nodes(cost_gpu_seconds=7200.0)))
+    words = ("--instance", str(path), "--objective", "slots:8")
+    assert planned(*words, "--budget", "1.5h")["moves"] == []
+    out = asked(*words, "--budget", "20h")
+    assert "It loses 2.00 of at most 20 GPU-hours of work." in out
+
+
+def test_of_a_batch_the_table_says_what_stops_at_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = planning.plan(two_nodes())
+    monkeypatch.setattr(planning, "plan", lambda *_, **__: replace(made, mode="batch"))
+    out = asked("--instance", str(file), "--mode", "batch")
+    assert "batch: all of these tasks stop at once, then they start in this order" in out
+    assert "at once" in next(line for line in out.splitlines() if "n0 [0]" in line)
 
 
 def test_the_same_seed_gives_the_same_plan(file: Path) -> None:
@@ -144,6 +203,9 @@ def test_tasks_over_capacity_are_refused(tmp_path: Path) -> None:
         (("--instance", "x", "--objective", "best"), "objective best"),
         (("--instance", "x", "--time-limit", "nan"), "time-limit nan"),
         (("--instance", "x", "--time-limit", "0"), "time-limit 0"),
+        (("--instance", "x", "--budget", "-3"), "budget -3: write GPU-hours"),
+        (("--instance", "x", "--budget", "much"), "budget much"),
+        (("--instance", "x", "--commands"), "a file tells of no scheduler"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(words: tuple[str, ...], said: str) -> None:
@@ -177,11 +239,27 @@ def test_the_table_for_the_fleet_says_why_waiting_is_better(site: Store) -> None
 
 def test_what_would_lose_its_work_does_not_move_unless_told(site: Store) -> None:
     crumbs(site, preemptible=0)
-    assert asked(*FLEET) == f"{NOTHING_HELPS}\n0 of 2 running tasks may move; --any-task: more.\n"
+    none = "no task may move: 0 of 2; --any-task would let them"
+    assert asked(*FLEET) == f"N{none[1:]}.\n"
+    told = planned(*FLEET)
+    assert (told["why"], told["reached"], told["commands"]) == (none, None, "")
     assert "1 of at most 10 moves" in asked(*FLEET, "--any-task")
 
 
-@pytest.mark.parametrize(("at", "said"), [("2020-01-01", "the book is from"), ("soon", "write 7d")])
+def test_commands_are_printed_where_somebody_asks_for_them(site: Store) -> None:
+    crumbs(site)
+    assert "scontrol" not in asked(*FLEET)
+    out = asked(*FLEET, "--commands")
+    assert "scontrol requeuehold 0 &&\nscontrol update JobId=0 ReqNodeList=n1 &&" in out
+    assert "What takes them back:" in out
+    told = planned(*FLEET)
+    assert told["commands"] in out
+    assert told["undo"] in out
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [("2020-01-01", "the book is from"), ("soon", "write now")]
+)
 def test_a_moment_that_the_book_does_not_have_is_refused(site: Store, at: str, said: str) -> None:
     crumbs(site)
     with pytest.raises(ConfigError, match=said):

@@ -26,10 +26,12 @@ def test_advice_is_snoozed_accepted_and_applied_and_no_more(store: str) -> None:
     assert found["undo"] == "scontrol requeue 2"
     assert found["net_gain_gpu_hours"] == found["gain_gpu_hours"]
 
-    told = output("recommend", "snooze", short, *there, "--until", "2099-01-01")
+    told = output("recommend", "snooze", short, *there, "--until", "300d")
     assert told.startswith(short)
-    assert told.endswith(": snoozed until 2099-01-01 00:00 UTC\n")
-    assert output("recommend", "list", *there) == "Nothing to recommend.\n"
+    assert ": snoozed until 2" in told
+    assert output("recommend", "list", *there) == (
+        "Nothing to recommend.\nnot listed: 1 snoozed (--status shows them)\n"
+    )
 
     decided: dict[str, Any] = json.loads(
         output("recommend", "accept", short, *there, "--by", "lea", "--format", "json")
@@ -40,8 +42,13 @@ def test_advice_is_snoozed_accepted_and_applied_and_no_more(store: str) -> None:
         output("recommend", "list", *there, "--status", "applied", "--format", "json")
     )
     assert applied["recommendation_id"] == found["recommendation_id"]
-    life = json.loads(output("recommend", "show", short, *there))["life"]
+    life = json.loads(output("recommend", "show", short, *there, "--format", "json"))["life"]
     assert [s["status"] for s in life] == ["snoozed", "accepted", "applied"]
+    shown = output("recommend", "show", short, *there)
+    assert shown.startswith(f"{found['recommendation_id']}: {found['title']}")
+    assert "ended it" in shown
+    assert " GPU-hours in " in shown
+    assert "\nundo" in shown
     assert output("recommend", "outcomes", *there) == "No outcome yet.\n"
 
     said = complaint(2, "recommend", "dismiss", short, *there, "--reason", "x", "--until", "7d")
@@ -51,6 +58,7 @@ def test_advice_is_snoozed_accepted_and_applied_and_no_more(store: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("snooze", "", "--until", "9999d"), "a snooze lasts 366 days at most"),
         (("dismiss", "zz", "--reason", "x"), "a dismissal ends: give --until 7d or a date"),
         (("dismiss", "zz", "--until", "7d"), "a dismissal needs a reason"),
         (("snooze", "zz", "--until", "soon"), "--until soon: write 12h, 7d or"),

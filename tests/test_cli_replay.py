@@ -40,7 +40,7 @@ def test_a_trace_alone_is_told_once(files: list[str]) -> None:
     found = told(*files)
     assert set(found) == {"before"}
     before = found["before"]
-    assert before["gpu_hours"] == pytest.approx(4 * 420 / 3600)
+    assert before["gpu_hours"] == pytest.approx(4 * 1020 / 3600)
     assert before["unallocated_gpu_hours"] + before["allocated_gpu_hours"] == before["gpu_hours"]
     assert [w["size"] for w in before["waits"]] == ["1", "2", "all"]
 
@@ -62,6 +62,7 @@ def test_a_what_if_is_shown_beside(files: list[str], what_if: list[str]) -> None
     text = said(*files, *what_if)
     assert "On average a task waits" in text
     assert "of it stranded" in text
+    assert all(word in text for word in ("median before", "p95 after"))
 
 
 def test_more_nodes_shorten_waits(files: list[str]) -> None:

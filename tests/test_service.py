@@ -127,6 +127,13 @@ def test_times_come_back_as_instants_in_utc() -> None:
     assert second["ts"].utcoffset() == timedelta(0)
 
 
+def test_tuples_come_back_as_such_though_json_has_none() -> None:
+    columns = [{"name": "gpus", "type": "Array(Tuple(UInt64, Int64, String))"}]
+    with service({"columns": columns, "rows": [[[[7, 1000, ""]]], [[]]]}) as (url, _):
+        asked = RemoteStore(url, TOKEN).select("SELECT …")
+    assert asked == [{"gpus": [(7, 1000, "")]}, {"gpus": []}]
+
+
 def test_a_value_is_the_first_of_the_first_row() -> None:
     with service({**ANSWER, "rows": []}) as (url, _):
         assert RemoteStore(url, TOKEN).value("SELECT …") is None

@@ -143,7 +143,9 @@ def test_advice_tells_how_to_take_it_back_and_what_it_adds(
         "currency": "",
         "horizon_seconds": 86_400,
     }
-    show.recommendations_table([advice, {**advice, "gain_gpu_hours": None}])
+    wide = {**advice, "gain_low_gpu_hours": 0.0, "gain_high_gpu_hours": 1344.0}
+    show.recommendations_table([advice, {**advice, "gain_gpu_hours": None}, wide])
     told = capsys.readouterr().out
+    assert told.count("0 to 1,344") == 1
     assert "undo: scontrol requeue 2" in told
     assert "20 beyond the above" in told

@@ -19,6 +19,23 @@ def cheap(instance: Instance, *, any_task: bool = False) -> Instance:
     return msgspec.structs.replace(instance, pods=pods)
 
 
+def literal(instance: Instance, *, any_task: bool = False) -> Instance:
+    """A file as it is, but for tasks that would lose all their work or stop others.
+
+    A task that says of itself that it may not be taken off and has no checkpoint stays, and so does
+    one of a gang, since moving it stops all of them; with `any_task` they move too.
+    """
+    if any_task:
+        return instance
+    pods = tuple(_fixed(p) if _is_costly(p) else p for p in instance.pods)
+    return msgspec.structs.replace(instance, pods=pods)
+
+
+def movable(instance: Instance) -> int:
+    """Tasks that may move."""
+    return sum(pod.movable for pod in instance.pods)
+
+
 def lost_gpu_hours(instance: Instance, moved: Iterable[str]) -> float:
     """Work that the moves of these tasks lose."""
     names = set(moved)
@@ -32,6 +49,10 @@ def gpus(pods: Iterable[Pod]) -> float:
 
 def _is_cheap(pod: Pod) -> bool:
     return pod.movable and bool(pod.preemptible or pod.checkpointed)
+
+
+def _is_costly(pod: Pod) -> bool:
+    return bool(pod.gang) or (pod.preemptible is False and pod.checkpointed is False)
 
 
 def _fixed(pod: Pod) -> Pod:

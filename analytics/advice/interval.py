@@ -34,14 +34,33 @@ class Interval:
     def words(self, unit: str) -> str:
         """`12 (8 to 15) GPU-hours`."""
         if self.low == self.high:
-            return f"{_told(self.expected)} {unit}"
-        return f"{_told(self.expected)} ({_told(self.low)} to {_told(self.high)}) {unit}"
+            return f"{told(self.expected)} {unit}"
+        return f"{told(self.expected)} ({told(self.low)} to {told(self.high)}) {unit}"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected where nothing tells how far it may be off: its ends are not known."""
+
+    expected: float
+    low: None = None
+    high: None = None
+
+    def less(self, amount: float) -> Expected:
+        """What is left when a known amount is taken away."""
+        return Expected(self.expected - amount)
+
+    def words(self, unit: str) -> str:
+        """`12 GPU-hours (interval not known)`."""
+        return f"{told(self.expected)} {unit} (interval not known)"
 
 
 NOTHING = Interval(0.0, 0.0, 0.0)
+Estimate = Interval | Expected
 
 
-def _told(value: float) -> str:
+def told(value: float) -> str:
+    """A number as people read it: three digits, or as many as it has before its point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

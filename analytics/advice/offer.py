@@ -1,7 +1,8 @@
 """Whether moves are worth it: net of lost work, against waiting and another placement policy.
 
 Moves give GPUs from now until the same would have come by itself (known ends), or the horizon;
-what counts of them is what waiting work would use. Another policy costs no work and goes on.
+what counts of them is what waiting work would use. Another policy costs no work and goes on. What
+may as well lose as win (an interval that spans 0) is not offered.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from analytics.advice.interval import NOTHING, Interval
+from analytics.advice.interval import NOTHING, Estimate, told
 from analytics.advice.waiting import Waiting
 
 HOUR = timedelta(hours=1)
@@ -54,8 +55,8 @@ class Offer:
     """What is best, GPU-hours of the moves before and after lost work, and why, in words."""
 
     best: str
-    gain_gpu_hours: Interval
-    net_gpu_hours: Interval
+    gain_gpu_hours: Estimate
+    net_gpu_hours: Estimate
     hours: float
     why: str
 
@@ -65,7 +66,7 @@ class Offer:
         return self.best == MOVES
 
 
-def weigh(case: Case, used: Interval) -> Offer:
+def weigh(case: Case, used: Estimate) -> Offer:
     """The verdict; `used` are GPU-hours that waiting work would use of the moves' GPUs.
 
     `case.by_policy_gpu_hours` are those of the GPUs that another policy would give.
@@ -81,8 +82,8 @@ def none_better() -> Offer:
     return Offer(KEEP, NOTHING, NOTHING, 0.0, "no move helps")
 
 
-def _verdict(case: Case, used: Interval, net: Interval) -> tuple[str, str]:
-    gives = f"the moves give {case.gpus:g} GPUs"
+def _verdict(case: Case, used: Estimate, net: Estimate) -> tuple[str, str]:
+    gives = f"the moves give {told(case.gpus)} GPUs"
     lost = f"{case.lost_gpu_hours:.3g} GPU-hours of work are lost"
     other = case.by_policy_gpu_hours
     if used.expected <= 0 < case.hours:
@@ -96,10 +97,13 @@ def _verdict(case: Case, used: Interval, net: Interval) -> tuple[str, str]:
             f" loses no work: {other:.3g} GPU-hours in {case.hours:.3g} h, the moves"
             f" {net.expected:.3g} net"
         )
-    return MOVES, (
+    balance = (
         f"{gives} that {case.use} for {used.words('GPU-hours')} in"
         f" {case.hours:.3g} h; {lost}, so {net.words('GPU-hours')} are left; {_by_itself(case)}"
     )
+    if net.low is not None and net.low < 0:
+        return KEEP, f"not shown to be worth it, since it may as well lose work: {balance}"
+    return MOVES, balance
 
 
 def _by_itself(case: Case) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from analytics.advice.interval import NOTHING, Interval
+from analytics.advice.interval import NOTHING, Estimate, Interval
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import Recommendation
 from gpuledger.identity import hash64
@@ -24,7 +24,7 @@ class Gain:
     """
 
     horizon: timedelta
-    gpu_hours: Interval = NOTHING
+    gpu_hours: Estimate = NOTHING
     capacity_value: float | None = None
     cash_avoidable: float | None = None
     currency: str = ""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from analytics.advice import aim, demand, honest, offer, replayed, waiting
-from analytics.advice.interval import Interval
+from analytics.advice.interval import Expected, Interval
 from analytics.advice.offer import Case, Offer
 from analytics.repacking.instance import Instance
-from analytics.repacking.plan import Plan, plan
+from analytics.repacking.plan import ANY, Plan, plan
 from analytics.replay import Trace
 from gpuledger.service import Reader
 
@@ -25,6 +25,13 @@ class Ask:
     any_task: bool = False
     horizon: timedelta = timedelta(hours=24)
     most_jobs: int = 20_000
+    mode: str = ANY
+    budget_gpu_hours: float | None = None  # of work that the moves may lose
+
+    @property
+    def budget_gpu_seconds(self) -> float | None:
+        """The same in seconds."""
+        return None if self.budget_gpu_hours is None else 3600 * self.budget_gpu_hours
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ def weighed(reader: Reader, found: Instance, ask: Ask, at: datetime, cluster: st
         max_moves=ask.max_moves,
         time_limit_s=ask.time_limit_s,
         seed=ask.seed,
+        mode=ask.mode,
+        budget_gpu_seconds=ask.budget_gpu_seconds,
     )
     before = aim.reached(instance, ask.objective)
     after = aim.reached(aim.moved(instance, made.moves), ask.objective)
@@ -71,10 +80,12 @@ def weighed(reader: Reader, found: Instance, ask: Ask, at: datetime, cluster: st
 
 
 def _weigh(reader: Reader, case: Case, ask: Ask, instance: Instance, cluster: str) -> Offer:
-    """Who wants nodes emptied has a use for them; else what waits tells what would be used."""
+    """Who wants nodes emptied has a use for them; else what waits tells what would be used.
+
+    How long emptied nodes stay empty nobody has seen: their gain has no interval.
+    """
     if ask.objective == aim.DRAIN:
-        full = case.gpus * case.hours
-        return offer.weigh(case, Interval(full, full, full))
+        return offer.weigh(case, Expected(case.gpus * case.hours))
     unmet, wanted = demand.unmet(reader, case.at), honest.gpus(instance.waiting)
 
     def used(gpus: float) -> Interval:

@@ -2,8 +2,8 @@
 
 Only where a whole job idles at this very moment, as far as can be seen, with enough confidence and
 nobody's consent: never a service, never what was exempted, never what waits for broken hardware.
-Expected is that the GPUs stay idle for as long as earlier idle times of that length went on, where
-enough are known, else until the time limit.
+Expected is that the GPUs stay idle for as long as earlier idle times of that length went on; where
+too few are known, as long again as until now. Never beyond the time limit.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _proposal(
     settings: ReclaimSettings,
     now: datetime,
 ) -> Recommendation:
-    """The gain is what the GPUs would stay idle for: until the time limit, or the horizon."""
+    """The gain is what the GPUs would stay idle for, at most to the time limit or the horizon."""
     horizon = min(
         timedelta(hours=settings.horizon_h), max(job.get("ends_by", now) - now, timedelta(0))
     )
@@ -113,12 +113,13 @@ def _proposal(
 def _goes_on(age: timedelta, lasted: Sequence[float], most: timedelta) -> Interval:
     """Seconds for which idleness of that age goes on, in 80 % of such cases; never beyond `most`.
 
-    Of too few cases nothing is known but that it may end at once, or last.
+    Of too few cases nothing is known but that it may end at once, or last: whatever has lasted so
+    long goes on as long again in half of all cases (Gott, Nature 363, 1993).
     """
-    limit = most.total_seconds()
-    longer = [min(limit, s - age.total_seconds()) for s in lasted if s >= age.total_seconds()]
+    limit, until_now = most.total_seconds(), age.total_seconds()
+    longer = [min(limit, s - until_now) for s in lasted if s >= until_now]
     if len(longer) < FEWEST:
-        return Interval(limit, 0.0, limit)
+        return Interval(min(until_now, limit), 0.0, limit)
     return quantiles(longer, 0.0, limit)
 
 

@@ -8,15 +8,17 @@ and another placement policy in a replay of the last two weeks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from analytics import commands, evidence
+from analytics import evidence
 from analytics.advice import aim, honest, prices, repacked, replayed, wording
+from analytics.advice.ordered import job_of, ordered
 from analytics.advice.proposal import Gain, proposal, resources
 from analytics.advice.repacked import Ask, Weighed
 from analytics.advice.replayed import Wait
+from analytics.advice.standing import standings
 from analytics.advisor import Advisor
 from analytics.placing.shapes import WHOLE
 from analytics.repacking.instance import Instance
@@ -52,7 +54,6 @@ def advise(
     clusters = [r["cluster"] for r in store.select(_WAITING_SQL, since=now - MINUTE, until=now)]
     if not clusters:
         return
-    schedulers = {r["place"]: r["scheduler"] for r in store.select(_SCHEDULERS_SQL)}
     for cluster in clusters:
         instance = snapshot(store, now, cluster=cluster)
         objective = wanted(instance)
@@ -63,7 +64,7 @@ def advise(
         net = found.offer.net_gpu_hours.expected
         if found.offer.offered and net >= settings.min_gain_gpu_hours:
             told = _proposal(store, found, ask, cluster, now)
-            yield _with_commands(told, found, schedulers, _cause(findings, cluster))
+            yield _with_commands(store, told, found, _cause(findings, cluster))
 
 
 def wanted(instance: Instance) -> str:
@@ -112,7 +113,8 @@ def _proposal(
         wait,
     )
     listed = "; ".join(f"{m.pod} to {m.to}" for m in moves)
-    reach = wording.reach(found.plan, ask.max_moves)
+    of = standings(found.instance, found.plan, ask.objective, ask.max_moves)
+    reach = wording.reach(found.plan, ask.max_moves, at_bound=of.at_bound)
     return proposal(
         "repack",
         f"{cluster}/{ask.objective}/{listed}",
@@ -145,29 +147,13 @@ def _made_of(found: Weighed) -> list[str]:
 
 
 def _with_commands(
-    told: Recommendation, found: Weighed, schedulers: Mapping[str, str], cause: Finding | None
+    store: Store, told: Recommendation, found: Weighed, cause: Finding | None
 ) -> Recommendation:
-    at = {pod.name: pod.node for pod in found.instance.pods}
-    ordered = commands.joined(
-        [
-            commands.move(job_of(m.pod), schedulers.get(m.to, ""), _bare(at[m.pod]), _bare(m.to))
-            for m in found.plan.moves
-        ]
-    )
-    told.command, told.undo = ordered.text, ordered.undo_text
+    command = ordered(store, found.instance, found.plan)
+    told.command, told.undo = command.text, command.undo_text
     if cause:
         told.finding_id, told.created = cause.finding_id, cause.since
     return told
-
-
-def job_of(pod: str) -> str:
-    """The job of a task; of one on several nodes, the name has the node behind it."""
-    return pod.partition(" ")[0]
-
-
-def _bare(place: str) -> str:
-    """The node of `<cluster>/<node>`."""
-    return place.partition("/")[2]
 
 
 def _cause(findings: Sequence[Finding], cluster: str) -> Finding | None:
@@ -185,10 +171,6 @@ _WAITING_SQL = f"""
 SELECT DISTINCT toString(cluster) AS cluster FROM demand_1m
 WHERE minute >= {{since:{_TIME}}} AND minute < {{until:{_TIME}}} AND unmet_ms > 0
 ORDER BY cluster"""
-_SCHEDULERS_SQL = """
-SELECT concat(cluster, '/', node) AS place, argMax(scheduler, valid_from) AS scheduler
-FROM node_states FINAL GROUP BY place"""
-
 advisor = Advisor(
     "Move tasks so that waiting work fits, where it beats waiting",
     RepackSettings,

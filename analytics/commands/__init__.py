@@ -1,15 +1,17 @@
 """Commands that carry out a recommendation: printed for people, never run, each with its undo.
 
-Every name is quoted for a shell. A name that the program itself would read as a list, a pattern or
-another command's option, or that a terminal would obey, gets no command at all: a note says so.
+What to know of one stands in it as comments. Every name is quoted for a shell. A name that the
+program itself would read as a list, a pattern or another command's option, or that a terminal
+would obey, gets no command at all: a note says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from analytics.commands import kubectl, mig, slurm
-from analytics.commands.command import Command, nothing
+from analytics.commands.command import Block, Command, named, nothing
 
 __all__ = [
     "Command",
@@ -23,9 +25,11 @@ __all__ = [
     "power_down",
     "quota",
     "repartition",
+    "together",
 ]
 
 SLURM, KUBERNETES = "slurm", "kubernetes"
+NEXT = "Then, once that is done:"
 
 
 def cancel(job_id: str, scheduler: str) -> Command:
@@ -97,16 +101,49 @@ def joined(parts: Sequence[Command]) -> Command:
 
     Without any command where one part has none: half of a plan is another plan.
     """
-    notes = "; ".join(dict.fromkeys(p.note for p in parts if p.note))
     if not all(p.do for p in parts):
-        return nothing(notes or "a part of it has no command")
+        return _broken(parts)
+    if any(p.after for p in parts):
+        first, rest = parts[0], parts[1:]
+        later = (block for p in rest for block in (Block(NEXT, p.do), *p.after))
+        return _whole(parts, first.do, (*first.after, *later))
+    return _whole(parts, tuple(line for p in parts for line in p.do))
+
+
+def together(parts: Sequence[Command]) -> Command:
+    """The first lines of all parts, then the second ones: all jobs stop before one starts."""
+    if not all(p.do for p in parts):
+        return _broken(parts)
+    if any(p.after for p in parts):
+        return nothing(
+            "pods that change places at once cannot be told where to go: ask for a plan in which"
+            " tasks move one after another, --mode live"
+        )
+    return _whole(parts, _by_turns(p.do for p in parts))
+
+
+def _by_turns(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    return tuple(line for turn in zip_longest(*lists) for line in turn if line is not None)
+
+
+def _whole(parts: Sequence[Command], do: tuple[str, ...], after: tuple[Block, ...] = ()) -> Command:
+    undo = tuple(line for p in reversed(parts) for line in p.undo)
     return Command(
-        tuple(line for p in parts for line in p.do),
-        tuple(line for p in reversed(parts) for line in p.undo)
-        if all(p.undo for p in parts)
-        else (),
-        notes,
+        do,
+        undo if all(p.undo for p in parts) else (),
+        _once(p.note for p in parts),
+        _once(p.undo_note for p in parts),
+        after,
     )
+
+
+def _broken(parts: Sequence[Command]) -> Command:
+    return nothing(_once(p.note for p in parts if not p.do) or "a part of it has no command")
+
+
+def _once(notes: Iterable[str]) -> str:
+    """A line for each note that is there."""
+    return "\n".join(dict.fromkeys(filter(None, notes)))
 
 
 def _native(job_id: str) -> str:
@@ -115,4 +152,6 @@ def _native(job_id: str) -> str:
 
 
 def _unknown(scheduler: str) -> Command:
-    return nothing(f"{scheduler or 'nobody'} takes no such command")
+    if not scheduler:
+        return nothing("no scheduler is known that would take it")
+    return nothing(f"the scheduler {named(scheduler)} takes no such command")

@@ -1,4 +1,7 @@
-"""A command as people get it: lines for a shell, lines that take it back, and what to know."""
+"""A command as people get it: lines for a shell, lines that take it back, and what to know.
+
+What to know stands above the lines as comments, so that whoever copies one has the other too.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,42 @@ SEEN = "\n\t"
 
 
 @dataclass(frozen=True)
+class Block:
+    """Lines that run together, each only if those before it went well, and what to know first."""
+
+    note: str
+    do: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Comments, then the lines as one list of a shell."""
+        return "\n".join(filter(None, (comment(self.note), " &&\n".join(self.do))))
+
+
+@dataclass(frozen=True)
 class Command:
-    """Lines to run, each only if those before it went well; lines to take them back; a note."""
+    """Lines to run and lines to take them back, with what to know of both.
+
+    `after` are blocks for once a person has looked at what the first lines did.
+    """
 
     do: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
     note: str = ""
+    undo_note: str = ""
+    after: tuple[Block, ...] = ()
 
     @property
     def text(self) -> str:
-        """The lines as one list of a shell; empty where there are none."""
-        return " &&\n".join(self.do)
+        """All blocks, an empty line between them; without any line, why there is none."""
+        if not self.do:
+            return comment(f"no command: {self.note}" if self.note else "")
+        return "\n\n".join(block.text for block in (Block(self.note, self.do), *self.after))
 
     @property
     def undo_text(self) -> str:
-        """The same of what takes it back."""
-        return " &&\n".join(self.undo)
+        """What takes it back; empty where nothing does."""
+        return Block(self.undo_note, self.undo).text if self.undo else ""
 
 
 class Unspeakable(Exception):
@@ -43,6 +66,20 @@ class Unspeakable(Exception):
 def nothing(note: str) -> Command:
     """No command, and why."""
     return Command(note=note)
+
+
+def comment(text: str) -> str:
+    """The text as comments of a shell, none of which a name can leave; empty for an empty one."""
+    return "\n".join(f"# {_plain(told)}" for told in text.splitlines())
+
+
+def named(name: str) -> str:
+    """A name within a note: one line, and quoted for shells that know no comments."""
+    return shlex.quote(_plain(name))
+
+
+def _plain(text: str) -> str:
+    return "".join(" " if unicodedata.category(char) in HIDDEN else char for char in text)
 
 
 def line(*words: str) -> str:

@@ -10,10 +10,21 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
-from analytics.commands.command import Command, Unspeakable, line, nothing, speakable, spoken
+from analytics.commands.command import (
+    Block,
+    Command,
+    Unspeakable,
+    line,
+    named,
+    nothing,
+    speakable,
+    spoken,
+)
 
 GPUS = "requests.nvidia.com/gpu"
-COMES_BACK = "its owner makes another pod; a pod without an owner is gone, and nothing undoes that"
+COMES_BACK = "the owner of the pod makes another one, and a pod without an owner is gone for good"
+STAYS = "this opens nodes again: a pod stays where its owner made the next one"
+SWITCHED_ON = "the node must be on again"
 
 
 @spoken
@@ -28,7 +39,8 @@ def empty(node: str) -> Command:
     return Command(
         (line("kubectl", "drain", "--ignore-daemonsets", "--", _named(node)),),
         (_node("uncordon", node),),
-        "then switch it off as the platform does; it must be on again before the undo",
+        "then switch the node off as the platform does",
+        SWITCHED_ON,
     )
 
 
@@ -40,12 +52,15 @@ def evict(native: str) -> Command:
 
 @spoken
 def move(native: str, source: str, to: str) -> Command:
-    """Evict a pod and keep the next one off the node that it was on."""
-    speakable(to)
+    """Evict a pod and keep the next one off the node that it was on, until somebody has looked."""
+    look = f"Look where the next pod runs: it should be {named(to)}, and the scheduler chooses."
+    reopen = f"Only once it runs elsewhere, and only if {named(source)} took new pods before:"
     return Command(
-        (_node("cordon", source), _evict(native), _node("uncordon", source)),
+        (_node("cordon", source), _evict(native)),
         (_node("uncordon", source),),
-        f"the scheduler should choose {to}: look before the last line; {COMES_BACK}",
+        COMES_BACK,
+        STAYS,
+        (Block(look, (_pods(native, to),)), Block(reopen, (_node("uncordon", source),))),
     )
 
 
@@ -64,6 +79,20 @@ def _hard(namespace: str, name: str, gpus: int | None) -> str:
     return line("kubectl", "patch", "resourcequota", *words, "--", _named(name))
 
 
+def _pods(native: str, node: str) -> str:
+    """The pods of a namespace that are on a node; a selector reads `,`, `=` and `!` as its own."""
+    if not node or set(node) & set(",=!\\"):
+        raise Unspeakable(f"Kubernetes would not read {named(node)} as one name")
+    return line(
+        "kubectl",
+        "get",
+        "pods",
+        f"--namespace={native.partition('/')[0]}",
+        f"--field-selector=spec.nodeName={_named(node)}",
+        "--output=wide",
+    )
+
+
 def _node(verb: str, node: str) -> str:
     return line("kubectl", verb, "--", _named(node))
 
@@ -73,7 +102,7 @@ def _evict(native: str) -> str:
     pod, _, uid = native.partition("@")
     namespace, _, name = pod.partition("/")
     if not namespace:
-        raise Unspeakable(f"'{native}' names no pod")
+        raise Unspeakable(f"{named(native)} names no pod")
     _named(name)
     # The name of a resource is a part of a path here, and of no other one.
     path = f"/api/v1/namespaces/{_segment(namespace)}/pods/{_segment(name)}/eviction"
@@ -104,18 +133,18 @@ def _evict(native: str) -> str:
 def _plain(uid: str) -> str:
     """The beginning of a UID, which is a number in base 16 and no pattern."""
     if not all(char in "0123456789abcdefABCDEF-" for char in uid):
-        raise Unspeakable(f"'{uid}' begins no UID")
+        raise Unspeakable(f"{named(uid)} begins no UID")
     return uid
 
 
 def _segment(name: str) -> str:
     if name in {".", ".."}:
-        raise Unspeakable(f"'{name}' names nothing")
+        raise Unspeakable(f"{named(name)} names nothing")
     return quote(speakable(name), safe="")
 
 
 def _named(name: str) -> str:
     """A name of a resource; `kind/name` would be one of another kind."""
     if not name or "/" in name:
-        raise Unspeakable(f"Kubernetes would not read {name!r} as one name")
+        raise Unspeakable(f"Kubernetes would not read {named(name)} as one name")
     return name

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analytics.commands.command import Command, Unspeakable, line, nothing, spoken
+from analytics.commands.command import Command, Unspeakable, line, named, nothing, spoken
 
+ROOT = "as root on the node of the card, while nothing uses the card"
 LETTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz.+")
 
 
@@ -16,11 +17,12 @@ LETTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyz.+")
 def repartition(gpu_uuid: str, before: Sequence[str], after: Sequence[str]) -> Command:
     """Destroy every slice of a card and cut others, each with its compute instance."""
     if not gpu_uuid.startswith("GPU-"):
-        return nothing(f"'{gpu_uuid}' is no UUID of a card")
+        return nothing(f"{named(gpu_uuid)} is no UUID of a card")
     return Command(
         _cut(gpu_uuid, before, after),
         _cut(gpu_uuid, after, before),
-        "as root on the card's node, while nothing uses the card",
+        ROOT,
+        ROOT,
     )
 
 
@@ -34,5 +36,5 @@ def _cut(gpu: str, old: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
 def _profiles(names: Sequence[str]) -> str:
     for name in names:
         if not name or not set(name) <= LETTERS:
-            raise Unspeakable(f"{name!r} is no profile of a MIG slice")
+            raise Unspeakable(f"{named(name)} is no profile of a MIG slice")
     return ",".join(names)

@@ -7,11 +7,15 @@ begins with no dash.
 
 from __future__ import annotations
 
-from analytics.commands.command import Command, Unspeakable, line, nothing, spoken
+from analytics.commands.command import Command, Unspeakable, line, named, nothing, spoken
 
 # What these programs read as several names, or as a range of them; a quote ends a value there.
 SEVERAL = ",[]{}\"'\\ \t\n"
-REQUEUE_NOTE = "batch jobs alone, and only while Slurm remembers them (MinJobAge)"
+REQUEUE_NOTE = "batch jobs alone, and only while Slurm remembers them: MinJobAge"
+POWER_NOTE = "needs SuspendProgram and ResumeProgram in slurm.conf"
+LIMIT_NOTE = "sacctmgr shows what it changes and asks before it does"
+WAITS_NOTE = "while it waits"
+MOVE_NOTE = "the job begins again from its last checkpoint, batch jobs alone, with --requeue"
 # sacctmgr clears a limit that is set to this.
 NO_LIMIT = -1
 
@@ -21,7 +25,7 @@ def cancel(native: str) -> Command:
     """End a job; a batch job that Slurm still remembers can be handed in again as it was."""
     job = _id(native)
     return Command(
-        (line("scancel", job),), (line("scontrol", "requeue", job),), f"undo: {REQUEUE_NOTE}"
+        (line("scancel", job),), (line("scontrol", "requeue", job),), undo_note=REQUEUE_NOTE
     )
 
 
@@ -48,7 +52,8 @@ def move(native: str, to: str) -> Command:
             line("scontrol", "update", update, "ReqNodeList="),
             line("scontrol", "release", job),
         ),
-        "the job begins again from its last checkpoint; batch jobs alone (--requeue)",
+        MOVE_NOTE,
+        MOVE_NOTE,
     )
 
 
@@ -59,7 +64,8 @@ def ask(native: str, gpus: int, before: int) -> Command:
     return Command(
         (line("scontrol", "update", job, f"TresPerNode=gres/gpu:{gpus:d}"),),
         (line("scontrol", "update", job, f"TresPerNode=gres/gpu:{before:d}"),),
-        "while it waits",
+        WAITS_NOTE,
+        WAITS_NOTE,
     )
 
 
@@ -80,7 +86,8 @@ def power_down(node: str) -> Command:
     return Command(
         (line("scontrol", "update", name, "State=POWER_DOWN_ASAP"),),
         (line("scontrol", "update", name, "State=POWER_UP"),),
-        "needs SuspendProgram and ResumeProgram in slurm.conf",
+        POWER_NOTE,
+        POWER_NOTE,
     )
 
 
@@ -94,7 +101,8 @@ def limit(cluster: str, account: str, gpus: int | None, before: int | None) -> C
     return Command(
         (line(*modify, f"GrpTRES=gres/gpu={_limit(gpus)}"),),
         (line(*modify, f"GrpTRES=gres/gpu={_limit(before)}"),),
-        "sacctmgr shows what it changes and asks before it does",
+        LIMIT_NOTE,
+        LIMIT_NOTE,
     )
 
 
@@ -105,12 +113,12 @@ def _limit(gpus: int | None) -> int:
 def _id(native: str) -> str:
     """A job's own id, which is a number, or what somebody wrote in its place."""
     if not native or native.startswith("-") or "," in native:
-        raise Unspeakable(f"{native!r} is no job id of Slurm")
+        raise Unspeakable(f"{named(native)} is no job id of Slurm")
     return native
 
 
 def _one(name: str) -> str:
     """One name, not several."""
     if not name or any(char in SEVERAL for char in name):
-        raise Unspeakable(f"Slurm would not read {name!r} as one name")
+        raise Unspeakable(f"Slurm would not read {named(name)} as one name")
     return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from analytics.life import events
@@ -17,6 +18,8 @@ ID_DIGITS = 16
 MOST_IDS = 10_000
 # Endings that a person can only have by a decision of the kind, and what it must say.
 ENDS = {DISMISSED: "a dismissal", events.SNOOZED: "a snooze"}
+# What hides for longer is declined, and that needs a reason.
+LONGEST_SNOOZE = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ def decide(store: Store, beginning: str, step: Step) -> Decided:
     """Take a person's step with the recommendation whose id begins so.
 
     Said to be applied, a proposal was accepted too. ConfigError for an id that names none or
-    several, a step that its life does not have, a dismissal without reason, an end that is past,
-    and where somebody else was first.
+    several, a step that its life does not have, a dismissal without reason, an end that is past or
+    too far ahead, and where somebody else was first.
     """
     _check_said(step)
     row = find(store, beginning)
@@ -55,6 +58,11 @@ def _check_said(step: Step) -> None:
         raise ConfigError("a dismissal needs a reason: give --reason")
     if step.status in ENDS and step.until <= step.at:
         raise ConfigError(f"until {step.until:%Y-%m-%d %H:%M} UTC is not in the future")
+    if step.status == events.SNOOZED and step.until - step.at > LONGEST_SNOOZE:
+        raise ConfigError(
+            f"until {step.until:%Y-%m-%d}: a snooze lasts {LONGEST_SNOOZE.days} days at most;"
+            " to decline it, dismiss it with a --reason"
+        )
 
 
 def find(reader: Reader, beginning: str) -> dict[str, Any]:

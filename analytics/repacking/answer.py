@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from analytics.book import last_booked, parse_since
+from analytics import book
 from analytics.placing.settings import PlacementSettings
 from analytics.repacking import figures, mig, snapshot
 from analytics.repacking.scene import Scene, open_scene
@@ -29,13 +29,12 @@ def fragmentation(
 ) -> tuple[datetime | None, list[Row]]:
     """The moment, and a row per pool; no moment where nothing was booked.
 
-    `at` is a time or empty for the last booked minute. ConfigError where it is neither, or no
+    `at` is `now`, `2h` (ago) or a time of the book. ConfigError where it is none of them, or no
     pool has `pool` in its name.
     """
-    booked = last_booked(reader)
-    if booked is None:
+    moment = book.moment(reader, at)
+    if moment is None:
         return None, []
-    moment = parse_since(at, booked) if at else booked
     scene = open_scene(reader, moment, moment, settings, ledger, placing)
     scene.at(moment)
     rows = [figures.row(found) for found in figures.pools(scene)]

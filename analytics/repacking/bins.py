@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analytics.placing.shapes import WHOLE
-from analytics.repacking.instance import Instance, Pod, wish_of
+from analytics.repacking.instance import Pod, wish_of
 from analytics.repacking.state import Flags, Floats, Ints, State
 
 Hashes = np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
@@ -111,7 +111,7 @@ def contents(state: State, classes: Classes) -> Hashes:
     pods, nodes = state.instance.pods, state.instance.nodes
     node: Hashes = hashed(contents_of_gpus(state, classes)).sum(axis=1, dtype=np.uint64)
     single = np.array([p.num_gpu == 1 for p in pods], bool)
-    np.add.at(node, state.node[~single], hashed(_said(state.instance, classes)[~single]))
+    np.add.at(node, state.node[~single], hashed(_said(state, classes)[~single]))
     islands = {name: i for i, name in enumerate(sorted({*classes.island, ""}))}
     island = np.array([islands.get(n.island, 0) for n in nodes], np.int64)
     closed = np.array([n.closed for n in nodes], np.int64)
@@ -126,16 +126,15 @@ def contents_of_gpus(state: State, classes: Classes) -> Hashes:
     out = hashed(state.free.astype(np.uint64))
     single = np.array([p.num_gpu == 1 for p in pods], bool)
     column = np.array([p.gpu_ids[0] for p in pods if p.num_gpu == 1], np.int64)
-    said = _said(state.instance, classes)
+    said = _said(state, classes)
     np.add.at(out, (state.node[single], column), said[single])
     return out
 
 
-def _said(instance: Instance, classes: Classes) -> Hashes:
+def _said(state: State, classes: Classes) -> Hashes:
     """What makes a task another one than those of its class: whether it may move, and its cost."""
-    pods = instance.pods
-    movable = np.array([p.movable for p in pods], np.uint64)
-    cost = np.array([p.cost_gpu_seconds for p in pods], np.float64)
+    movable = state.movable.astype(np.uint64)
+    cost = np.array([p.cost_gpu_seconds for p in state.instance.pods], np.float64)
     return hashed(hashed(classes.of.astype(np.uint64) * np.uint64(2) + movable) + cost.view("u8"))
 
 
@@ -169,7 +168,7 @@ def groups_of(state: State, classes: Classes, tasks: Ints) -> list[Group]:
     alike: dict[tuple[int, int], list[int]] = {}
     for t in tasks.tolist():
         pod = pods[t]
-        if pod.movable:
+        if state.movable[t]:
             shared = pod.num_gpu == 1 and pod.gpu_milli < WHOLE
             key = (int(classes.of[t]), pod.gpu_ids[0] if shared else -1)
             alike.setdefault(key, []).append(t)

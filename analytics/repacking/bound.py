@@ -30,7 +30,7 @@ def bound(
     objective: Objective,
     prices: Prices,
     limits: Limits,
-    out_of_time: Callable[[], bool],
+    out_of_time: Callable[[], bool] = lambda: False,
 ) -> float:
     """What any plan within the limits can save at most, in units of the objective.
 

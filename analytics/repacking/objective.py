@@ -10,7 +10,7 @@ import numpy as np
 
 from analytics.placing.shapes import WHOLE
 from analytics.repacking.measure import Measure
-from analytics.repacking.state import Floats, Ints, State, empty
+from analytics.repacking.state import UNKNOWN, Floats, Ints, State, empty
 from gpuledger.errors import ConfigError
 
 # Rows of nodes, and of each a state: free processors and free thousandths of each GPU.
@@ -46,7 +46,7 @@ class Objective:
         """The value of states of nodes; smaller is better."""
         tie = self.per_gpu(state)
         room = empty(state.instance.nodes).sum(axis=1)
-        cpu_room = np.array([n.cpu_milli for n in state.instance.nodes], np.int64)
+        cpu_room = np.array([n.cpu_milli or UNKNOWN for n in state.instance.nodes], np.int64)
 
         def fragments(row: Ints, cpu: Ints, free: Ints) -> Floats:
             return measure.of_nodes(state.kind[row], cpu, free)

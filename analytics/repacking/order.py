@@ -229,13 +229,13 @@ class _Queue:
         for tasks in (self._urgent[slot.task_class], self._tasks[slot.task_class]):
             while tasks and found is None:
                 task = tasks.pop()
-                if task in self._gone:
+                if task in self._gone or task in here:
                     continue
                 if int(self._space.state.node[task]) == slot.node:
                     here.append(task)
                 else:
                     found = task
+        found = here.pop() if found is None else found
         self._tasks[slot.task_class] += here
-        found = self._tasks[slot.task_class].pop() if found is None else found
         self._gone.add(found)
         return found

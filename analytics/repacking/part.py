@@ -116,13 +116,12 @@ class Part:
     def _begun(self, start: Chosen | None, until_s: float) -> Floats:
         """Something to beat: a dive from the linear program, or what there was."""
         times = self._master.dive(until_s, self._clock)
-        times = times if self._holds(times) else np.zeros(len(times))
-        if start is None:
-            return times
         before = np.zeros(len(self._rows))
-        order = np.argsort(self._rows, kind="stable")
-        before[order[np.searchsorted(self._rows[order], start.rows)]] = start.times
-        return times if self._saved(times) > self._saved(before) else before
+        if start is not None:
+            order = np.argsort(self._rows, kind="stable")
+            before[order[np.searchsorted(self._rows[order], start.rows)]] = start.times
+        better = self._holds(times) and self._saved(times) > self._saved(before)
+        return times if better else before
 
     def _holds(self, times: Floats) -> bool:
         """Whether nothing is lost on the way: what a solver found in part is not taken on trust."""

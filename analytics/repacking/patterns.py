@@ -124,7 +124,7 @@ class Space:
 
 def toll(state: State, moves: Ints, cost: Floats) -> Floats:
     """What so many moves that lose so many GPU-seconds weigh in an objective."""
-    all_ = sum(p.cost_gpu_seconds for p in state.instance.pods if p.movable)
+    all_ = sum(p.cost_gpu_seconds for p in state.instance.pods)
     return np.asarray(MOVE_WEIGHS * moves + (WORK_WEIGHS / all_ if all_ else 0.0) * cost)
 
 

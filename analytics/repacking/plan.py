@@ -291,7 +291,7 @@ def summary(state: State) -> Summary:
 def _bound(asked: _Asked, start: State, before: Summary, most: float) -> Summary:
     """What is known of any plan: the search's bound for the objective, room for the others."""
     room = int(start.free.sum()) // 1000
-    gpus = max((p.num_gpu for p in start.instance.pods if p.movable), default=0)
+    gpus = max((p.num_gpu for p in start.instance.pods), default=0)
     found = {
         size: min(room // int(size), now + asked.moves * -(-gpus // int(size)))
         for size, now in before.slots.items()

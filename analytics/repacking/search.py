@@ -30,7 +30,10 @@ AROUND, AROUND_S, IN_VAIN = (6, 9, 12), 0.4, 12
 
 @dataclass(frozen=True)
 class Found:
-    """Patterns and how many nodes of their bin take each, what they save, and the last prices."""
+    """Patterns and how many nodes of their bin take each, what they save, and the last prices.
+
+    `saving` and `most` are less what moves weigh (`patterns.toll`).
+    """
 
     patterns: Patterns
     times: Ints

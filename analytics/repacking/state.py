@@ -68,6 +68,16 @@ class State:
             out.append(seen[told])
         return np.array(out, np.int64), list(places)
 
+    @cached_property
+    def movable(self) -> Flags:
+        """Of each task whether it may move; one on a lost GPU leaves nothing to anybody."""
+        lost = {(n.name, g) for n in self.instance.nodes for g in n.lost_gpus}
+        pods = self.instance.pods
+        out = np.array([p.movable for p in pods], bool)
+        if lost:
+            out &= np.array([lost.isdisjoint((p.node, g) for g in p.gpu_ids) for p in pods], bool)
+        return out
+
     def accepts(self, wish: Wish) -> Flags:
         """Of each kind of node whether a request may use it at all."""
         return np.array([not refused(kind, wish) for kind in self.kinds], bool)

@@ -51,7 +51,7 @@ class _Descent:
         self._worth = value(rows, state.cpu, state.free)
         self._accepted = accepted(state, classes, rows)
         pods = state.instance.pods
-        self._stays = np.array([not p.movable for p in pods], bool)
+        self._stays = ~state.movable
         self._cost = np.array([p.cost_gpu_seconds for p in pods], np.float64)
         self._toll = toll(state, np.ones(len(pods), np.int64), self._cost)
         self._held: list[set[int]] = [set() for _ in rows]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from analytics.book import booked_from, last_booked
 from analytics.placing import words
 from analytics.placing.shapes import WHOLE, Shape, Wish
 from analytics.repacking.fleet import SHARES
@@ -14,6 +15,7 @@ from analytics.replay.task import FIRST, Task, Trace
 from gpuledger.service import Reader
 
 Told = Mapping[str, Any]
+HOUR = timedelta(hours=1)
 
 
 def history(reader: Reader, nodes: Sequence[Node], since: datetime, until: datetime) -> Trace:
@@ -21,19 +23,42 @@ def history(reader: Reader, nodes: Sequence[Node], since: datetime, until: datet
 
     A job that ran at the beginning arrives then, with what was left of it; one that runs at the end
     is as long as was seen of it. What never started is left out: nobody knows how long it would
-    run.
+    run. The span ends where the book does: of what was before, and after, nothing is known.
     """
+    asked = since, until
+    since, until = _booked(reader, since, until)
     rows = reader.select(_JOBS_SQL, since=since, until=until)
     tasks = tuple(_tasks(rows, nodes, since, until))
     waiting = reader.value(_WAITING_SQL, since=since, until=until)
-    notes = [f"{waiting} jobs never started: how long they would run is not known"]
+    notes = _notes(asked, (since, until), waiting)
     return Trace(
         nodes=tuple(nodes),
         tasks=tasks,
         since_s=since.timestamp(),
         until_s=until.timestamp(),
-        notes=tuple(notes if waiting else ()),
+        notes=tuple(notes),
     )
+
+
+def _booked(reader: Reader, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """What of the span the book has; all of it where nothing of it was booked."""
+    first, last = booked_from(reader), last_booked(reader)
+    if first is None or last is None or not max(first, since) < min(last, until):
+        return since, until
+    return max(first, since), min(last, until)
+
+
+def _notes(
+    asked: tuple[datetime, datetime], told: tuple[datetime, datetime], waiting: int
+) -> Iterator[str]:
+    if max(told[0] - asked[0], asked[1] - told[1]) > HOUR:
+        days = (told[1] - told[0]) / timedelta(days=1)
+        yield (
+            f"only {days:.3g} days are replayed: the book has"
+            f" {told[0]:%Y-%m-%d %H:%M} to {told[1]:%Y-%m-%d %H:%M} UTC of that span"
+        )
+    if waiting:
+        yield f"{waiting} jobs never started: how long they would run is not known"
 
 
 def _tasks(

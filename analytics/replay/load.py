@@ -16,9 +16,8 @@ from gpuledger.errors import ConfigError
 def load(path: Path, nodes: Sequence[Node], zone: tzinfo = UTC) -> Trace:
     """The tasks of a file on those nodes. ConfigError says what is wrong, and in which line."""
     if slurm.SEPARATOR not in _first(path):
-        return trace_of(nodes, openb.tasks(path))
-    tasks, notes = slurm.tasks(path, nodes, zone)
-    return trace_of(nodes, tasks, notes)
+        return trace_of(nodes, openb.tasks(path), until_s=openb.last_end_s(path))
+    return trace_of(nodes, *slurm.tasks(path, nodes, zone))
 
 
 def load_nodes(path: Path) -> tuple[Node, ...]:

@@ -36,6 +36,11 @@ def tasks(path: Path) -> tuple[Task, ...]:
     return _rows(path, TASK_COLUMNS, lambda told: _task(told, shapes))
 
 
+def last_end_s(path: Path) -> float:
+    """When the last task of such a list ended."""
+    return max(_count(told, "deletion_time") for told in csv.DictReader(lines(path)))
+
+
 def _rows(path: Path, columns: tuple[str, ...], make: Callable[[Told], Made]) -> tuple[Made, ...]:
     rows = csv.DictReader(lines(path))
     lacking = [c for c in columns if c not in (rows.fieldnames or ())]

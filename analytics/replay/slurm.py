@@ -25,8 +25,11 @@ CLOSED = {"DOWN", "DRAIN", "DRAINED", "DRAINING", "FAIL", "FAILING", "NOT_RESPON
 
 def tasks(
     path: Path, nodes: Sequence[Node], zone: tzinfo = UTC
-) -> tuple[tuple[Task, ...], tuple[str, ...]]:
-    """Runs of GPU jobs, and what was left out, in words. ConfigError for what is no such file."""
+) -> tuple[tuple[Task, ...], tuple[str, ...], float]:
+    """Runs of GPU jobs, what was left out, in words, and the last second that the file tells of.
+
+    ConfigError for what is no such file.
+    """
     listing = sacct.Listing()
     sacct.take(lines(path), path.name, listing, zone)
     sacct.number_restarts(listing.runs)
@@ -45,7 +48,7 @@ def tasks(
             out[name] = replace(task, name=name)
     if not out:
         raise ConfigError(f"{path}: no job in it had GPUs and has started")
-    return tuple(out.values()), tuple(_notes(listing, unknown))
+    return tuple(out.values()), tuple(_notes(listing, unknown)), last.timestamp()
 
 
 def _notes(listing: sacct.Listing, unknown: int) -> Iterator[str]:

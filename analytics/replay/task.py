@@ -58,10 +58,15 @@ class Trace:
     notes: tuple[str, ...] = ()
 
 
-def trace_of(nodes: Sequence[Node], tasks: Sequence[Task], notes: Sequence[str] = ()) -> Trace:
-    """A trace that lasts from its first arrival to its last."""
-    arrivals = [task.arrives_s for task in tasks]
-    since, until = min(arrivals, default=0.0), max(arrivals, default=0.0)
+def trace_of(
+    nodes: Sequence[Node],
+    tasks: Sequence[Task],
+    notes: Sequence[str] = (),
+    until_s: float = -math.inf,
+) -> Trace:
+    """A trace from its first arrival to its last end: `until_s`, or what nobody can end before."""
+    since = min((task.arrives_s for task in tasks), default=0.0)
+    until = max((until_s, *(t.arrives_s + t.runs_s for t in tasks))) if tasks else since
     return Trace(tuple(nodes), tuple(tasks), since, until, tuple(notes))
 
 

@@ -85,15 +85,13 @@ def _interval(values: list[float], resamples: int, rng: np.random.Generator) -> 
 def add_nodes(trace: Trace, count: int, model: str, gpus: int) -> Trace:
     """The same with more nodes, each as the first one there is of that model and size.
 
-    Where there is none, processors and memory are unknown and bind nothing. ConfigError for a model
-    that is near to one of the cluster's.
+    A model may be written in part and in any case (`h100`). Where there is none, processors and
+    memory are unknown and bind nothing. ConfigError for a model that is near to one of the
+    cluster's, or part of several.
     """
     if not 0 < gpus <= MOST_GPUS or count < 1:
         raise ConfigError(f"nodes to add: {count} of {gpus} GPUs; write e.g. 4xH100:8")
-    models = {node.model for node in trace.nodes}
-    close = nearest(model, models)
-    if model not in models and close:
-        raise ConfigError(f"no node has the model '{model}'{close}")
+    model = _known(model, {node.model for node in trace.nodes if node.gpus})
     like = next((n for n in trace.nodes if (n.model, n.gpus) == (model, gpus)), None)
     base = like or Node(name="", model=model, cpu_milli=0, memory_mib=0, gpus=gpus)
     taken = {node.name for node in trace.nodes}
@@ -103,6 +101,19 @@ def add_nodes(trace: Trace, count: int, model: str, gpus: int) -> Trace:
         for _, name in zip(range(count), names, strict=False)
     ]
     return replace(trace, nodes=(*trace.nodes, *added))
+
+
+def _known(model: str, models: Collection[str]) -> str:
+    """The cluster's own word for a model; as it is, where the cluster has none like it."""
+    asked = model.lower()
+    meant = sorted(m for m in models if asked in m.lower())
+    same = [m for m in meant if model == m] or [m for m in meant if asked == m.lower()] or meant
+    if len(same) > 1:
+        raise ConfigError(f"the model '{model}' may be any of {', '.join(same)}: write more of it")
+    close = nearest(model, models)
+    if not same and close:
+        raise ConfigError(f"no node has the model '{model}'{close}")
+    return same[0] if same else model
 
 
 def without_nodes(trace: Trace, names: Collection[str]) -> Trace:

@@ -56,11 +56,14 @@ def _waste(waste: Waste, currency: str) -> str:
 
 
 def _advice(advice: Advice) -> str:
-    gain = number(advice.gain_gpu_hours)
+    gain, low, high = map(
+        number, (advice.gain_gpu_hours, advice.gain_low_gpu_hours, advice.gain_high_gpu_hours)
+    )
+    ends = "" if advice.gain_low_gpu_hours is None or low == high else f" ({low} to {high})"
     sure = percent(advice.confidence)
     within = duration(advice.horizon_seconds)
     team = f", team {_safe(advice.team)}" if advice.team else ""
-    return f"1. {_safe(advice.title)} ({gain} GPU-hours in {within}, confidence {sure}{team})"
+    return f"1. {_safe(advice.title)} ({gain}{ends} GPU-hours in {within}, confidence {sure}{team})"
 
 
 def _safe(text: str) -> str:

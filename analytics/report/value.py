@@ -110,11 +110,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Advice:
-    """A recommendation; the gain is counted over `horizon_seconds`."""
+    """A recommendation; the gain, and the ends of its interval, are of `horizon_seconds`."""
 
     title: str
     team: str
     gain_gpu_hours: float | None
+    gain_low_gpu_hours: float | None
+    gain_high_gpu_hours: float | None
     gain_value: float | None
     currency: str
     horizon_seconds: float

@@ -259,6 +259,8 @@ def _advice(row: dict[str, Any]) -> Advice:
         title=told("title"),
         team=plain(row["team"]),
         gain_gpu_hours=row["gain_gpu_hours"],
+        gain_low_gpu_hours=row["gain_low_gpu_hours"],
+        gain_high_gpu_hours=row["gain_high_gpu_hours"],
         gain_value=row["gain_capacity_value"],
         currency=row["currency"],
         horizon_seconds=float(row["horizon_seconds"]),

@@ -16,7 +16,13 @@ Row = Mapping[str, Any]
 @click.command("fragmentation")
 @options.store_option
 @options.config_option
-@click.option("--at", default="", metavar="TIME", help="RFC 3339; default: last booked minute.")
+@click.option(
+    "--at",
+    default="now",
+    show_default=True,
+    metavar="TIME",
+    help="now, 2h (ago), or a time of the book.",
+)
 @click.option("--pool", default="", metavar="TEXT", help="Only pools that have it in their name.")
 @options.format_option("table", "json")
 def command(store_url: str, config_path: Path | None, at: str, pool: str, fmt: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +17,32 @@ from gpuledger.cli import options, show
 from gpuledger.errors import ConfigError
 
 if TYPE_CHECKING:
-    from analytics.advice.repacked import Ask, Weighed
+    from analytics.advice.repacked import Weighed
+    from analytics.advice.standing import Standing, Standings
+    from analytics.advice.wording import Movable
+    from analytics.commands import Command
     from analytics.repacking.instance import Instance
     from analytics.repacking.plan import Plan
 
 MOST_MOVES = 10
 SIZES = ("1", "2", "4", "8")
 LONGEST_S = 3600.0
-NOTHING_HELPS = "No move helps."
+MODES = ("any", "live", "batch")
+# Without notation of powers, and small enough to be counted in GPU-seconds.
+BUDGET = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)h?", re.ASCII)
 
 
 def _seconds(_ctx: click.Context, _option: click.Parameter, value: float) -> float:
     if not math.isfinite(value) or not 0 < value <= LONGEST_S:
         raise ConfigError(f"time-limit {value:g}: write seconds above 0, up to {LONGEST_S:g}")
     return value
+
+
+def _budget(_ctx: click.Context, _option: click.Parameter, value: str) -> float | None:
+    found = BUDGET.fullmatch(value.strip())
+    if value and not found:
+        raise ConfigError(f"budget {value}: write GPU-hours of lost work, e.g. 20h")
+    return float(found[1]) if found else None
 
 
 @click.command("plan")
@@ -51,14 +66,32 @@ def _seconds(_ctx: click.Context, _option: click.Parameter, value: float) -> flo
     help="Seconds for the search.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
-@click.option("--any-task", is_flag=True, help="With --at: also tasks that lose all their work.")
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default=MODES[0],
+    show_default=True,
+    help="live: one after another; batch: all stop at once; any: what saves clearly more.",
+)
+@click.option(
+    "--budget",
+    default="",
+    metavar="GPU-HOURS",
+    callback=_budget,
+    help="Work that the moves may lose together, e.g. 20h.",
+)
+@click.option(
+    "--any-task", is_flag=True, help="Also tasks that lose all their work, or stop their gang."
+)
+@click.option("--commands", is_flag=True, help="With --at: also what a person would run.")
 @options.format_option("table", "json")
 def command(
     path: Path | None, at: str, store_url: str, config_path: Path | None, **asked: Any
 ) -> None:
     """An ordered list of moves, each feasible when its turn comes, with what none could better.
 
-    A file is taken literally. With --at, only tasks that may be taken off or have a checkpoint
+    A file is taken literally, but for tasks of a gang and those that say that they may not be taken
+    off and have no checkpoint. With --at, only tasks that may be taken off or have a checkpoint
     move, ten at most; the plan is compared with waiting and with another placement policy, and
     said to be worth it only where it beats both. Nothing is ever moved by us.
     """
@@ -68,6 +101,8 @@ def command(
     fmt = asked.pop("fmt")
     if (path is None) == (not at):
         raise ConfigError("plan: give either --instance FILE or --at TIME")
+    if path is not None and asked["commands"]:
+        raise ConfigError("commands: a file tells of no scheduler; use --at TIME")
     if path is not None:
         _of_file(path, fmt, **asked)
     elif not store_url:
@@ -76,13 +111,73 @@ def command(
         _of_store(at, store_url, config_path, fmt, **asked)
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A plan and what it was made for."""
+
+    instance: Instance
+    plan: Plan
+    objective: str
+    max_moves: int
+    movable: Movable
+    budget: float | None
+
+    def document(self) -> dict[str, Any]:
+        """As JSON; without moves it says why, and what could not be moved reached nothing."""
+        of = self.standings
+        told = {
+            **self.plan.document(),
+            **{name: vars(of)[name].document() for name in ("before", "after", "bound")},
+            "why": self.reach or self.why_none,
+            "tasks": self.movable.document(),
+        }
+        if self.plan.moves and of.at_bound:
+            told["reached"] = 1.0
+        if of.before.empty_nodes is not None and of.after.empty_nodes is not None:
+            told["emptied_nodes"] = of.after.empty_nodes - of.before.empty_nodes
+        if not self.movable.tasks or not self.max_moves:
+            told["reached"] = None
+        return told
+
+    @cached_property
+    def standings(self) -> Standings:
+        """Before, after and at the bound."""
+        from analytics.advice import standing
+
+        return standing.standings(self.instance, self.plan, self.objective, self.max_moves)
+
+    @property
+    def reach(self) -> str:
+        """How far it gets; empty without moves."""
+        from analytics.advice import wording
+
+        return wording.reach(self.plan, self.max_moves, at_bound=self.standings.at_bound)
+
+    @property
+    def why_none(self) -> str:
+        """Why there are no moves."""
+        from analytics.advice import wording
+
+        return wording.no_moves(self.plan, self.max_moves, self.movable)
+
+
+def _movable(known: Instance, planned: Instance) -> Movable:
+    """How many tasks may move, and how many more of those that are known would."""
+    from analytics.advice import honest, wording
+
+    may = honest.movable(planned)
+    return wording.Movable(may, len(known.pods), honest.movable(known) - may)
+
+
 def _of_file(path: Path, fmt: str, **asked: Any) -> None:
-    """Every task may move as the file says, and nothing is compared with waiting."""
+    """Nearly every task may move as the file says, and nothing is compared with waiting."""
+    from analytics.advice import honest
     from analytics.repacking.instance import read
     from analytics.repacking.plan import plan
 
-    instance = read(path)
-    moves = asked["max_moves"]
+    known = read(path)
+    instance = honest.literal(known, any_task=asked["any_task"])
+    moves, budget = asked["max_moves"], asked["budget"]
     if moves is None:
         moves = MOST_MOVES if instance.K is None else instance.K
     made = plan(
@@ -91,31 +186,26 @@ def _of_file(path: Path, fmt: str, **asked: Any) -> None:
         max_moves=moves,
         time_limit_s=asked["time_limit"],
         seed=asked["seed"],
+        mode=asked["mode"],
+        budget_gpu_seconds=None if budget is None else 3600 * budget,
     )
+    movable = _movable(known, instance)
+    shown = _Shown(instance, made, asked["objective"], moves, movable, budget)
     if fmt == "json":
-        show.as_json(made.document())
+        show.as_json(shown.document())
     else:
-        _print(instance, made, asked["objective"], moves)
+        _print(shown)
 
 
 def _of_store(at: str, store_url: str, config_path: Path | None, fmt: str, **asked: Any) -> None:
     """The fleet of a moment, with the honest default."""
     from analytics.advice import honest, repacked
-    from analytics.placing.settings import PlacementSettings
-    from analytics.repacking.settings import SnapshotSettings
-    from analytics.repacking.snapshot import snapshot
-    from gpuledger.states import LedgerSettings
+    from analytics.advice.ordered import ordered
 
     configuration = options.load_config(config_path)
     reader = options.open_for_questions(store_url, configuration)
     moment = _moment(reader, at)
-    instance = snapshot(
-        reader,
-        moment,
-        configuration.section("snapshot", SnapshotSettings),
-        ledger=configuration.section("ledger", LedgerSettings),
-        placing=configuration.section("placement", PlacementSettings),
-    )
+    known = _snapshot(reader, moment, configuration)
     given = asked["max_moves"]
     ask = repacked.Ask(
         asked["objective"],
@@ -123,79 +213,118 @@ def _of_store(at: str, store_url: str, config_path: Path | None, fmt: str, **ask
         asked["time_limit"],
         asked["seed"],
         asked["any_task"],
+        mode=asked["mode"],
+        budget_gpu_hours=asked["budget"],
     )
-    found = repacked.weighed(reader, instance, ask, moment)
+    found = repacked.weighed(reader, known, ask, moment)
+    movable = _movable(known, found.instance)
+    shown = _Shown(
+        found.instance, found.plan, ask.objective, ask.max_moves, movable, asked["budget"]
+    )
+    command = ordered(reader, found.instance, found.plan)
     if fmt == "json":
-        show.as_json({**found.plan.document(), **_verdict(found, moment)})
-    else:
-        _print(found.instance, found.plan, ask.objective, ask.max_moves)
-        _print_verdict(found, ask, moment)
+        lines = {"commands": command.text, "undo": command.undo_text}
+        show.as_json({**shown.document(), **_verdict(found, shown, moment), **lines})
+        return
+    _print(shown)
+    if found.plan.moves:
+        _print_verdict(found, moment)
+    if asked["commands"] and found.plan.moves:
+        _print_commands(command)
+
+
+def _snapshot(reader: Any, moment: datetime, configuration: Any) -> Instance:
+    from analytics.placing.settings import PlacementSettings
+    from analytics.repacking.settings import SnapshotSettings
+    from analytics.repacking.snapshot import snapshot
+    from gpuledger.states import LedgerSettings
+
+    return snapshot(
+        reader,
+        moment,
+        configuration.section("snapshot", SnapshotSettings),
+        ledger=configuration.section("ledger", LedgerSettings),
+        placing=configuration.section("placement", PlacementSettings),
+    )
 
 
 def _moment(reader: Any, at: str) -> datetime:
     """The minute asked for, which the book must have. ConfigError."""
     from analytics import book
 
-    last = book.last_booked(reader)
-    if last is None:
+    moment = book.moment(reader, at)
+    if moment is None:
         raise ConfigError("at: nothing was booked yet")
-    if at == "now":
-        return last
-    moment = book.parse_since(at, last)
-    first = reader.value("SELECT min(hour) FROM booked_hours")
-    if not first <= moment <= last:
-        raise ConfigError(
-            f"at {at}: the book is from {first:%Y-%m-%dT%H:%MZ} to {last:%Y-%m-%dT%H:%MZ}"
-        )
     return moment
 
 
-def _verdict(found: Weighed, moment: datetime) -> dict[str, Any]:
+def _verdict(found: Weighed, shown: _Shown, moment: datetime) -> dict[str, Any]:
     """What the JSON of the fleet has beside that of a file."""
     offer = found.offer
     return {
         "at": moment,
         "offered": offer.offered,
         "best": offer.best,
-        "why": offer.why,
+        "why": offer.why if found.plan.moves else shown.why_none,
         "gain_gpu_hours": vars(offer.gain_gpu_hours),
         "net_gpu_hours": vars(offer.net_gpu_hours),
         "horizon_seconds": offer.hours * 3600,
     }
 
 
-def _print(instance: Instance, made: Plan, objective: str, max_moves: int) -> None:
-    from analytics.advice import wording
+def _print(shown: _Shown) -> None:
+    from analytics.advice import honest
 
+    made = shown.plan
     if not made.moves:
-        click.echo(NOTHING_HELPS)
+        click.echo(f"{_sentence(shown.why_none)}.")
         return
-    pods = {pod.name: pod for pod in instance.pods}
-    rows = [_row(number, move, pods[move.pod]) for number, move in enumerate(made.moves, 1)]
-    order = "one after another" if made.mode == "live" else "all stopped first, then started"
-    show.plain_table(rows, f"{len(rows)} of at most {max_moves} moves, {made.mode}: {order}")
+    batch = made.mode == "batch"
+    pods = {pod.name: pod for pod in shown.instance.pods}
+    rows = [
+        _row(number, move, pods[move.pod], batch=batch) for number, move in enumerate(made.moves, 1)
+    ]
+    order = (
+        "all of these tasks stop at once, then they start in this order"
+        if batch
+        else "one after another"
+    )
+    show.plain_table(rows, f"{len(rows)} of at most {shown.max_moves} moves, {made.mode}: {order}")
     click.echo()
-    show.plain_table(_standings(instance, made, objective))
-    click.echo(f"\nThe plan {wording.reach(made, max_moves)}: {made.method}.")
+    show.plain_table(_standings(shown))
+    click.echo(f"\nThe plan {shown.reach} ({made.method}).")
+    if shown.budget is not None:
+        lost = honest.lost_gpu_hours(shown.instance, (move.pod for move in made.moves))
+        click.echo(f"It loses {lost:,.2f} of at most {shown.budget:,.6g} GPU-hours of work.")
+    click.echo(f"{shown.movable.words}.")
 
 
-def _standings(instance: Instance, made: Plan, objective: str) -> list[dict[str, Any]]:
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _standings(shown: _Shown) -> list[dict[str, Any]]:
     """Measures before and after, and at the bound where there is one of them."""
     from analytics.advice import aim
 
-    told = {"before": made.before, "after": made.after, "no plan beats": made.bound}
-    rows = [_standing(name, reached) for name, reached in told.items()]
-    if objective == aim.DRAIN:
-        states = (instance, aim.moved(instance, made.moves))
-        empty = [f"{aim.reached(state, aim.DRAIN):,.0f}" for state in states]
-        rows = [
-            {**row, "GPUs of empty nodes": told}
-            for row, told in zip(rows, (*empty, show.NOTHING), strict=True)
-        ]
-    return rows
+    of = shown.standings
+    asked = shown.objective.removeprefix(aim.SLOTS) if ":" in shown.objective else SIZES[0]
+    sizes = sorted({*SIZES, asked}, key=int)
+    told = {"before": of.before, "after": of.after, "no plan beats": of.bound}
+    rows = [_standing(name, reached, sizes) for name, reached in told.items()]
+    if shown.objective != aim.DRAIN:
+        return rows
+    return [
+        {
+            **row,
+            "empty nodes": _whole(reached.empty_nodes),
+            "their GPUs": _whole(reached.empty_gpus),
+        }
+        for row, reached in zip(rows, told.values(), strict=True)
+    ]
 
 
-def _row(number: int, move: Any, pod: Any) -> Mapping[str, Any]:
+def _row(number: int, move: Any, pod: Any, *, batch: bool) -> Mapping[str, Any]:
     share = "" if pod.gpu_milli in {0, 1000} else f" × {pod.gpu_milli / 1000:g}"
     cost = pod.cost_gpu_seconds
     return {
@@ -204,6 +333,7 @@ def _row(number: int, move: Any, pod: Any) -> Mapping[str, Any]:
         "from": f"{pod.node} {_ids(pod.gpu_ids)}",
         "to": f"{move.to} {_ids(move.gpu_ids)}",
         "GPUs": f"{pod.num_gpu}{share}",
+        **({"stops": "at once"} if batch else {}),
         "costs": f"{cost / 3600:,.2f} GPU-hours" if cost else "nothing",
         **({"may move": pod.why} if pod.why else {}),
     }
@@ -213,20 +343,24 @@ def _ids(gpu_ids: Sequence[int]) -> str:
     return f"[{', '.join(map(str, gpu_ids))}]" if gpu_ids else ""
 
 
-def _standing(name: str, reached: Any) -> dict[str, Any]:
-    slots = {f"× {size}": reached.slots[size] for size in SIZES}
-    return {"": name, "fragmented GPUs": f"{reached.frag_gpus:,.2f}", **slots}
+def _standing(name: str, reached: Standing, sizes: Sequence[str]) -> dict[str, Any]:
+    slots = {f"× {size}": reached.slots.get(size) for size in sizes}
+    told = {column: show.NOTHING if n is None else n for column, n in slots.items()}
+    return {"": name, "fragmented GPUs": f"{reached.frag_gpus:,.2f}", **told}
 
 
-def _print_verdict(found: Weighed, ask: Ask, moment: datetime) -> None:
+def _whole(value: float | None) -> str:
+    return show.NOTHING if value is None else f"{value:,.0f}"
+
+
+def _print_verdict(found: Weighed, moment: datetime) -> None:
     until = moment + timedelta(hours=found.offer.hours)
-    may = sum(pod.movable for pod in found.instance.pods)
-    movable = f"{may} of {len(found.instance.pods)} running tasks"
-    if not found.plan.moves:
-        click.echo(f"{movable} may move{'' if ask.any_task else '; --any-task: more'}.")
-        return
     verdict = f"Worth it until {until:%Y-%m-%d %H:%M} UTC" if found.offer.offered else "Not advised"
     click.echo(f"\n{verdict}: {found.offer.why}.")
-    if not ask.any_task:
-        cheap = "may be taken off or have a checkpoint, and move"
-        click.echo(f"Only {movable} {cheap}; --any-task: more.")
+
+
+def _print_commands(command: Command) -> None:
+    """As they are, so that they can be copied."""
+    click.echo(f"\nCommands, for a person to run:\n\n{command.text}")
+    if command.undo_text:
+        click.echo(f"\nWhat takes them back:\n\n{command.undo_text}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpuledger.catalogue.verdict import STANDINGS
-from gpuledger.cli import options, plan, show
+from gpuledger.cli import advice, options, plan, show
 
 if TYPE_CHECKING:
     from analytics.life.decide import Decided
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 EVERYTHING = 10_000
+PROPOSED = "proposed"
+HIDDEN = ("snoozed", "accepted", "dismissed", "applied")
 
 
 @click.group("recommend")
@@ -33,7 +35,7 @@ command.add_command(plan.command)
 @command.command("list")
 @options.store_option
 @options.config_option
-@click.option("--status", type=click.Choice(STANDINGS), default="proposed", show_default=True)
+@click.option("--status", type=click.Choice(STANDINGS), default=PROPOSED, show_default=True)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, EVERYTHING))
 @options.format_option("table", "json", "csv")
 def list_(store_url: str, config_path: Path | None, status: str, limit: int, fmt: str) -> None:
@@ -42,10 +44,21 @@ def list_(store_url: str, config_path: Path | None, status: str, limit: int, fmt
 
     reader = options.open_for_questions(store_url, options.load_config(config_path))
     rows = book.recommendations(reader, status=status, limit=EVERYTHING)
-    show.answer(rows[:limit], fmt, show.recommendations_table, "Nothing to recommend.")
-    if fmt == "table" and rows:
-        for line in (_together(rows, limit), *_precision(reader)):
+    nothing = "Nothing to recommend." if status == PROPOSED else f"None is {status}."
+    show.answer(rows[:limit], fmt, show.recommendations_table, nothing)
+    if fmt == "table":
+        told = [_together(rows, limit), *_precision(reader)] if rows else []
+        for line in (*told, *_decided_on(reader, status)):
             click.echo(line)
+
+
+def _decided_on(reader: Reader, status: str) -> list[str]:
+    """How many proposals are not listed because people decided on them."""
+    from analytics import book
+
+    standing = book.standing(reader) if status == PROPOSED else {}
+    told = [f"{standing[name]} {name}" for name in HIDDEN if standing.get(name)]
+    return [f"not listed: {', '.join(told)} (--status shows them)"] if told else []
 
 
 def _together(rows: Sequence[show.Row], limit: int) -> str:
@@ -76,15 +89,20 @@ def _precision(reader: Reader) -> list[str]:
 @click.argument("identifier")
 @options.store_option
 @options.config_option
-def show_(identifier: str, store_url: str, config_path: Path | None) -> None:
-    """One recommendation with finding, evidence, life and outcome, as JSON.
+@options.format_option("table", "json")
+def show_(identifier: str, store_url: str, config_path: Path | None, fmt: str) -> None:
+    """One recommendation with finding, evidence, life and outcome.
 
     ID as `list` prints it.
     """
     from analytics import book
 
     reader = options.open_for_questions(store_url, options.load_config(config_path))
-    show.as_json(book.recommendation(reader, identifier))
+    row = book.recommendation(reader, identifier)
+    if fmt == "json":
+        show.as_json(row)
+    else:
+        advice.print_one(row)
 
 
 @command.command("outcomes")

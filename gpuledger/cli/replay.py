@@ -299,7 +299,7 @@ def _in_words(saved: Interval) -> str:
     )
 
 
-_WAITS = {"mean": "mean_s", "half": "p50_s", "95 of 100": "p95_s"}
+_WAITS = {"mean": "mean_s", "median": "p50_s", "p95": "p95_s"}
 _FIGURES = {
     "owned": "gpu_hours",
     "allocated": "allocated_gpu_hours",

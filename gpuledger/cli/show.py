@@ -166,8 +166,14 @@ def _gain(row: Row) -> str:
     gain, net = row["gain_gpu_hours"], row.get("net_gain_gpu_hours")
     if gain is None:
         return NOTHING
-    told = f"{gain:,.0f} in {row['horizon_seconds'] / 86_400:.3g} d"
+    told = f"{gain:,.0f} in {row['horizon_seconds'] / 86_400:.3g} d{_ends(row)}"
     return told if net is None or net > gain - 0.5 else f"{told}\n{net:,.0f} beyond the above"
+
+
+def _ends(row: Row) -> str:
+    """The interval of the gain, in a line of its own; empty where it has none."""
+    low, high = row.get("gain_low_gpu_hours"), row.get("gain_high_gpu_hours")
+    return "" if low is None or high is None or low == high else f"\n{low:,.0f} to {high:,.0f}"
 
 
 def findings_table(rows: Sequence[Row], title: str = "Findings") -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from analytics.advice import honest
@@ -29,6 +31,25 @@ def test_only_what_may_be_taken_off_or_has_a_checkpoint_moves(
 def test_any_task_moves_where_somebody_says_so() -> None:
     fleet = Instance((node("n0"),), (pod("a", "n0", 0), pod("b", "n0", 1, movable=False)), ())
     assert [p.movable for p in honest.cheap(fleet, any_task=True).pods] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("told", "moves"),
+    [
+        ({}, True),
+        ({"preemptible": False, "checkpointed": False}, False),
+        ({"preemptible": False, "checkpointed": True}, True),
+        ({"preemptible": False}, True),
+        ({"preemptible": True, "gang": "g"}, False),
+        ({"movable": False}, False),
+    ],
+)
+def test_of_a_file_all_moves_but_what_loses_all_its_work_or_stops_others(
+    told: dict[str, Any], moves: bool
+) -> None:
+    fleet = Instance((node("n0"),), (pod("a", "n0", 0, **told),), ())
+    assert honest.movable(honest.literal(fleet)) == moves
+    assert honest.movable(honest.literal(fleet, any_task=True)) == ("movable" not in told)
 
 
 def test_lost_work_is_that_of_the_tasks_that_move() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from analytics.advice.interval import Interval
+from analytics.advice.interval import Expected, Interval
 from analytics.advice.offer import KEEP, MOVES, POLICY, WAIT, Case, Policy, none_better, weigh
 from analytics.advice.waiting import Waiting
 from tests.analytics.advice.fleets import NOW
@@ -43,6 +43,22 @@ def test_another_policy_is_better_where_it_gives_more_than_is_left() -> None:
     assert "5 GPUs from being stranded in 14 days" in weigh(better, USED).why
     worse = replace(better, by_policy_gpu_hours=86.0)
     assert weigh(worse, USED).best == MOVES
+
+
+def test_what_may_as_well_lose_as_win_is_not_offered() -> None:
+    offer = weigh(CASE, Interval(11.5, 1.7, 16.4))
+    assert (offer.best, offer.offered) == (KEEP, False)
+    assert offer.why.startswith("not shown to be worth it")
+    assert "1.5 (-8.3 to 6.4) GPU-hours are left" in offer.why
+    free = replace(CASE, lost_gpu_hours=0.0)
+    assert weigh(free, Interval(11.5, 0.0, 16.4)).offered
+
+
+def test_a_gain_whose_interval_nobody_knows_says_so() -> None:
+    offer = weigh(CASE, Expected(96.0))
+    assert offer.offered
+    assert (offer.net_gpu_hours.expected, offer.net_gpu_hours.low) == (86.0, None)
+    assert "86 GPU-hours (interval not known) are left" in offer.why
 
 
 def test_nothing_is_moved_for_nobody() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from analytics.advice import replayed
 from analytics.advice.replayed import Wait
 from analytics.replay import Scenario, add_nodes
 from gpuledger.store import Store
-from tests.analytics.advice.sites import NOW, crumbs
+from tests.analytics.advice.sites import EARLIER_H, NOW, crumbs
 
 
 def test_nothing_is_replayed_without_jobs_or_with_too_many_in_a_day(store: Store) -> None:
@@ -26,7 +28,7 @@ def test_the_same_way_to_place_saves_no_wait_and_strands_no_less(store: Store) -
     crumbs(store)
     told = replayed.trace(store, replayed.nodes(store, NOW, "c"), NOW, 10)
     assert told is not None
-    assert replayed.waits(told) == Wait(0, 0, 0, 14)
+    assert replayed.waits(told) == Wait(0, 0, 0, pytest.approx(EARLIER_H / 24 + 4 / 24))
     other = replayed.policy(told)
     assert other is not None
     assert other.gpus == 0

@@ -58,22 +58,23 @@ def advise(
     return list(advisor.advise(store, settings, findings, NOW))
 
 
-def test_the_gain_is_what_the_gpus_would_stay_idle_for_until_the_time_limit(store: Store) -> None:
+def test_the_gain_is_what_the_gpus_would_stay_idle_for(store: Store) -> None:
     (proposal,) = advise(store, finding())
-    assert (proposal.gain_gpu_hours, proposal.horizon_seconds) == (20, 36_000)
+    assert (proposal.gain_gpu_hours, proposal.horizon_seconds) == (4, 36_000)
     assert proposal.title == "End train and free 2 idle GPUs"
     assert (proposal.finding_id, proposal.user, proposal.team) == (7, "ana", "vision")
 
 
 def test_no_gain_is_counted_beyond_the_horizon(store: Store) -> None:
-    (proposal,) = advise(store, finding(), horizon_h=3)
-    assert (proposal.gain_gpu_hours, proposal.horizon_seconds) == (6, 3 * 3600)
+    (proposal,) = advise(store, finding(), horizon_h=1)
+    assert (proposal.gain_gpu_hours, proposal.gain_high_gpu_hours) == (2, 2)
+    assert proposal.horizon_seconds == 3600
 
 
 def test_money_is_counted_at_the_rate_of_the_finding(store: Store) -> None:
     (proposal,) = advise(store, finding())
-    assert proposal.gain_capacity_value == pytest.approx(12 / 4 * 20)
-    assert proposal.gain_cash_avoidable == pytest.approx(0.5 / 4 * 20)
+    assert proposal.gain_capacity_value == pytest.approx(12)
+    assert proposal.gain_cash_avoidable == pytest.approx(0.5)
     assert proposal.currency == "EUR"
 
 
@@ -114,7 +115,7 @@ def test_the_command_names_the_schedulers_own_id_as_one_word_of_a_shell(store: S
 
 def test_a_job_without_a_scheduler_has_no_command_of_one(store: Store) -> None:
     (proposal,) = advise(store, finding(), source="process")
-    assert proposal.command == ""
+    assert all(line.startswith("#") for line in proposal.command.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -169,11 +170,13 @@ def test_enough_earlier_idle_times_tell_how_long_this_one_goes_on(store: Store) 
     assert told.gain_high_gpu_hours == pytest.approx(2 * 1.9)
 
 
-def test_of_few_earlier_idle_times_only_the_limits_are_known(store: Store) -> None:
+def test_of_few_earlier_idle_times_as_long_again_is_expected_at_most_to_the_limit(
+    store: Store,
+) -> None:
     write(store, [over(n, 3.0) for n in range(9)])
     write(store, [over(n, 1.0) for n in range(9, 20)])
     (told,) = advise(store, finding())
-    assert (told.gain_low_gpu_hours, told.gain_gpu_hours, told.gain_high_gpu_hours) == (0, 20, 20)
+    assert (told.gain_low_gpu_hours, told.gain_gpu_hours, told.gain_high_gpu_hours) == (0, 4, 20)
 
 
 def test_no_idle_time_goes_on_beyond_the_time_limit(store: Store) -> None:
@@ -184,4 +187,4 @@ def test_no_idle_time_goes_on_beyond_the_time_limit(store: Store) -> None:
 
 def test_ending_a_job_has_an_undo(store: Store) -> None:
     (told,) = advise(store, finding())
-    assert told.undo == "scontrol requeue 1"
+    assert told.undo.splitlines()[-1] == "scontrol requeue 1"

@@ -113,7 +113,7 @@ def test_a_name_that_a_terminal_would_obey_gets_no_command_and_a_reason(name: st
 
 def test_slurm_is_told_numbers_and_how_to_take_it_back(shell: Shell) -> None:
     assert commands.cancel("c/4711", "slurm").text == "scancel 4711"
-    assert commands.cancel("c/4711", "slurm").undo_text == "scontrol requeue 4711"
+    assert commands.cancel("c/4711", "slurm").undo == ("scontrol requeue 4711",)
     move = commands.move("c/12_3", "slurm", "n0", "n1")
     assert shell.run(move.text) == [
         ["scontrol", "requeuehold", "12_3"],
@@ -164,7 +164,80 @@ def test_a_moved_pod_does_not_come_back_to_its_node(shell: Shell) -> None:
     command = commands.move(f"c/ml/train-0@{UID}", "kubernetes", "n0", "n1")
     calls = [c[1:4:2] if c[1] != "get" else ["get"] for c in shell.run(command.text)]
     assert (calls[0], calls[-1]) == (["cordon", "n0"], ["uncordon", "n0"])
-    assert commands.power_down("n0", "kubernetes").undo_text == "kubectl uncordon -- n0"
+    assert commands.power_down("n0", "kubernetes").undo == ("kubectl uncordon -- n0",)
+
+
+def test_the_old_node_opens_in_a_block_of_its_own_once_somebody_has_looked() -> None:
+    command = commands.move(f"c/ml/train-0@{UID}", "kubernetes", "n0", "n1")
+    first, look, last = command.text.split("\n\n")
+    assert "pod without an owner is gone" in first.splitlines()[0]
+    assert "uncordon" not in first + look
+    assert look.splitlines()[0].startswith("# Look where the next pod runs: it should be n1")
+    assert look.splitlines()[1] == (
+        "kubectl get pods --namespace=ml --field-selector=spec.nodeName=n1 --output=wide"
+    )
+    assert last.splitlines()[0].startswith("# Only once it runs elsewhere")
+    assert last.splitlines()[1:] == ["kubectl uncordon -- n0"]
+
+
+@pytest.mark.parametrize("node", ["a,spec.x=b", "a=b", ""])
+def test_what_a_selector_would_read_as_several_gets_no_command(node: str) -> None:
+    assert commands.move("c/ml/a", "kubernetes", "n0", node).do == ()
+
+
+def test_moves_of_pods_follow_each_other_with_a_look_at_each() -> None:
+    parts = [commands.move(f"c/ml/a{i}", "kubernetes", f"n{i}", "n9") for i in range(2)]
+    blocks = commands.joined(parts).text.split("\n\n")
+    assert len(blocks) == 6
+    assert blocks[3].startswith("# Then, once that is done:\nkubectl cordon -- n1")
+    assert commands.joined(parts).undo == ("kubectl uncordon -- n1", "kubectl uncordon -- n0")
+
+
+def test_tasks_that_change_places_all_stop_before_one_starts(shell: Shell) -> None:
+    swap = commands.together(
+        [commands.move("c/1", "slurm", "n0", "n1"), commands.move("c/2", "slurm", "n1", "n0")]
+    )
+    verbs = [call[1] for call in shell.run(swap.text)]
+    assert verbs == ["requeuehold"] * 2 + ["update"] * 2 + ["release"] * 2
+
+
+def test_pods_cannot_change_places() -> None:
+    move = commands.move("c/ml/a", "kubernetes", "n0", "n1")
+    told = commands.together([move, move])
+    assert (told.do, told.undo) == ((), ())
+    assert "--mode live" in told.text
+
+
+def test_what_to_know_stands_above_the_lines_as_comments(shell: Shell) -> None:
+    off = commands.power_down("n0", "slurm")
+    assert off.text.startswith("# needs SuspendProgram and ResumeProgram")
+    assert commands.cancel("c/1", "slurm").undo_text.startswith("# batch jobs alone")
+    both = commands.joined([off, commands.drain("n0", "slurm", "x"), off])
+    assert both.text.count("# needs") == 1
+    assert len(shell.run(both.text)) == 3
+    assert [call[0] for call in shell.run(both.undo_text, "sh")] == ["scontrol"] * 3
+
+
+def test_where_there_is_no_command_the_text_says_why() -> None:
+    assert (
+        commands.cancel("c/1", "").text == "# no command: no scheduler is known that would take it"
+    )
+    assert commands.drain("a,b", "slurm", "x").undo_text == ""
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "a\x1b[2K\nb", "\u202eb", "a\u2028touch pwned"])
+def test_no_name_leaves_its_comment(shell: Shell, name: str) -> None:
+    told = [
+        *made(name),
+        commands.move("c/ml/a", "kubernetes", name, "n1"),
+        commands.drain(f"{name},", "slurm", "x"),
+        commands.cancel("c/1", name),
+        commands.repartition(name, (), ()),
+        commands.repartition("GPU-1", (), (name,)),
+    ]
+    notes = "\n".join(line for c in told for line in c.text.splitlines() if line[:1] == "#")
+    assert shell.run(notes) == shell.run(notes, "sh") == []
+    assert not any(ord(char) < ord(" ") for char in notes.replace("\n", ""))
 
 
 @pytest.mark.parametrize("job", ["c/pod", "c//pod", "c/ns/", "c/ns/..", "c/ns/a@$(x)", "c/ns/a/b"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from analytics.repacking.instance import Instance
 from analytics.repacking.master import INF, Limits, Prices
 from tests.analytics.repacking import proof, worlds
 from tests.analytics.repacking.parts import built
-from tests.analytics.repacking.worlds import node, pod, target, world
+from tests.analytics.repacking.worlds import node, pod, target, unshared, world
 
 
 def at_most(
@@ -41,6 +43,25 @@ def test_it_holds_at_any_prices(seed: int, tied: bool, prices: int | None) -> No
     instance = world(seed, nodes=3, tied=tied)
     saved = proof.plain(instance) - worlds.best(instance, proof.plain, 1, batch=True)
     assert at_most(instance, 1, seed=prices) >= saved - 1e-6
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("wanted", ["fragmentation", "slots:2", "slots:4", "drain"])
+@pytest.mark.parametrize("seed", [12, 14])
+def test_it_holds_for_whole_and_shared_gpus(seed: int, wanted: str, shared: bool) -> None:
+    instance = world(seed, nodes=3, tied=False)
+    instance = instance if shared else unshared(instance)
+    values: dict[str, Callable[[Instance], float]] = {
+        "fragmentation": proof.plain,
+        "slots:2": lambda i: -proof.room_for(i, 2),
+        "slots:4": lambda i: -proof.room_for(i, 4),
+        "drain": lambda i: -proof.emptied(i),
+    }
+    value = values[wanted]
+    saved = value(instance) - worlds.best(instance, value, 1, batch=True)
+    slack = 0.0 if wanted == "fragmentation" else 0.25
+    for prices in (None, 1, 2, 3):
+        assert at_most(instance, 1, wanted, prices) >= saved - slack - 1e-6
 
 
 def test_the_prices_that_were_once_too_good_are_not() -> None:

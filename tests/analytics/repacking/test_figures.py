@@ -147,7 +147,7 @@ def test_without_a_book_there_is_no_history(store: Store) -> None:
     assert store.value("SELECT count() FROM fragmentation_1h") == 0
 
 
-def asked(store: Store, moment: str = "", name: str = "") -> Any:
+def asked(store: Store, moment: str = "now", name: str = "") -> Any:
     return answer.fragmentation(
         store, moment, name, SnapshotSettings(), LedgerSettings(), PlacementSettings()
     )

@@ -74,6 +74,14 @@ def test_a_file_is_named_when_it_is_not_there(tmp_path: Path) -> None:
         (changed("nodes", gpus=4096), "node n0: gpus is 4096"),
         (changed("nodes", cpu_milli=-1), "node n0: cpu_milli is -1"),
         (changed("nodes", memory_mib=-1), "node n0: memory_mib is -1"),
+        (changed("nodes", lost_gpus=[2]), "node n0: it has GPUs 0 to 1, not (2,)"),
+        (changed("nodes", lost_gpus=[-1]), "node n0: it has GPUs 0 to 1, not (-1,)"),
+        (changed("nodes", cpu_milli=2**36 + 1), "node n0: cpu_milli is 68719476737, more than"),
+        (changed("nodes", memory_mib=2**36 + 1), "node n0: memory_mib is 68719476737, more than"),
+        (changed("pods", cpu_milli=2**36 + 1), "task t0: cpu_milli is 68719476737, more than"),
+        (changed("pods", cost_gpu_seconds=2.0**37), "task t0: cost_gpu_seconds is 137438953472.0"),
+        (changed("pods", cost_gpu_seconds=-0.5), "task t0: cost_gpu_seconds is -0.5, below 0"),
+        (changed("target", cpu_milli=2**36 + 1), "target[0]: cpu_milli is 68719476737, more than"),
         (changed("pods", gpu_ids="0"), "$.pods[0].gpu_ids"),
         (changed("pods", cpu_milli=1.5), "$.pods[0].cpu_milli"),
         (changed("pods", cpu_milli=-1), "task t0: cpu_milli is -1"),
@@ -99,6 +107,11 @@ def test_a_file_is_named_when_it_is_not_there(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_told_in_one_line(told: Json | bytes, says: str) -> None:
     assert says in refusal(told)
+
+
+def test_the_largest_numbers_are_read() -> None:
+    told = changed("nodes", cpu_milli=2**36, memory_mib=2**36, lost_gpus=[1])
+    assert read(json.dumps(told).encode()).nodes[0].cpu_milli == 2**36
 
 
 def test_two_tasks_may_not_hold_more_than_a_gpu() -> None:

@@ -259,3 +259,19 @@ def test_the_document_has_the_keys_that_were_agreed() -> None:
         assert set(told[part]) == {"frag_gpus", "slots"}
         assert {"1", "2", "4", "8"} <= set(told[part]["slots"])
     assert told["before"]["slots"]["2"] + 1 == told["after"]["slots"]["2"]
+
+
+def test_a_task_on_a_lost_gpu_frees_nothing_and_stays() -> None:
+    pods = (pod("a", "n0", (0,)), pod("b", "n1", (0,), movable=False))
+    instance = Instance((node("n0", 2, lost_gpus=(0,)), node("n1", 2)), pods, (target(2),))
+    assert plan(instance, "fragmentation", 3, 0.3).moves == ()
+
+
+def test_a_node_of_unknown_processors_is_not_empty_while_a_task_is_there() -> None:
+    pods = (
+        pod("a", "n0", (0,)),
+        pod("c", "n0", (), movable=False),
+        pod("b", "n1", (0,), movable=False),
+    )
+    instance = Instance((node("n0", 2, cpu_milli=0), node("n1", 2)), pods, (target(1),))
+    assert plan(instance, "drain", 3, 0.3).moves == ()

@@ -29,10 +29,11 @@ def grown(parts: Parts) -> Pricing:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_without_prices_a_pattern_costs_its_change_of_value(seed: int) -> None:
+def test_without_prices_a_pattern_costs_its_change_of_value_and_its_toll(seed: int) -> None:
     parts = built(world(seed))
     pricing = grown(parts)
-    change = pricing.patterns.value - pricing.before[pricing.patterns.bin]
+    told = pricing.patterns
+    change = told.value - pricing.before[told.bin] + told.toll
     assert pricing.reduced(prices(parts)) == pytest.approx(change, abs=1e-12)
 
 

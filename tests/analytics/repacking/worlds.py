@@ -122,6 +122,12 @@ def _placed(
     return found
 
 
+def unshared(instance: Instance) -> Instance:
+    """Without the tasks that share a GPU."""
+    whole = tuple(p for p in instance.pods if p.num_gpu != 1 or p.gpu_milli == 1000)
+    return msgspec.structs.replace(instance, pods=whole)
+
+
 def twice(once: Instance) -> Instance:
     """A fleet and its mirror image: every node again, its GPUs in the other order."""
     last = {n.name: n.gpus - 1 for n in once.nodes}
@@ -151,11 +157,12 @@ def single(instance: Instance, *, batch: bool = False) -> Iterator[Place]:
             for gpus in combinations(range(yard[to].node.gpus), task.num_gpu):
                 if any(proof.against(task, yard, to, gpus, words)):
                     continue
-                if batch or _has_room(yard[to], task, gpus):
+                if batch or has_room(yard[to], task, gpus):
                     yield task.name, to, gpus
 
 
-def _has_room(room: proof.Room, task: Pod, gpus: tuple[int, ...]) -> bool:
+def has_room(room: proof.Room, task: Pod, gpus: tuple[int, ...]) -> bool:
+    """Whether it may start on these GPUs at once."""
     enough = all(room.free[g] >= task.gpu_milli for g in gpus)
     return enough and room.cpu >= task.cpu_milli and room.memory >= task.memory_mib
 

@@ -79,17 +79,22 @@ def test_a_quota_holds_its_team_back_and_nobody_else() -> None:
     assert [found[n] for n in ("v0", "v1", "v2", "v3", "n")] == [0, 0, 100, 100, 0]
 
 
-def test_gpu_hours_are_those_from_the_first_arrival_to_the_last() -> None:
+def test_gpu_hours_are_those_from_the_first_arrival_to_the_last_end() -> None:
     told = trace([node(gpus=4)], task("a", 2, runs=HOUR / 2), task("b", at=HOUR, runs=HOUR))
     found = drive(told, Scenario())
-    assert (found.gpu_hours, found.allocated_gpu_hours) == (4, 1)
-    assert found.unallocated_gpu_hours == 3
+    assert (found.gpu_hours, found.allocated_gpu_hours) == (8, 2)
+    assert found.unallocated_gpu_hours == 6
+
+
+def test_what_arrives_at_one_time_has_gpu_hours_too() -> None:
+    found = drive(trace([node(gpus=2)], task("a", 2, runs=HOUR), task("b")), Scenario())
+    assert (found.gpu_hours, found.allocated_gpu_hours) == (2, 2)
 
 
 def test_stranded_is_what_tasks_of_the_trace_cannot_use() -> None:
     nodes = [node("a", 1), node("b", 2)]
     told = trace(nodes, task("x", 2, runs=HOUR / 2), task("y", 2, at=HOUR))
-    assert drive(told, Scenario()).stranded_gpu_hours == pytest.approx(1.0)
+    assert drive(told, Scenario()).stranded_gpu_hours == pytest.approx(1 + 100 / 3600)
 
 
 def crumbs() -> Trace:

@@ -8,6 +8,7 @@ import pytest
 
 from analytics.replay import Scenario, compare, history
 from gpuledger.store import Store
+from tests.analytics.advice.test_demand import hour
 from tests.analytics.replay.world import node
 from tests.analytics.world import START, at, job, write
 
@@ -52,3 +53,10 @@ def test_a_past_is_compared_with_more_nodes(site: Store) -> None:
 
 def test_an_empty_store_has_no_past(store: Store) -> None:
     assert history(store, [node()], START, UNTIL).tasks == ()
+
+
+def test_no_more_is_replayed_than_the_book_has(site: Store) -> None:
+    write(site, [hour(at(0)), hour(at(60))])
+    told = history(site, [node("c/n0", 2)], START - timedelta(days=11), UNTIL)
+    assert (told.since_s, told.until_s) == (at(0).timestamp(), at(120).timestamp())
+    assert told.notes[0].startswith("only 0.0833 days are replayed: the book has 2026-03-02 ")

@@ -81,7 +81,7 @@ def test_a_task_is_as_long_as_it_ran(tmp_path: Path) -> None:
     assert (x.arrives_s, x.runs_s, x.gpus, x.size) == (7, 20, 0.3, "share")
     assert x.shape.wish.models == {"T4", "P100"}
     assert (y.runs_s, y.gpus, y.size) == (1, 0, "no GPU")
-    assert (found.since_s, found.until_s) == (7, 8)
+    assert (found.since_s, found.until_s) == (7, 30)
 
 
 def test_packed_files_are_read_alike(tmp_path: Path) -> None:

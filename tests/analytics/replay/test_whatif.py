@@ -67,8 +67,17 @@ def test_nodes_that_cannot_be_are_an_error(count: int, model: str, gpus: int) ->
 
 
 def test_a_model_that_is_nearly_one_of_the_cluster_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="no node has the model 'H10'; did you mean 'H100'"):
-        add_nodes(crowded(), 1, "H10", 8)
+    with pytest.raises(ConfigError, match="no node has the model 'H1O0'; did you mean 'H100'"):
+        add_nodes(crowded(), 1, "H1O0", 8)
+
+
+def test_a_model_may_be_written_in_part_and_in_any_case() -> None:
+    nodes = [node("a", 8, "NVIDIA H100 80GB"), node("b", 8, "A100"), node("c", 8, "A100-SXM")]
+    told = trace(nodes, task("t"))
+    assert add_nodes(told, 1, "h100", 8).nodes[-1].model == "NVIDIA H100 80GB"
+    assert add_nodes(told, 1, "a100", 8).nodes[-1].model == "A100"
+    with pytest.raises(ConfigError, match="'100' may be any of A100, A100-SXM, NVIDIA H100 80GB"):
+        add_nodes(told, 1, "100", 8)
 
 
 def test_a_load_asks_for_that_part_of_all_gpu_time() -> None:
