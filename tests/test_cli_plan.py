@@ -81,10 +81,10 @@ def test_draining_tells_the_empty_nodes_and_their_gpus(file: Path) -> None:
 
 
 def test_the_size_that_was_asked_for_has_a_column(file: Path) -> None:
-    words = ("--instance", str(file), "--objective", "slots:7")
-    assert "× 4  × 7  × 8" in asked(*words)
+    words = ("--instance", str(file), "--objective", "slots:3", "--max-moves", "1")
+    assert "× 2  × 3  × 4  × 8" in asked(*words)
     told = planned(*words)
-    assert [told[name]["slots"]["7"] for name in ("before", "after", "bound")] == [2, 2, 2]
+    assert [told[name]["slots"]["3"] for name in ("before", "after", "bound")] == [4, 4, 4]
 
 
 def test_what_meets_the_bound_in_whole_slots_reaches_it(file: Path) -> None:

@@ -23,7 +23,7 @@ def test_advice_is_snoozed_accepted_and_applied_and_no_more(store: str) -> None:
     assert "GPU-hours, each counted once" in told
     (found,) = rows(output("recommend", "list", *there, "--format", "json"))
     short = found["recommendation_id"][:8]
-    assert found["undo"] == "scontrol requeue 2"
+    assert found["undo"].splitlines()[-1] == "scontrol requeue 2"
     assert found["net_gain_gpu_hours"] == found["gain_gpu_hours"]
 
     told = output("recommend", "snooze", short, *there, "--until", "300d")

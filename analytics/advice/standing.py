@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from analytics.advice import aim
 from analytics.repacking.instance import Instance
 from analytics.repacking.measure import slots
 from analytics.repacking.objective import objective_of
 from analytics.repacking.plan import Plan, Summary
-from analytics.repacking.state import State, state_of
+from analytics.repacking.state import State, empty, state_of
 
 DIGITS = 1e-6
 
@@ -93,7 +95,7 @@ def _most_empty(
     """
     if before.empty_nodes is None or after.empty_nodes is None:
         return None
-    found = before.empty_nodes + _emptied_at_most(start, max_moves)
+    found = min(before.empty_nodes + _emptied_at_most(start, max_moves), _needless(start))
     if plan.moves and plan.reached > 0:
         objective = objective_of(aim.DRAIN)
         fragments = objective.per_gpu(start) * (before.frag_gpus - after.frag_gpus)
@@ -101,6 +103,14 @@ def _most_empty(
         most = saved / plan.reached + objective.slack
         found = min(found, before.empty_nodes + math.floor(most + DIGITS))
     return max(found, after.empty_nodes)
+
+
+def _needless(start: State) -> int:
+    """Nodes that are left over if the largest ones held all that the tasks hold."""
+    room = np.sort(empty(start.instance.nodes).sum(axis=1))[::-1]
+    held = int(room.sum() - start.free.sum())
+    needed = int(np.searchsorted(np.cumsum(room), held)) + 1 if held else 0
+    return len(room) - max(needed, min(1, len(start.instance.pods)))
 
 
 def _emptied_at_most(start: State, max_moves: int) -> int:

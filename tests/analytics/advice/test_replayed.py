@@ -11,6 +11,8 @@ from analytics.advice.replayed import Wait
 from analytics.replay import Scenario, add_nodes
 from gpuledger.store import Store
 from tests.analytics.advice.sites import EARLIER_H, NOW, crumbs
+from tests.analytics.advice.test_demand import hour
+from tests.analytics.world import write
 
 
 def test_nothing_is_replayed_without_jobs_or_with_too_many_in_a_day(store: Store) -> None:
@@ -38,6 +40,7 @@ def test_of_many_jobs_the_newest_days_are_replayed(store: Store) -> None:
     crumbs(store)
     nodes = replayed.nodes(store, NOW, "c")
     later = NOW + timedelta(days=3)
+    write(store, [hour(later - timedelta(hours=1))])
     told = replayed.trace(store, nodes, later, 2)
     assert told is not None
     assert (told.until_s - told.since_s) / 3600 == 3 * 24 + 4
