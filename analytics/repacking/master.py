@@ -15,6 +15,8 @@ INF = highspy.kHighsInf
 SMALL = 1e-6
 # Parts of a node so near to the whole are rounded together.
 NEARLY = 0.9
+# And of all that are in parts at least one in so many, or a dive takes too long.
+AT_ONCE = 10
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,9 @@ class Master:
             if (part < SMALL).all():
                 found = np.round(value)
                 break
-            last = np.flatnonzero(part > NEARLY)
-            last = last[np.argsort(-part[last], kind="stable")]
-            last = last if len(last) else np.array([part.argmax()])
+            order = np.argsort(-part, kind="stable")
+            near = max(int((part > NEARLY).sum()), int((part > SMALL).sum()) // AT_ONCE, 1)
+            last = order[:near]
             lower[last] = np.floor(value[last] + SMALL) + 1
         self._bound(np.zeros(len(most)), most)
         return found

@@ -18,6 +18,8 @@ Clock = Callable[[], float]
 JOIN = 8
 GROW = (4, 16, 100, 600)
 FEW = 1500
+# Patterns that are given one more arrival in one round, at most: a round must not take too long.
+MOST_GROWN = 40_000
 # In whole numbers: so many patterns near their price, of each bin at least so many; so many in all;
 # and seconds below which it is not begun.
 WHOLE_NEAR = 1500
@@ -71,7 +73,9 @@ class Part:
             if self._clock() > until_s:
                 return most, prices
             open_ = mine[self._pricing.patterns.arriving[mine, MOST_ARRIVALS - 1] < 0]
-            new = self._pricing.grow(self._pricing.best(cost, open_, GROW[effort]), prices)
+            parents = self._pricing.best(cost, open_, GROW[effort])
+            parents = parents[np.argsort(cost[parents], kind="stable")[:MOST_GROWN]]
+            new = self._pricing.grow(parents, prices)
             cost = np.concatenate([cost, self._pricing.reduced(prices, new)])
             below = np.flatnonzero(cost < -NOTHING)
             joining = self._pricing.best(cost, below, JOIN)

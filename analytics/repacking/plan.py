@@ -37,8 +37,9 @@ MOST_BINS = 2500
 BOUND_S = 0.5
 # Moves among which needless ones are looked for.
 FEW_STEPS = 60
-# The rest of the time is for the order of the moves: seconds of each, and a share for the rest.
-SEARCH_SHARE, ORDER_S = 0.85, 1.5e-4
+# Shares of the time by which steepest descent, the search and all the rest end; seconds of ordering
+# a move, which the search leaves.
+PLAIN_SHARE, SEARCH_SHARE, ALL_SHARE, ORDER_S = 0.25, 0.85, 0.95, 1.5e-4
 
 
 @dataclass(frozen=True)
@@ -125,20 +126,24 @@ def plan(
     start = state_of(instance)
     if not max_moves or not instance.pods or not instance.nodes:
         return _told(asked, start, (), LIVE, 0.0)
+    plain = _descend(start, [], replace(asked, until_s=started + PLAIN_SHARE * time_limit_s))
     first, most = _search(start, asked, bounded=True)
-    later = replace(asked, until_s=started + 0.95 * time_limit_s)
-    steps, how = _chosen(start, first, later, mode)
+    later = replace(asked, until_s=started + ALL_SHARE * time_limit_s)
+    steps, how = _chosen(start, first, plain, later, mode)
     if _gain(start, asked, steps) <= 0:
         steps, how = [], LIVE
     return _told(asked, start, steps, how, most)
 
 
-def _chosen(start: State, first: _Result, asked: _Asked, mode: str) -> tuple[list[Step], str]:
+def _chosen(
+    start: State, first: _Result, plain: list[Step], asked: _Asked, mode: str
+) -> tuple[list[Step], str]:
     """The moves of a mode, and which mode they need."""
     batch = [*first.live, *first.blocked]
     if mode == BATCH:
         return batch, BATCH if first.blocked else LIVE
-    live = _one_by_one(start, first, asked)
+    steps = _one_by_one(start, first, asked)
+    live = max(steps, plain, key=lambda found: _rank(start, found, asked))
     worth = WORTH_A_BATCH * _gain(start, asked, live)
     if mode == ANY and first.blocked and _gain(start, asked, batch) > worth:
         return batch, BATCH
@@ -174,11 +179,10 @@ def _bins(state: State, classes: Classes, value: Value) -> Bins:
 
 
 def _one_by_one(start: State, first: _Result, asked: _Asked) -> list[Step]:
-    """Moves that are possible one after the other, and no worse than steepest descent."""
-    plain = _descend(start, [], asked)
+    """Moves that are possible one after the other, and what they leave to be had."""
     steps = _without_blocks(start, first, asked)
     steps += _descend(start, steps, asked)
-    return max(_needed(start, steps, asked), plain, key=lambda s: _rank(start, s, asked))
+    return _needed(start, steps, asked)
 
 
 def _rank(start: State, steps: Sequence[Step], asked: _Asked) -> tuple[float, float, int]:
