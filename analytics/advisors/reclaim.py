@@ -26,7 +26,7 @@ class ReclaimSettings(Settings):
 
     horizon_h: Annotated[float, "hours ahead over which a gain is counted"] = 168.0
     min_age_min: Annotated[int, "minutes of idleness before advice is given"] = 60
-    min_gain_gpu_hours: Annotated[float, "smaller gains are not worth a message"] = 1.0
+    min_gain_gpu_hours: Annotated[float, "gains that cannot become this are not told"] = 1.0
     min_confidence_ratio: Annotated[float, "confidence below which nobody is told to let go"] = 0.8
     # Whoever worked a minute ago works, and what nobody saw for longer may work.
     max_unseen_min: Annotated[int, "minutes since idleness was last seen"] = 1
@@ -47,7 +47,8 @@ def advise(
         if job.get("kind") == "service" or job.get("serves"):
             continue
         told = _proposal(finding, job, lasted, settings, now)
-        if (told.gain_gpu_hours or 0) >= settings.min_gain_gpu_hours:
+        # By what it may become: what has only just begun to idle is told, too.
+        if (told.gain_high_gpu_hours or 0) >= settings.min_gain_gpu_hours:
             yield told
 
 
