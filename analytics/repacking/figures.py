@@ -1,4 +1,4 @@
-"""How fragmented a fleet is, by pool and node, in terms that people feel.
+"""How fragmented a fleet is, by pool, node and cluster, in terms that people feel.
 
 What fits now counts whole GPUs of open nodes, with the processors and memory that tasks of such a
 size usually ask for. What would fit after a full repack is an upper bound (`packing`), for tasks
@@ -9,9 +9,11 @@ as many whole nodes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from functools import cached_property
+from itertools import groupby
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,16 +29,20 @@ from analytics.repacking.state import Floats, Ints, State
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 GANGS = (2, 4, 8, 16)  # whole nodes
+N = TypeVar("N", int, float)
+LEAST = 0.5  # GPUs of fragments for which a node is kept beside its pool
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of a pool, or of one node of it; GPUs unless it says otherwise.
+    """Of a pool, of one node of it, or of a cluster; GPUs unless it says otherwise.
 
     `causes` has the fragments (their sum is `fragmented`) by why they are. `slots` and `repacked`
     have how many tasks of each size fit now, and at most after a full repack; `largest` and
     `largest_repacked` the largest job likewise. `scattered` has the share of empty nodes that no
     gang of so many nodes of one rack could use; None without any, or where nobody told racks.
+    A node has nothing of a repack, and nothing of racks; a cluster (`pool` is empty) nothing of
+    racks.
     """
 
     cluster: str
@@ -63,7 +69,8 @@ class Figures:
     def sentence(self) -> str:
         """The line that people feel."""
         return (
-            f"largest job that could start now on {self.pool}: {gpus(self.largest)};"
+            f"largest job that could start now on {self.pool or self.cluster}:"
+            f" {gpus(self.largest)};"
             f" with all crumbs together: {self.largest_repacked}"
         )
 
@@ -75,28 +82,70 @@ def gpus(count: int) -> str:
 
 def pools(scene: Scene, nodes_of_pool: int = 0) -> Iterator[Figures]:
     """Of every pool as the scene stands, each followed by its most fragmented nodes."""
+    for part in _parts(scene):
+        yield part.figures()
+        yield from part.worst_nodes(nodes_of_pool)
+
+
+def nodes(scene: Scene) -> Iterator[Figures]:
+    """Of every node as the scene stands, pool by pool."""
+    for part in _parts(scene):
+        yield from map(part.node, range(len(part.rows)))
+
+
+def together(of_pools: Iterable[Figures]) -> Iterator[Figures]:
+    """Of each cluster that pools belong to: their sums, and the largest job of any one of them.
+
+    Tasks stay in their pool, and no job is counted that would span two.
+    """
+    for cluster, found in groupby(of_pools, key=lambda f: f.cluster):
+        those = list(found)
+        yield Figures(
+            cluster=cluster,
+            pool="",
+            nodes=sum(f.nodes for f in those),
+            gpus=sum(f.gpus for f in those),
+            free=sum(f.free for f in those),
+            whole=sum(f.whole for f in those),
+            fragmented=sum(f.fragmented for f in those),
+            causes=added(f.causes for f in those),
+            largest=max(f.largest for f in those),
+            largest_repacked=max(f.largest_repacked for f in those),
+            slots=added(f.slots for f in those),
+            repacked=added(f.repacked for f in those),
+        )
+
+
+def added(parts: Iterable[Mapping[str, N]]) -> dict[str, N]:
+    """Sums by name."""
+    out: dict[str, N] = {}
+    for part in parts:
+        for name, value in part.items():
+            out[name] = out[name] + value if name in out else value
+    return out
+
+
+def _parts(scene: Scene) -> Iterator[_Part]:
+    """Every pool, cluster by cluster."""
     for cluster in scene.clusters:
-        yield from _of_cluster(scene, cluster, nodes_of_pool)
-
-
-def _of_cluster(scene: Scene, cluster: str, most: int) -> Iterator[Figures]:
-    where, nodes = scene.of_cluster(cluster), scene.nodes(cluster)
-    state = fleet.state(nodes, scene.play, where)
-    found = causes(state, scene.target(cluster))
-    needs = Needs(scene.facts.usual, cluster)
-    by_pool: dict[str, list[int]] = {}
-    for i, node in enumerate(nodes):
-        by_pool.setdefault(scene.facts.nodes[node.name].pool, []).append(i)
-    for pool, rows in sorted(by_pool.items()):
-        part = _Part(state, found, needs, scene.play, where, np.array(rows, np.int64))
-        yield part.figures(cluster, pool)
-        yield from part.worst_nodes(cluster, pool, most)
+        where, nodes = scene.of_cluster(cluster), scene.nodes(cluster)
+        state = fleet.state(nodes, scene.play, where)
+        found = causes(state, scene.target(cluster))
+        needs = Needs(scene.facts.usual, cluster)
+        by_pool: dict[str, list[int]] = {}
+        for i, node in enumerate(nodes):
+            by_pool.setdefault(scene.facts.nodes[node.name].pool, []).append(i)
+        for pool, rows in sorted(by_pool.items()):
+            here = np.array(rows, np.int64)
+            yield _Part(cluster, pool, state, found, needs, scene.play, where, here)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Some nodes of a cluster."""
+    """The nodes of a pool."""
 
+    cluster: str
+    pool: str
     state: State
     causes: Causes
     needs: Needs
@@ -104,11 +153,12 @@ class _Part:
     where: fleet.Layout
     rows: Ints
 
-    def figures(self, cluster: str, pool: str) -> Figures:
+    def figures(self) -> Figures:
+        """Of all of them together."""
         (slots, largest), (repacked, most) = self._now(), self._repacked()
         return Figures(
-            cluster=cluster,
-            pool=pool,
+            cluster=self.cluster,
+            pool=self.pool,
             nodes=len(self.rows),
             gpus=sum(node.gpus for node in self._nodes),
             free=float(self.state.free[self.rows].sum()) / WHOLE,
@@ -122,32 +172,36 @@ class _Part:
             scattered=self._scattered(),
         )
 
-    def worst_nodes(self, cluster: str, pool: str, most: int) -> Iterator[Figures]:
+    def worst_nodes(self, most: int) -> Iterator[Figures]:
         """Those with the largest fragments, of at least half a GPU."""
         lost = fragments(self.causes)[self.rows]
         for i in np.argsort(-lost, kind="stable")[:most]:
-            if lost[i] < 0.5:
+            if lost[i] < LEAST:
                 return
-            node = self._nodes[i]
-            free = self.state.free[self.rows[i]]
-            yield Figures(
-                cluster=cluster,
-                pool=pool,
-                node=node.name.partition("/")[2],
-                nodes=1,
-                gpus=node.gpus,
-                free=float(free.sum()) / WHOLE,
-                whole=int(self._full[i]),
-                fragmented=float(lost[i]),
-                causes=self._causes(self.rows[i : i + 1]),
-                largest=int(self._room(1)[i]),
-            )
+            yield self.node(int(i))
 
-    @property
+    def node(self, i: int) -> Figures:
+        """Of one of them, by its place among them."""
+        node, told = self._nodes[i], self._causes(self.rows[i : i + 1])
+        return Figures(
+            cluster=self.cluster,
+            pool=self.pool,
+            node=node.name.partition("/")[2],
+            nodes=1,
+            gpus=node.gpus,
+            free=float(self.state.free[self.rows[i]].sum()) / WHOLE,
+            whole=int(self._full[i]),
+            fragmented=sum(told.values()),
+            causes=told,
+            largest=max((k for k, room in self._rooms.items() if room[i]), default=0),
+            slots={str(k): int(self._rooms[k][i]) for k in SIZES if k <= node.gpus},
+        )
+
+    @cached_property
     def _nodes(self) -> list[Node]:
         return [self.state.instance.nodes[i] for i in self.rows]
 
-    @property
+    @cached_property
     def _full(self) -> Ints:
         return full(self.state.free[self.rows])
 
@@ -165,22 +219,26 @@ class _Part:
             room = np.minimum(room, self.state.memory[self.rows] // memory)
         return np.maximum(room, 0)
 
-    @property
+    @cached_property
     def _node_size(self) -> int:
         return max((node.gpus for node in self._nodes), default=0)
+
+    @cached_property
+    def _rooms(self) -> dict[int, Ints]:
+        return {k: self._room(k) for k in range(1, self._node_size + 1)}
 
     def _empty(self) -> Ints:
         """Rows of largest nodes of which a job could have all GPUs."""
         size = self._node_size
-        return np.flatnonzero(self._room(size)) if size else np.zeros(0, np.int64)
+        return np.flatnonzero(self._rooms[size]) if size else np.zeros(0, np.int64)
 
     def _now(self) -> tuple[dict[str, int], int]:
         size, whole = self._node_size, len(self._empty())
         slots = {
-            str(k): int(self._room(k).sum()) if k <= size else whole * size // k for k in SIZES
+            str(k): int(self._rooms[k].sum()) if k <= size else whole * size // k for k in SIZES
         }
         largest = whole * size or max(
-            (k for k in range(1, size + 1) if self._room(k).any()), default=0
+            (k for k, room in self._rooms.items() if room.any()), default=0
         )
         return slots, largest
 

@@ -1,7 +1,8 @@
 """One moment of a fleet, from the store's tables: an instance, and what plans do not need of it.
 
 Placement's facts say who holds what; here come the slots of GPUs, how they are joined, which
-running tasks may move and at what cost, quotas, and the tasks that are expected next.
+running tasks may move and at what cost, and the tasks that are expected next. Quotas are not
+here: a task that moves within its cluster counts against the same ones as before.
 """
 
 from __future__ import annotations
@@ -33,17 +34,6 @@ class Card(msgspec.Struct, frozen=True, gc=False):
     held: tuple[int, ...]
 
 
-class QuotaOf(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """GPUs that a team or queue may use; a limit of None is no limit."""
-
-    cluster: str
-    team: str
-    queue: str
-    guaranteed_gpus: float
-    limit_gpus: float | None
-    parent: str = ""
-
-
 class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """A fleet at a moment.
 
@@ -56,7 +46,6 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     pools: dict[str, str]
     cards: tuple[Card, ...] = ()
     groups: dict[str, tuple[tuple[int, ...], ...]] = {}
-    quotas: tuple[QuotaOf, ...] = ()
 
 
 def snapshot(
@@ -81,7 +70,7 @@ def take(
     placing: PlacementSettings | None = None,
     cluster: str = "",
 ) -> Snapshot:
-    """The same with MIG cards, NVLink groups, pools of the book and quotas."""
+    """The same with MIG cards, NVLink groups and pools of the book."""
     settings = settings or SnapshotSettings()
     scene = open_scene(
         reader, at, at, settings, ledger or LedgerSettings(), placing or PlacementSettings()
@@ -94,9 +83,6 @@ def take(
         pools={place: scene.facts.nodes[place].pool for place in where.places},
         cards=cards(scene, cluster),
         groups=_groups(reader, scene, cluster),
-        quotas=tuple(
-            _quota(r) for r in reader.select(_QUOTAS_SQL) if cluster in {"", r["cluster"]}
-        ),
     )
 
 
@@ -167,22 +153,4 @@ def _groups(reader: Reader, scene: Scene, cluster: str) -> dict[str, tuple[tuple
     return found
 
 
-def _quota(row: Mapping[str, object]) -> QuotaOf:
-    limit = int(str(row["most"]))
-    return QuotaOf(
-        cluster=str(row["cluster"]),
-        team=str(row["team"]),
-        queue=str(row["queue"]),
-        guaranteed_gpus=int(str(row["guaranteed"])) / WHOLE,
-        # 1 is how the table tells a limit of nothing at all, 0 that there is none.
-        limit_gpus=(0.0 if limit == 1 else limit / WHOLE) if limit else None,
-        parent=str(row["parent"]),
-    )
-
-
 _LINKS_SQL = "SELECT cluster, node, slot, peer, path, nvlinks FROM gpu_links FINAL"
-_QUOTAS_SQL = """
-SELECT cluster, team, queue, any(parent) AS parent, sum(guaranteed_milli) AS guaranteed,
-  sum(limit_milli) AS most
-FROM quotas FINAL GROUP BY cluster, team, queue ORDER BY cluster, team, queue
-"""

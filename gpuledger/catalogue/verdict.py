@@ -191,7 +191,9 @@ class Recommendation(Row, table="recommendations", layout=Versions(key=("recomme
     team: Label = label("team that pays", default="")
     status: Label = label("where it stands; see recommendation_events")
     title: Label = text("one sentence for people")
-    command: Label = text("what a person would run; empty where there is none", default="")
+    command: Label = text(
+        "what a person would run, or a comment why not; empty = not done by a command", default=""
+    )
     undo: Label = text("what would take that back; empty where nothing does", default="")
     about: Label = text("what a dismissal mutes, in all its turns; empty = the subject", default="")
     resources: Label = text("what the gain is made of, to its GPU-hours; a JSON object", default="")

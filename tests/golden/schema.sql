@@ -1246,7 +1246,7 @@ CREATE TABLE IF NOT EXISTS recommendations (
   `team` LowCardinality(String) COMMENT 'team that pays' CODEC(ZSTD(1)),
   `status` LowCardinality(String) COMMENT 'where it stands; see recommendation_events' CODEC(ZSTD(1)),
   `title` String COMMENT 'one sentence for people' CODEC(ZSTD(3)),
-  `command` String COMMENT 'what a person would run; empty where there is none' CODEC(ZSTD(3)),
+  `command` String COMMENT 'what a person would run, or a comment why not; empty = not done by a command' CODEC(ZSTD(3)),
   `undo` String COMMENT 'what would take that back; empty where nothing does' CODEC(ZSTD(3)),
   `about` String COMMENT 'what a dismissal mutes, in all its turns; empty = the subject' CODEC(ZSTD(3)),
   `resources` String COMMENT 'what the gain is made of, to its GPU-hours; a JSON object' CODEC(ZSTD(3)),

@@ -17,7 +17,7 @@ from gpuledger.errors import ConfigError
 from gpuledger.schema import Row
 from gpuledger.states import LedgerSettings
 from gpuledger.store import Store
-from tests.analytics.world import asset, at, booked, cells, given, job, node_state, write
+from tests.analytics.world import asset, at, booked, card, cells, given, job, node_state, write
 
 NODES = ("n0", "n1", "n2")
 
@@ -31,6 +31,18 @@ def crumbs(free: int = 4, count: int = 3, **state: Any) -> list[Row]:
         out.append(job(name, gpus=8 - free, started=at(0), ended=at(600)))
         out += [given(name, slot, name) for slot in range(8 - free)]
     return out
+
+
+def crumbs_of(node: str, name: str, free: int, gpus: int = 8) -> list[Row]:
+    """One more node, in a pool of that name."""
+    rows: list[Row] = []
+    for slot in range(gpus):
+        place = asset(slot, node)
+        place.pool = name
+        rows.append(place)
+    if free < gpus:
+        rows.append(job(node, gpus=gpus - free, started=at(0), ended=at(600)))
+    return [*rows, *(given(node, slot, node) for slot in range(gpus - free))]
 
 
 def scene(store: Store, rows: list[Row]) -> Scene:
@@ -147,9 +159,46 @@ def test_without_a_book_there_is_no_history(store: Store) -> None:
     assert store.value("SELECT count() FROM fragmentation_1h") == 0
 
 
-def asked(store: Store, moment: str = "now", name: str = "") -> Any:
+def test_a_node_is_told_with_what_fits_on_it(store: Store) -> None:
+    found = list(figures.nodes(scene(store, crumbs())))
+    assert [f.node for f in found] == ["n0", "n1", "n2"]
+    assert (found[0].free, found[0].largest) == (4, 4)
+    assert found[0].slots == {"1": 4, "2": 2, "4": 1, "8": 0}
+
+
+def test_the_largest_job_of_a_node_need_not_be_as_many_small_ones(store: Store) -> None:
+    rows = crumbs(cpus=64)
+    for row in rows:
+        if isinstance(row, Job):
+            row.cpu_milli = 8000
+    hungry = job("old1", cpus=40, gpus=1, started=at(0), ended=at(1))
+    first = next(figures.nodes(scene(store, [*rows, hungry])))
+    assert (first.slots["1"], first.slots["4"], first.largest) == (1, 1, 4)
+
+
+def test_fragments_of_nodes_add_up_to_those_of_their_pool(store: Store) -> None:
+    seen = scene(store, [*crumbs(), *crumbs_of("m0", "other", 3)])
+    of_nodes = figures.nodes(seen)
+    lost: dict[str, float] = {}
+    for found in of_nodes:
+        lost[found.pool] = lost.get(found.pool, 0) + found.fragmented
+    assert lost == {f.pool: pytest.approx(f.fragmented) for f in figures.pools(seen)}
+
+
+def test_a_cluster_has_the_sums_of_its_pools_and_the_largest_job_of_one(store: Store) -> None:
+    seen = scene(store, [*crumbs(), *crumbs_of("m0", "other", 3)])
+    of_pools = list(figures.pools(seen))
+    (found,) = figures.together(of_pools)
+    assert (found.nodes, found.gpus, found.free) == (4, 32, 15)
+    assert found.fragmented == pytest.approx(sum(f.fragmented for f in of_pools))
+    assert sum(found.causes.values()) == pytest.approx(found.fragmented)
+    assert (found.largest, found.largest_repacked) == (4, 8)
+    assert (found.slots["1"], found.slots["4"], found.repacked["8"]) == (15, 3, 1)
+
+
+def asked(store: Store, moment: str = "now", name: str = "", by: str = "pool") -> Any:
     return answer.fragmentation(
-        store, moment, name, SnapshotSettings(), LedgerSettings(), PlacementSettings()
+        store, moment, name, SnapshotSettings(), LedgerSettings(), PlacementSettings(), by
     )
 
 
@@ -167,6 +216,66 @@ def test_what_the_book_calls_stranded_is_told_by_cause(store: Store) -> None:
     write(store, [*crumbs(), *booked(lost, at(60))])
     _, (row,) = asked(store)
     assert row["stranded"] == {"cpu_ram": 1.0}
+
+
+def test_what_is_stranded_is_told_where_it_is(store: Store) -> None:
+    lost = [*cells("stranded", range(60)), *cells("stranded", range(60), 1, "n1")]
+    lost += cells("stranded", range(60), 0, "m0")
+    for cell in lost:
+        cell.cause = "cpu_ram"
+    write(store, [*crumbs(), *crumbs_of("m0", "other", 3), *booked(lost, at(60))])
+    _, rows = asked(store, by="node")
+    assert {r["node"]: r["stranded"] for r in rows} == {
+        "n0": {"cpu_ram": 1.0},
+        "n1": {"cpu_ram": 1.0},
+        "n2": {},
+        "m0": {"cpu_ram": 1.0},
+    }
+    assert asked(store, by="cluster")[1][0]["stranded"] == {"cpu_ram": 3.0}
+    (big,) = asked(store, name="big", by="cluster")[1]
+    assert (big["stranded"], big["nodes"]) == ({"cpu_ram": 2.0}, 3)
+
+
+def test_the_most_fragmented_node_comes_first(store: Store) -> None:
+    write(store, [*crumbs(), *crumbs_of("m0", "other", 7), *signed(1)])
+    _, rows = asked(store, by="node")
+    assert [r["node"] for r in rows] == ["m0", "n0", "n1", "n2"]
+
+
+def test_a_row_has_only_what_is_told_of_it(store: Store) -> None:
+    write(store, [*crumbs(), *signed(1)])
+    of = {by: set(asked(store, by=by)[1][0]) for by in answer.KEYS}
+    assert of["pool"] - of["node"] == {"largest_repacked", "repacked", "scattered", "sentence"}
+    assert of["pool"] - of["cluster"] == {"pool", "node", "scattered"}
+
+
+def cut(node: str, *held: str) -> list[Row]:
+    """The first card of a node with two slices of a seventh, and who holds them."""
+    whole = card(0, node)
+    whole.mig = "enabled"
+    out: list[Row] = [whole]
+    for name in "ab":
+        slice_ = card(0, node)
+        slice_.uuid, slice_.parent = f"MIG-{node}-{name}", f"GPU-{node}-0"
+        slice_.profile, slice_.entitlement_milli = "1g.10gb", 143
+        out.append(slice_)
+    for name in held:
+        taken = given(f"{node}{name}", 0, node)
+        taken.slice = f"MIG-{node}-{name}"
+        out += [job(f"{node}{name}", started=at(0), ended=at(600)), taken]
+    return out
+
+
+def test_cut_cards_are_told_where_they_are(store: Store) -> None:
+    nodes = [*crumbs_of("m0", "other", 8), *crumbs_of("m1", "other", 8)]
+    write(store, [*crumbs(), *nodes, *cut("m0", "a"), *cut("m1"), *signed(1)])
+    slices = {
+        by: [
+            (r["mig"]["cards"], r["mig"]["free_slices"]) for r in asked(store, by=by)[1] if r["mig"]
+        ]
+        for by in answer.KEYS
+    }
+    assert slices == {"pool": [(2, 3)], "node": [(1, 1), (1, 2)], "cluster": [(2, 3)]}
 
 
 def test_a_pool_that_is_not_there_is_an_error(store: Store) -> None:

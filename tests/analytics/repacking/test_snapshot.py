@@ -11,7 +11,7 @@ from analytics.repacking import instance, snapshot
 from analytics.repacking.fleet import SHARES
 from analytics.repacking.instance import Instance, Pod
 from analytics.repacking.settings import SnapshotSettings
-from gpuledger.catalogue import Allocation, Gpu, GpuLink, Job, Quota, Reservation
+from gpuledger.catalogue import Allocation, Gpu, GpuLink, Job, Reservation
 from gpuledger.errors import ConfigError
 from gpuledger.schema import Row
 from gpuledger.store import Store
@@ -229,20 +229,6 @@ def test_gpus_that_nvlink_joins_are_groups(store: Store) -> None:
     ]
     write(store, [*owned(4), *links])
     assert snapshot.take(store, NOON).groups == {"c/n0": ((0, 1), (2, 3))}
-
-
-def test_quotas_are_told_in_gpus(store: Store) -> None:
-    told = Quota(
-        cluster=CLUSTER,
-        scheduler="slurm",
-        team="vision",
-        guaranteed_milli=8000,
-        limit_milli=1,
-        seen_at=at(0),
-        version=1,
-    )
-    write(store, [*owned(1), told])
-    assert snapshot.take(store, NOON).quotas == (snapshot.QuotaOf(CLUSTER, "vision", "", 8.0, 0.0),)
 
 
 def test_waiting_tasks_have_no_place_yet(store: Store) -> None:
