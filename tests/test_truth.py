@@ -99,8 +99,9 @@ def test_recommendations_are_the_jobs_that_really_idle(demo: Demo) -> None:
 
 
 def gpus_of(recommendation: dict[str, Any]) -> int:
-    """How many GPUs it would free: the gain over the horizon."""
-    return round(recommendation["gain_gpu_hours"] / (recommendation["horizon_seconds"] / 3600))
+    """How many GPUs it would free: the most that it may gain, over the horizon."""
+    horizon_h = recommendation["horizon_seconds"] / 3600
+    return round(recommendation["gain_high_gpu_hours"] / horizon_h)
 
 
 def test_no_package_reads_the_truth() -> None:

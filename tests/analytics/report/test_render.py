@@ -200,3 +200,14 @@ def test_markdown_without_price_and_baseline(store: Store) -> None:
     text = render_markdown(collect(store, *week_bounds("2026-W47")))
     assert "(no price configured, evidence A)" in text
     assert "change not shown: first week, no baseline yet" in text
+
+
+def test_a_gain_is_told_with_its_interval(store: Store) -> None:
+    fleet = Fleet(store)
+    fleet.gpus(1)
+    fleet.hours(0, "free_surplus", MONDAY, 168)
+    fleet.recommend("wide", 247.0, gain_low_gpu_hours=0.0, gain_high_gpu_hours=1344.0)
+    fleet.write()
+    report = collect(store, *week_bounds("2026-W47"))
+    assert "247 (0 to 1,344) GPU-hours in" in render_markdown(report)
+    assert "<small>0 to 1,344</small>" in render_html(report)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from analytics.report.metrics import FIRST_WEEK
-from analytics.report.render import render_html, render_markdown
 from analytics.report.weekly import (
     WeeklyReport,
     collect,
@@ -399,11 +398,3 @@ def test_a_period_that_is_no_week_says_what_it_is(store: Store) -> None:
     since, until = last_seven_days(datetime(2026, 11, 22, 14, 37, tzinfo=UTC))
     report = collect(store, since, until)
     assert (report.week, report.expected_hours) == ("7 days to 2026-11-22 14:37", 168)
-
-
-def test_a_gain_is_told_with_its_interval(fleet: Fleet) -> None:
-    two_gpus(fleet)
-    fleet.recommend("wide", 247.0, gain_low_gpu_hours=0.0, gain_high_gpu_hours=1344.0)
-    report = report_of(fleet)
-    assert "247 (0 to 1,344) GPU-hours in" in render_markdown(report)
-    assert "<small>0 to 1,344</small>" in render_html(report)
