@@ -4,7 +4,7 @@ set -euo pipefail
 
 readonly PACKAGES=(
   gcc libc6-dev slurm-wlm slurmrestd slurmdbd slurm-wlm-mysql-plugin mariadb-server-core munge
-  prometheus prometheus-alertmanager chromium fonts-dejavu-core
+  prometheus prometheus-alertmanager chromium fonts-dejavu-core libpangoft2-1.0-0 libharfbuzz-subset0
   procps iproute2 openssl systemd prometheus-node-exporter victoria-metrics
 )
 readonly CHDB_PACKAGE="@chdb/lib-linux-x64-gnu@26.7.3-stable.1"
