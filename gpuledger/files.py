@@ -22,9 +22,14 @@ def writable(path: Path) -> Path:
 
 def write_text(path: Path, text: str) -> Path:
     """Write one file, UTF-8. ConfigError where that is impossible."""
+    return write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, body: bytes) -> Path:
+    """Write one file. ConfigError where that is impossible."""
     writable(path.parent)
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(body)
     except OSError as e:
         raise ConfigError(f"cannot write {path}: {e.strerror}") from None
     return path

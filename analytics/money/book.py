@@ -60,7 +60,9 @@ def _close(stored: object, value: float) -> bool:
 
 def _value(prices: PriceSettings, model: str) -> float | None:
     own = prices.models.get(model)
-    return own.capacity_value if own else prices.capacity_value
+    # Who only quotes a cloud for it says nothing of its worth.
+    quoted = own is not None and own.cloud_quote is not None and own.capacity_value is None
+    return own.capacity_value if own and not quoted else prices.capacity_value
 
 
 def write_entries(

@@ -18,6 +18,7 @@ class ModelPrice(Settings):
     """What one GPU model is worth; a section of its own below `[prices.models]`."""
 
     capacity_value: Annotated[float | None, "worth of one GPU-hour"] = None
+    cloud_quote: Annotated[float | None, "what a cloud asks for one GPU-hour of it"] = None
 
 
 class BookEntry(Settings):
@@ -40,6 +41,10 @@ class PriceSettings(Settings):
     capacity_value: Annotated[float | None, "worth of one GPU-hour of any model"] = None
     energy_price: Annotated[float | None, "price of one kilowatt-hour"] = None
     source: Annotated[str, "where these figures are from"] = ""
+    cloud_quote: Annotated[
+        float | None, "what a cloud asks for one GPU-hour of any model; reports compare with it"
+    ] = None
+    cloud_quote_source: Annotated[str, "whose quote that is, and of when"] = ""
     models: Annotated[dict[str, ModelPrice], "worth by GPU model"] = msgspec.field(
         default_factory=dict
     )
@@ -74,6 +79,11 @@ def check(prices: PriceSettings, energy: EnergySettings) -> None:
     ):
         if value is not None and not source:
             raise ConfigError(f"[energy] {name}_source: say where the figure is from")
+    quoted = prices.cloud_quote is not None or any(
+        model.cloud_quote is not None for model in prices.models.values()
+    )
+    if quoted and not prices.cloud_quote_source:
+        raise ConfigError("[prices] cloud_quote_source: say whose quote it is, and of when")
     _check_book(prices)
 
 
@@ -82,8 +92,11 @@ def _figures(prices: PriceSettings, energy: EnergySettings) -> list[tuple[str, f
         ("[prices] capacity_value", prices.capacity_value),
         ("[prices] energy_price", prices.energy_price),
         ("[energy] carbon_kg_per_kwh", energy.carbon_kg_per_kwh),
+        ("[prices] cloud_quote", prices.cloud_quote),
     ]
-    found += [(f"[prices.models] {n}", m.capacity_value) for n, m in prices.models.items()]
+    for name, model in prices.models.items():
+        found.append((f"[prices.models] {name}", model.capacity_value))
+        found.append((f"[prices.models] {name}: cloud_quote", model.cloud_quote))
     for i, entry in enumerate(prices.book, 1):
         found.append((f"[[prices.book]] {i}: capacity_value", entry.capacity_value))
         found.append((f"[[prices.book]] {i}: energy_price", entry.energy_price))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from analytics.life import netting
 from analytics.report.words import NO_PRICE, SEVERAL_CURRENCIES
 from gpuledger.measures import (
     CAPACITY_VALUE,
@@ -84,9 +83,11 @@ class Figures:
 class Book:
     """The book between two instants (UTC); hours are those that begin within."""
 
-    def __init__(self, reader: Reader, since: datetime, until: datetime) -> None:
+    def __init__(
+        self, reader: Reader, since: datetime, until: datetime, zone: tzinfo = UTC
+    ) -> None:
         self._reader = reader
-        self._period = {"since": since, "until": until}
+        self._period = {"since": since, "until": until, "zone": str(zone)}
 
     def figures(self) -> Figures:
         """Everything that is compared with the period before."""
@@ -138,9 +139,9 @@ class Book:
         )
 
     def days(self) -> Rows:
-        """Hours by day and state."""
+        """Hours by day of the zone and state."""
         return self._ask(
-            f"SELECT toString(toDate(hour, 'UTC')) AS day, state, {select(GPU_HOURS)}"
+            f"SELECT toString(toDate(hour, {{zone:String}})) AS day, state, {select(GPU_HOURS)}"
             f" FROM v_book_1h WHERE {HOURS} GROUP BY day, state ORDER BY day, state"
         )
 
@@ -159,30 +160,21 @@ class Book:
             f"""
 SELECT team, job_name, state, cause, uniqExact(job) AS jobs, min(job) AS first_job,
   arraySort(groupUniqArray(user)) AS users, max(f.open) AS open,
-  min(least(hour, coalesce(f.began, hour))) AS began, {measures}
+  min(least(hour, coalesce(f.began, hour))) AS began,
+  argMax(f.told, (f.lost, f.told)) AS action,
+  argMax(f.named, (f.lost, f.told)) AS found, {measures}
 FROM ({LOST}) AS b
 LEFT JOIN (
-  SELECT subject, toNullable(min(since)) AS began, max(open) AS open FROM v_findings
+  SELECT subject, toNullable(min(since)) AS began, max(open) AS open,
+    argMax(action, (gpu_seconds, action)) AS told,
+    argMax(toString(cause), (gpu_seconds, action)) AS named, max(gpu_seconds) AS lost
+  FROM v_findings
   WHERE since < {{until:DateTime64(3, 'UTC')}} AND until >= {{since:DateTime64(3, 'UTC')}}
     AND subject != '' GROUP BY subject) AS f ON f.subject = b.job
 GROUP BY team, job_name, state, cause
 ORDER BY loose_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
 """
         )
-
-    def recommendations(self) -> Rows:
-        """What is proposed and was so by the end of the period, largest gain first.
-
-        Of a GPU-hour that several of them promise, those after the first say so.
-        """
-        rows = self._ask(
-            "SELECT * FROM v_recommendations"
-            " WHERE status = 'proposed' AND created <= {until:DateTime64(3, 'UTC')}"
-        )
-        return [
-            {**row, "because": "; ".join(filter(None, (row["because"], netting.overlap(row))))}
-            for row in netting.net(rows)
-        ]
 
     def waits(self) -> Rows:
         """Jobs that started, and how long they waited, by size class."""

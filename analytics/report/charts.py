@@ -6,7 +6,6 @@ font that the reader lacks: every position is computed here.
 
 from __future__ import annotations
 
-import html
 import io
 import re
 import threading
@@ -14,19 +13,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from analytics.report.value import Day, Step, Waste
-from analytics.report.words import MINUS, number, percent
+from analytics.report.value import Day, Week
+from analytics.report.words import number, percent
 from gpuledger.states import BY_NAME
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, MUTED, RULE, PALE = "#1d2733", "#66717e", "#dfe3e8", "#e9edf1"
-BLUE, ORANGE, STRANGER = "#1f4e79", "#c4671d", "#616161"
+MUTED, RULE, STRANGER = "#66717e", "#c8ced5", "#616161"
+# What is left at each step, what a week's bar shows between it and the step before, and the colour
+# of the state that is most of that.
+BANDS = (
+    ("productive", "productive", BY_NAME["productive"].colour),
+    ("active", "active, mostly unused", BY_NAME["underused"].colour),
+    ("allocated", "allocated, not at work", BY_NAME["alloc_idle"].colour),
+    ("available", "free", BY_NAME["free_surplus"].colour),
+    ("paid for", "out of service", BY_NAME["fault"].colour),
+)
 # Inches at 72 points: wide enough for a phone held upright without shrinking the text.
-WIDTH, NARROW, FONT_PT = 5.0, 4.4, 10.5
-LONGEST_NAME, MOST_NAMED_DAYS = 24, 7
+WIDTH, FONT_PT, MOST_NAMED_DAYS = 5.0, 10.5, 7
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "gpuledger",
@@ -52,40 +58,23 @@ def daily_svg(days: tuple[Day, ...]) -> str:
     return out[0]
 
 
-def waterfall_svg(steps: tuple[Step, ...]) -> str:
-    """What was paid for, and what each step on the way to productive lost."""
-    if not steps:
+def history_svg(weeks: tuple[Week, ...]) -> str:
+    """What each week's GPU-hours did, as shares; a week that is not booked stays empty."""
+    if not any(week.paid for week in weeks):
         return ""
-    with _figure((WIDTH, 2.9), "waterfall", "From GPU-hours paid for to productive") as (
-        figure,
-        out,
-    ):
-        axes = _bare(figure)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(len(steps) - 0.35, -0.5)
-        for at, step in enumerate(steps):
-            _step(axes, at, step, steps[0].gpu_hours)
-    return out[0]
-
-
-def wastes_svg(wastes: tuple[Waste, ...]) -> str:
-    """A bar for each of the largest wastes, coloured by its state."""
-    if not wastes:
-        return ""
-    size, names = (NARROW, 0.1 + 0.34 * len(wastes)), [_name(w) for w in wastes]
-    with _figure(size, "wastes", "Largest wastes in GPU-hours", names) as (figure, out):
-        axes = _bare(figure)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(len(wastes) - 0.45, -0.55)
-        for at, waste in enumerate(wastes):
-            _waste(axes, at, waste, wastes[0].gpu_hours)
+    with _figure((WIDTH, 2.5), "history", "Share of GPU-hours by week") as (figure, out):
+        axes = _axes(figure, (0.115, 0.13, 0.875, 0.83))
+        for at, week in enumerate(weeks):
+            _bands(axes, at, week)
+        axes.set_xlim(-0.6, len(weeks) - 0.4)
+        named = [(at, week.week) for at, week in enumerate(weeks) if (len(weeks) - 1 - at) % 3 == 0]
+        axes.set_xticks([at for at, _ in named], [name for _, name in named])
+        _shares(axes)
     return out[0]
 
 
 @contextmanager
-def _figure(
-    size: tuple[float, float], name: str, title: str, names: list[str] | None = None
-) -> Iterator[tuple[Figure, list[str]]]:
+def _figure(size: tuple[float, float], name: str, title: str) -> Iterator[tuple[Figure, list[str]]]:
     """A figure to draw on (inches); its SVG is in the list afterwards."""
     import matplotlib as mpl  # noqa: PLC0415 - half a second that only a report needs
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -96,10 +85,10 @@ def _figure(
         yield figure, out
         sink = io.StringIO()
         figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
-    out.append(_inline(sink.getvalue(), name, title, names or []))
+    out.append(_inline(sink.getvalue(), name, title))
 
 
-def _inline(svg: str, chart: str, title: str, names: list[str]) -> str:
+def _inline(svg: str, chart: str, title: str) -> str:
     """The drawing as an element of a page: own ids, the page's font, a title for who listens."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
@@ -109,8 +98,6 @@ def _inline(svg: str, chart: str, title: str, names: list[str]) -> str:
     svg = re.sub(
         r' width="[^"]+" height="[^"]+"', f' role="img" aria-label="{title}"', svg, count=1
     )
-    for at, name in enumerate(names):
-        svg = svg.replace(_placeholder(at), html.escape(name))
     return svg.rstrip()
 
 
@@ -122,12 +109,6 @@ def _axes(figure: Figure, box: tuple[float, float, float, float]) -> Axes:
     axes.tick_params(length=0, labelsize=FONT_PT, labelcolor=MUTED)
     axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.set_axisbelow(True)
-    return axes
-
-
-def _bare(figure: Figure) -> Axes:
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
     return axes
 
 
@@ -148,39 +129,22 @@ def _scale(axes: Axes, top: float) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
 
 
-def _step(axes: Axes, at: int, step: Step, paid: float) -> None:
-    """Name and hours above; below, what is left (dark) and what this step lost (orange)."""
-    last = step.name == "productive"
-    left, lost = step.gpu_hours / paid, step.lost_gpu_hours / paid
-    axes.barh(at + 0.1, 1, 0.3, color=PALE)
-    axes.barh(at + 0.1, left, 0.3, color=BY_NAME["productive"].colour if last else BLUE)
-    axes.barh(at + 0.1, lost, 0.3, left, color=ORANGE)
-    share = f"{number(step.gpu_hours)} · {percent(step.share)}"
-    _text(axes, 0, at - 0.12, step.name.capitalize(), weight="bold")
-    _text(axes, 1, at - 0.12, share, ha="right")
-    if step.lost_gpu_hours > 0:
-        lost_to = f"{MINUS} {number(step.lost_gpu_hours)} {step.lost_to}"
-        _text(axes, 0.24, at - 0.12, lost_to, color=ORANGE)
+def _bands(axes: Axes, at: int, week: Week) -> None:
+    """From productive at the bottom to out of service at the top; or an empty outline."""
+    if not week.paid:
+        axes.bar(at, 1, 0.78, color="none", edgecolor=RULE, linewidth=0.8, linestyle=":")
+        return
+    steps = (week.productive, week.active, week.allocated, week.available, week.paid)
+    base = 0.0
+    for (_, _, colour), upto in zip(BANDS, steps, strict=True):
+        top = (upto or 0.0) / week.paid
+        axes.bar(at, top - base, 0.78, base, color=colour, edgecolor="white", linewidth=0.4)
+        base = top
 
 
-def _waste(axes: Axes, at: int, waste: Waste, largest: float) -> None:
-    colour = BY_NAME[waste.state].colour if waste.state in BY_NAME else STRANGER
-    length = 0.38 * waste.gpu_hours / largest if largest else 0
-    _text(axes, 0, at, _placeholder(at), va="center")
-    axes.barh(at, length, 0.62, 0.48, color=colour)
-    _text(axes, 0.49 + length, at, number(waste.gpu_hours), va="center")
+def _shares(axes: Axes) -> None:
+    from matplotlib.ticker import FuncFormatter  # noqa: PLC0415 - see _figure
 
-
-def _text(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    style = {"color": INK, "fontsize": FONT_PT, "va": "bottom", **style}
-    axes.text(x, y, text, parse_math=False, **style)
-
-
-def _placeholder(at: int) -> str:
-    """Foreign names never pass through matplotlib, whose own font lacks emoji and most scripts."""
-    return f"@name-{at}@"
-
-
-def _name(waste: Waste) -> str:
-    name = " · ".join(filter(None, (waste.holder, waste.job_name or waste.job)))
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks((0, 0.25, 0.5, 0.75, 1))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from analytics.report import words
-from analytics.report.charts import daily_svg, wastes_svg, waterfall_svg
+from analytics.report import phrases, words
+from analytics.report.asked import SECTIONS
+from analytics.report.charts import BANDS, daily_svg, history_svg
 from analytics.report.markdown import render_markdown
-from analytics.report.value import LedgerRow, Metric, WeeklyReport
+from analytics.report.value import WeeklyReport
+from gpuledger.batch import to_milliseconds
 
 __all__ = ["render_html", "render_markdown"]
 
@@ -21,18 +24,34 @@ GRADES = (
     ("C", "utilization only"),
     ("D", "the scheduler only"),
 )
-
-
+CONTENTS = (
+    ("ledger", "Ledger"),
+    ("weeks", "13 weeks"),
+    ("full", "Decisions in full"),
+    ("wastes", "Wastes"),
+    ("waits", "Waiting"),
+    ("health", "Health"),
+    ("energy", "Energy and CO2"),
+    ("forecast", "Forecast"),
+    ("costs", "Cost"),
+    ("reconciled", "Asset list"),
+    ("notes", "Data quality"),
+    ("queries", "Queries"),
+)
+# Of the bars from paid for to productive: what is left, and what each step lost.
+LOST = {step: colour for (step, _, _), (_, _, colour) in pairwise(BANDS)}
+LEFT, WORKED = "#1f4e79", BANDS[0][2]
 WORDS = (
     words.at,
+    words.cause,
+    words.day,
     words.duration,
     words.money,
     words.number,
     words.percent,
-    words.period,
     words.plural,
     words.sentence,
-    words.span,
+    words.short,
 )
 
 
@@ -40,23 +59,23 @@ def render_html(report: WeeklyReport) -> str:
     """One page without outside parts, for browser, mail and print; light, 390 px and wider."""
     from markupsafe import Markup  # noqa: PLC0415 - comes with jinja2, see _environment
 
-    charts = {
-        "daily": daily_svg(report.days),
-        "waterfall": waterfall_svg(report.waterfall),
-        "wastes": wastes_svg(report.wastes),
-    }
+    charts = {"daily": daily_svg(report.days), "history": history_svg(report.history)}
     return str(
         _environment()
         .get_template(TEMPLATE)
         .render(
             report=report,
             grades=GRADES,
-            # Made by our own charts, which escape every foreign text themselves.
+            contents=CONTENTS,
+            colours={"lost": LOST, "left": LEFT, "worked": WORKED},
+            bands=[(name, colour) for _, name, colour in BANDS],
+            # Made by our own charts, which write no foreign text.
             charts={name: Markup(svg) for name, svg in charts.items()},  # noqa: S704
         )
     )
 
 
+@cache
 def _environment() -> Any:
     import jinja2  # noqa: PLC0415 - the node agent has no jinja2 and never comes here
 
@@ -67,50 +86,17 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({word.__name__: word for word in WORDS})
-    environment.filters.update({f.__name__.lstrip("_"): f for f in FILTERS})
+    filters: dict[str, Callable[..., Any]] = {word.__name__: word for word in WORDS}
+    filters.update({f.__name__: f for f in phrases.PHRASES})
+    environment.filters.update({**filters, "board": _board})
     environment.globals.update(words=words)
     return environment
 
 
-def _quantity(metric: Metric) -> str:
-    return words.NOTHING if metric.value is None else words.quantity(metric.value, metric.unit)
-
-
-def _change(metric: Metric) -> str:
-    """The change and what it is against, or why there is none."""
-    if metric.change is None or metric.previous is None:
-        what = "not shown" if metric.value is None else "change not shown"
-        return f"{what}: {metric.not_shown}"
-    was = words.quantity(metric.previous, metric.unit)
-    if not metric.change:
-        return f"as in the week before ({was})"
-    return f"{words.difference(metric.change, metric.unit)} on the week before ({was})"
-
-
-def _trend(metric: Metric) -> str:
-    """`better`, `worse` or `same`, for the colour of the change."""
-    if not metric.change:
-        return "same"
-    return "better" if (metric.change > 0) is metric.higher_is_better else "worse"
-
-
-def _amount(value: float | None, missing: str = words.NO_PRICE) -> str:
-    """An amount without its currency, or why there is none."""
-    return missing if value is None else words.number(value)
-
-
-def _closing(ratio: float | None) -> str:
-    """The closing error as a percentage fine enough to see it."""
-    if ratio is None:
-        return words.NOTHING
-    return f"{round(ratio * 100, 3) + 0.0:.3f}%".replace("-", words.MINUS)
-
-
-def _groups(rows: Iterable[LedgerRow]) -> list[tuple[str, list[LedgerRow]]]:
-    """Rows under the words for their groups, in the order in which they come."""
-    grouped = groupby(rows, key=lambda row: words.GROUPS.get(row.group, "Other"))
-    return [(group, list(of_group)) for group, of_group in grouped]
-
-
-FILTERS = (_quantity, _change, _trend, _amount, _closing, _groups)
+def _board(section: str, report: WeeklyReport) -> str:
+    """Address of the board that shows a section over the period; empty without Grafana."""
+    if not report.grafana:
+        return ""
+    board = SECTIONS[section][1]
+    since, until = (to_milliseconds(at) for at in (report.since, report.until))
+    return f"{report.grafana}/d/gpuledger-{board}?from={since}&to={until}"

@@ -9,16 +9,52 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from analytics.report.annex import (
+    Costs,
+    Energy,
+    Grade,
+    Health,
+    Outlooks,
+    Reconciled,
+    TeamWait,
+)
+
+
+@dataclass(frozen=True)
+class Query:
+    """The SQL behind one section, its parameters written out; `board` is the one that shows it."""
+
+    name: str
+    title: str
+    board: str
+    sql: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The time before that success is measured against; `words` say which one."""
+
+    since: datetime
+    until: datetime
+    words: str
+
 
 @dataclass(frozen=True)
 class Metric:
-    """One of the success metrics, with the same span before it."""
+    """One of the success metrics against the baseline.
+
+    `adjusted`: the baseline with this period's fleet and job mix; `change` is against it, `low`
+    and `high` are the ends of its 95 % interval. `not_shown`: why there is no change, or no value.
+    """
 
     name: str
     unit: str
     value: float | None
-    previous: float | None = None
+    baseline: float | None = None
+    adjusted: float | None = None
     change: float | None = None
+    low: float | None = None
+    high: float | None = None
     not_shown: str = ""
     grade: str = ""
     detail: str = ""
@@ -53,6 +89,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Week:
+    """The waterfall of one week in GPU-hours; None where no hour of it is booked."""
+
+    week: str
+    since: datetime
+    booked_hours: int
+    expected_hours: int
+    paid: float | None
+    available: float | None
+    allocated: float | None
+    active: float | None
+    productive: float | None
+
+
+@dataclass(frozen=True)
 class Day:
     """The book of one day, UTC: state and GPU-hours, in the order of the ledger."""
 
@@ -62,7 +113,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Waste:
-    """GPU-hours that could be won back from a team's jobs of one name.
+    """GPU-hours that could be won back from a team's jobs of one name, and what to do.
 
     `job` is the id where it is one job. `jobs` = 0: nobody holds them, `owner` can act.
     """
@@ -80,6 +131,7 @@ class Waste:
     grade: str
     since: datetime
     open: bool
+    action: str = ""
 
     @property
     def holder(self) -> str:
@@ -109,20 +161,50 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Advice:
-    """A recommendation; the gain, and the ends of its interval, are of `horizon_seconds`."""
+class Amount:
+    """GPU-hours with the ends of their interval, and the same in money; None is not known."""
 
+    gpu_hours: float | None
+    low: float | None = None
+    high: float | None = None
+    value: float | None = None
+    value_low: float | None = None
+    value_high: float | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Something a person decides: who, until when, and what each week without it costs.
+
+    `more`: proposals of the same kind to the same team that it stands for beside the first one.
+    """
+
+    id: str
+    kind: str
     title: str
+    more: int
     team: str
-    gain_gpu_hours: float | None
-    gain_low_gpu_hours: float | None
-    gain_high_gpu_hours: float | None
-    gain_value: float | None
-    currency: str
-    horizon_seconds: float
+    owner: str
+    due: date
+    cost: Amount
     confidence: float | None
     because: str
     command: str
+
+
+@dataclass(frozen=True)
+class Became:
+    """A decision of before, and what became of it; `predicted` and `measured` of one horizon."""
+
+    id: str
+    title: str
+    team: str
+    status: str
+    said: str
+    horizon_seconds: float
+    predicted: Amount
+    measured: Amount | None
 
 
 @dataclass(frozen=True)
@@ -146,6 +228,25 @@ class Demand:
 
 
 @dataclass(frozen=True)
+class Edition:
+    """Which frozen version of a week this is; `corrects` says why it replaces the one before."""
+
+    snapshot_id: str
+    version: int
+    state: str
+    at: datetime
+    corrects: str = ""
+
+
+@dataclass(frozen=True)
+class LeadNote:
+    """What the lead of a team remarks on the week."""
+
+    team: str
+    text: str
+
+
+@dataclass(frozen=True)
 class WeeklyReport:
     """One period of the book."""
 
@@ -165,14 +266,32 @@ class WeeklyReport:
     capacity_value: float | None
     cash_avoidable: float | None
     verdict: str
+    baseline: Baseline | None
     metrics: tuple[Metric, ...]
     ledger: tuple[LedgerRow, ...]
     waterfall: tuple[Step, ...]
+    history: tuple[Week, ...]
     days: tuple[Day, ...]
     largest: Piece | None
     demand: Demand
     wastes: tuple[Waste, ...]
-    recommendations: tuple[Advice, ...]
-    more_recommendations: int
+    decisions: tuple[Decision, ...]
+    more_decisions: int
+    last_decisions: tuple[Became, ...]
+    outcomes: tuple[Became, ...]
     waits: tuple[Wait, ...]
+    team_waits: tuple[TeamWait, ...]
+    health: Health
+    energy: Energy
+    forecast: Outlooks
+    advice: tuple[Decision, ...]
+    costs: Costs
+    reconciled: tuple[Reconciled, ...]
+    grades: tuple[Grade, ...]
     notes: tuple[str, ...]
+    queries: tuple[Query, ...]
+    grafana: str
+    console: str
+    timezone: str = "UTC"
+    edition: Edition | None = None
+    lead_notes: tuple[LeadNote, ...] = ()

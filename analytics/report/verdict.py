@@ -1,15 +1,18 @@
-"""The verdict: what was paid for, what it did, what could be won back, whether anyone waited."""
+"""The verdict in one sentence: what was paid for, what it did, what could be won back."""
 
 from __future__ import annotations
 
 from analytics.report.book import Figures
 from analytics.report.value import Demand, Piece
-from analytics.report.words import hours, money, percent, plural
+from analytics.report.words import cause as cause_of
+from analytics.report.words import hours, money, percent, plural, short
 
 # Above this share of unknown time a range is told instead of a number (ledger, 'derived').
 RANGE_ABOVE = 0.02
 # Above this one, the book knows too little to judge.
 SILENT_ABOVE = 0.5
+# Page 1 stays one page, whatever a team is called.
+LONGEST = 60
 # A piece below this share of what was paid for is not worth a manager's minute.
 WORTH_NAMING = 0.001
 
@@ -17,7 +20,7 @@ WORTH_NAMING = 0.001
 def sentence(
     gpus: int, figures: Figures, largest: Piece | None, demand: Demand, currency: str
 ) -> str:
-    """Two or three plain sentences for people who read nothing else."""
+    """One plain sentence for people who read nothing else."""
     if not gpus:
         return "No GPU owned: the asset list has no GPU in this period, so nothing was paid for."
     if not figures.booked_hours or figures.utilization is None:
@@ -29,7 +32,8 @@ def sentence(
             f"Not enough data: for {percent(figures.unknown)} of {_paid(gpus, figures)}"
             " nobody saw what the GPUs did."
         )
-    return " ".join((_work(gpus, figures), _winnable(figures, largest, currency), _unmet(demand)))
+    told = (_work(gpus, figures), _winnable(figures, largest, currency), _unmet(demand))
+    return f"{told[0]}; {told[1]}, {told[2]}."
 
 
 def _paid(gpus: int, figures: Figures) -> str:
@@ -41,17 +45,18 @@ def _work(gpus: int, figures: Figures) -> str:
     share = percent(low)
     if unknown > RANGE_ABOVE:
         share = f"between {share} and {percent(low + unknown)}"
-    return f"Of {_paid(gpus, figures)}, {share} did productive work."
+    return f"Of {_paid(gpus, figures)}, {share} did productive work"
 
 
 def _winnable(figures: Figures, piece: Piece | None, currency: str) -> str:
     if piece is None or piece.gpu_hours < WORTH_NAMING * figures.owned_gpu_hours:
-        return "Nothing worth naming could be won back."
+        return "nothing worth naming could be won back"
     worth = "" if piece.value is None else f", worth {money(piece.value, currency)}"
-    cause = f" (cause: {piece.cause.replace('_', ' ')})" if piece.cause else ""
+    told = cause_of(piece.cause)
+    cause = f", cause: {told}" if piece.cause else ""
     return (
-        f"The largest piece to win back is {hours(piece.gpu_hours)}{worth}:"
-        f" {piece.help}{cause}{_held(piece)}."
+        f"the largest piece to win back is {hours(piece.gpu_hours)}{worth}"
+        f" ({piece.help}{cause}{_held(piece)})"
     )
 
 
@@ -59,10 +64,12 @@ def _held(piece: Piece) -> str:
     """Who holds it: a team where one is known, else the role that can act."""
     if not piece.team:
         return f"; {piece.owner} can act"
+    # The whole of a longer name stands among the wastes.
+    team = short(piece.team, LONGEST)
     if piece.team_gpu_hours >= 0.995 * piece.gpu_hours:
-        return f", all of it in team {piece.team}"
+        return f", all of it in team {team}"
     share = percent(piece.team_gpu_hours / piece.gpu_hours)
-    return f", {share} of it in team {piece.team}"
+    return f", {share} of it in team {team}"
 
 
 def _unmet(demand: Demand) -> str:
@@ -71,9 +78,9 @@ def _unmet(demand: Demand) -> str:
     left = f"{waiting} {verb} still waiting at the end" if demand.waiting_jobs else ""
     if demand.free_gpu_hours > 0:
         filled = f"waiting work would have filled {hours(demand.free_gpu_hours)} that stood free"
-        return f"Demand went unmet: {filled}{f', and {left}' if left else ''}."
+        return f"and {filled}{f', while {left}' if left else ''}"
     if left:
-        return f"Demand went unmet: {left}."
+        return f"and {left}"
     if not demand.known:
-        return "No job was recorded, so nobody can tell whether demand went unmet."
-    return "No demand went unmet that free GPUs could have met, and no job was left waiting."
+        return "and no job was recorded, so nobody can tell whether demand went unmet"
+    return "and no demand went unmet that free GPUs could have met"

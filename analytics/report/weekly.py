@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from math import ceil
 from typing import Any
 
+from analytics import book as whole
 from analytics.book import last_booked
 from analytics.evidence import HARDWARE, PEER_FAULT
+from analytics.report import decisions, weeks
+from analytics.report.asked import Asked
 from analytics.report.book import Book, Figures, Prices, Rows, total
-from analytics.report.metrics import success_metrics
+from analytics.report.costs import costs
+from analytics.report.energy import energy
+from analytics.report.fairness import team_waits
+from analytics.report.health import health
+from analytics.report.history import history
+from analytics.report.inventory import grades, reconciled
+from analytics.report.metrics import Case, baseline, success_metrics
 from analytics.report.notes import Span, closure, quality_notes
+from analytics.report.options import Options
+from analytics.report.outlooks import CAPACITY, outlooks, reclaimed
 from analytics.report.value import (
-    Advice,
+    Baseline,
+    Became,
     Day,
     Demand,
     LedgerRow,
@@ -27,7 +38,6 @@ from analytics.report.value import (
 )
 from analytics.report.verdict import sentence
 from analytics.report.words import plain, without_persons
-from gpuledger.errors import ConfigError
 from gpuledger.service import Reader
 from gpuledger.states import ACTIVE, BY_NAME, OCCUPIED, STATES, UNAVAILABLE, UNOCCUPIED, State
 
@@ -43,25 +53,19 @@ __all__ = [
 WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
 TOP_WASTES = 5
-# 'Which at most three decisions are mine' (design/product.md, manager).
-TOP_RECOMMENDATIONS = 3
 GROUP_ORDER = (OCCUPIED, UNOCCUPIED, UNAVAILABLE)
 # People read what worked first; the book decides in the opposite order.
 READING_ORDER = tuple(s.name for group in GROUP_ORDER for s in reversed(STATES) if s.group == group)
+# What to do where no finding of the job says it.
+ACTIONS = {
+    "stalled": "find where it hangs, then start it again from its last checkpoint",
+    "alloc_idle": "end it, or put it back to work",
+    "underused": "give it a larger batch, or a smaller GPU or slice",
+    "free_demand": "see why the scheduler does not start what waits",
+    "stranded": "move tasks together: gpuledger recommend plan",
+}
 
-
-def week_bounds(label: str) -> tuple[datetime, datetime]:
-    """Monday 00:00 UTC and the next one, of an ISO week such as `2026-W47`; else ConfigError."""
-    match = re.fullmatch(r"(\d{4})-W(\d{2})", label, re.ASCII)
-    try:
-        if not match:
-            raise ValueError(label)
-        since = datetime.fromisocalendar(int(match[1]), int(match[2]), 1).replace(tzinfo=UTC)
-    except ValueError:
-        raise ConfigError(
-            f"--week {label}: write an ISO week that exists, such as 2026-W47"
-        ) from None
-    return since, since + WEEK
+week_bounds = weeks.bounds
 
 
 def last_seven_days(until: datetime) -> tuple[datetime, datetime]:
@@ -70,49 +74,148 @@ def last_seven_days(until: datetime) -> tuple[datetime, datetime]:
     return until + (-(until - datetime.min.replace(tzinfo=UTC)) % HOUR) - WEEK, until
 
 
-def collect(reader: Reader, since: datetime, until: datetime) -> WeeklyReport:
+def collect(
+    reader: Reader, since: datetime, until: datetime, options: Options | None = None
+) -> WeeklyReport:
     """The report on the hours that begin in [since, until), UTC. StoreError where it fails."""
-    book, expected = Book(reader, since, until), ceil((until - since) / HOUR)
-    now, before = book.figures(), Book(reader, since - (until - since), since).figures()
-    (clusters, gpus), prices, last = book.inventory(), book.prices(), last_booked(reader)
-    ledger, largest = _ledger(book, prices), _largest(book, prices)
-    demand, advice = _demand(book, now, ledger), book.recommendations()
+    case = _Case(Asked(reader), since, until, options or Options())
     return WeeklyReport(
-        clusters=clusters,
-        week=_label(since, until),
-        since=since,
-        until=until,
-        gpus=gpus,
-        gpu_hours=now.owned_gpu_hours,
-        booked_hours=now.booked_hours,
-        expected_hours=expected,
-        closure_ratio=closure(now),
-        unknown_ratio=now.unknown,
-        grade=now.grade,
-        currency=prices.currency,
-        money_not_shown=prices.not_shown,
-        capacity_value=_money(prices.capacity_value, prices),
-        cash_avoidable=_money(prices.cash_avoidable, prices),
-        verdict=sentence(gpus, now, largest, demand, prices.currency),
-        metrics=success_metrics(now, before, expected),
-        ledger=ledger,
-        waterfall=_waterfall(ledger),
-        days=_days(book),
-        largest=largest,
-        demand=demand,
-        wastes=tuple(_waste(row, prices) for row in book.wastes(TOP_WASTES)),
-        recommendations=tuple(_advice(row) for row in advice[:TOP_RECOMMENDATIONS]),
-        more_recommendations=max(0, len(advice) - TOP_RECOMMENDATIONS),
-        waits=tuple(Wait(r["size_class"], r["jobs"], r["p50"], r["p90"]) for r in book.waits()),
-        notes=quality_notes(now, prices, book.unowned_hours(), Span(until, expected, last)),
+        **_head(case),
+        **_page1(case),
+        **_appendix(case),
+        queries=case.asked.queries(),
+        grafana=case.options.grafana,
+        console=case.options.console,
+        timezone=str(case.zone),
     )
 
 
-def _label(since: datetime, until: datetime) -> str:
+class _Case:
+    """What every part of a report needs: the period, its figures and its prices."""
+
+    def __init__(self, asked: Asked, since: datetime, until: datetime, options: Options) -> None:
+        self.asked, self.since, self.until, self.options = asked, since, until, options
+        self.zone = options.zone
+        self.book = Book(asked, since, until, options.zone)
+        self.expected = ceil((until - since) / HOUR)
+        self.clusters, self.gpus = self.book.inventory()
+        self.prices = self.book.prices()
+        self.last = last_booked(asked)
+        with asked.section("metrics"):
+            self.figures = self.book.figures()
+        with asked.section("ledger"):
+            self.ledger = _ledger(self.book, self.prices)
+        with asked.section("decisions"):
+            standing = decisions.proposed(asked, until, until)
+        self.proposals = [
+            decisions.decision(group, until, self.zone) for group in decisions.grouped(standing)
+        ]
+
+
+def _head(case: _Case) -> dict[str, Any]:
+    """What the report is about, and what it rests on."""
+    now, prices = case.figures, case.prices
+    with case.asked.section("quality"):
+        unowned = case.book.unowned_hours()
+    return {
+        "clusters": case.clusters,
+        "week": _label(case.since, case.until, case.zone),
+        "since": case.since,
+        "until": case.until,
+        "gpus": case.gpus,
+        "gpu_hours": now.owned_gpu_hours,
+        "booked_hours": now.booked_hours,
+        "expected_hours": case.expected,
+        "closure_ratio": closure(now),
+        "unknown_ratio": now.unknown,
+        "grade": now.grade,
+        "currency": prices.currency,
+        "money_not_shown": prices.not_shown,
+        "capacity_value": _money(prices.capacity_value, prices),
+        "cash_avoidable": _money(prices.cash_avoidable, prices),
+        "notes": quality_notes(now, prices, unowned, Span(case.until, case.expected, case.last)),
+    }
+
+
+def _page1(case: _Case) -> dict[str, Any]:
+    """The verdict and what a manager decides on."""
+    book, asked, prices = case.book, case.asked, case.prices
+    with asked.section("wastes"):
+        largest = _largest(book, prices)
+        wastes = tuple(_waste(row, prices) for row in book.wastes(TOP_WASTES))
+    with asked.section("waits"):
+        demand = _demand(book, case.figures, case.ledger)
+    with asked.section("history"):
+        before = history(asked, case.until, case.zone)
+    against, metrics = _success(case)
+    return {
+        "verdict": sentence(case.gpus, case.figures, largest, demand, prices.currency),
+        "baseline": against,
+        "metrics": metrics,
+        "waterfall": _waterfall(case.ledger),
+        "history": before,
+        "largest": largest,
+        "demand": demand,
+        "wastes": wastes,
+        "decisions": tuple(case.proposals[: decisions.MOST]),
+        "more_decisions": max(0, len(case.proposals) - decisions.MOST),
+        "last_decisions": _last_decisions(case),
+    }
+
+
+def _appendix(case: _Case) -> dict[str, Any]:
+    """The rest, section by section."""
+    asked, since, until = case.asked, case.since, case.until
+    currency, quote = case.prices.currency, case.options.quote
+    advice = tuple(d for d in case.proposals if d.kind in CAPACITY)
+    parts: dict[str, tuple[str, Callable[[], Any]]] = {
+        "days": ("ledger", lambda: _days(case.book)),
+        "outcomes": ("outcomes", lambda: decisions.outcomes(asked, since, until)),
+        "waits": ("waits", lambda: tuple(_wait(row) for row in case.book.waits())),
+        "team_waits": ("waits", lambda: team_waits(asked, since, until)),
+        "health": ("health", lambda: health(asked, since, until)),
+        "energy": ("energy", lambda: energy(asked, since, until)),
+        "forecast": ("forecast", lambda: outlooks(asked, until, reclaimed(case.proposals))),
+        "costs": ("costs", lambda: costs(asked, since, until, currency, quote)),
+        "reconciled": ("reconciled", lambda: reconciled(asked, since, until)),
+        "grades": ("quality", lambda: grades(asked, since, until)),
+    }
+    found: dict[str, Any] = {"ledger": case.ledger, "advice": advice}
+    for name, (section, ask) in parts.items():
+        with asked.section(section):
+            found[name] = ask()
+    return found
+
+
+def _success(case: _Case) -> tuple[Baseline | None, tuple[Metric, ...]]:
+    """The baseline, and the success metrics against it."""
+    asked = case.asked
+    with asked.section("metrics"):
+        against, gap = baseline(asked, case.since)
+        before = earlier = None
+        if against:
+            before = whole.Span(against.since, against.until)
+            earlier = Book(asked, against.since, against.until).figures()
+    now = whole.Span(case.since, case.until)
+    with asked.section("compared"):
+        return against, success_metrics(Case(asked, now, case.figures, before, earlier, gap))
+
+
+def _last_decisions(case: _Case) -> tuple[Became, ...]:
+    """The decisions of the report before, as this period found and left them."""
+    with case.asked.section("outcomes"):
+        rows = decisions.proposed(case.asked, case.since, case.until)
+    return tuple(
+        decisions.became(row)
+        for group in decisions.grouped(rows)[: decisions.MOST]
+        for row in group[:1]
+    )
+
+
+def _label(since: datetime, until: datetime, zone: tzinfo) -> str:
     """`2026-W47`, or what the period is where it is no calendar week."""
-    year, week, weekday = since.isocalendar()
-    if until - since == WEEK and weekday == 1 and since.hour == since.minute == 0:
-        return f"{year}-W{week:02d}"
+    if week := weeks.label(since, until, zone):
+        return week
     days = round((until - since) / timedelta(days=1))
     return f"{days} day{'s' * (days != 1)} to {until:%Y-%m-%d %H:%M}"
 
@@ -241,30 +344,16 @@ def _waste(row: dict[str, Any], prices: Prices) -> Waste:
         jobs=row["jobs"] if row["first_job"] else 0,
         state=state.name,
         help=state.help,
-        cause=plain(row["cause"]),
+        cause=plain(row["cause"] or row["found"]),
         owner=_who(row),
         gpu_hours=row["loose_gpu_hours"],
         value=_money(row["loose_value"], prices),
         grade=row["grade"],
         since=row["began"],
         open=bool(row["open"]),
+        action=plain(without_persons(row["action"], row["users"])) or ACTIONS.get(state.name, ""),
     )
 
 
-def _advice(row: dict[str, Any]) -> Advice:
-    def told(key: str) -> str:
-        return plain(without_persons(row[key], [row["user"]]), limit=600)
-
-    return Advice(
-        title=told("title"),
-        team=plain(row["team"]),
-        gain_gpu_hours=row["gain_gpu_hours"],
-        gain_low_gpu_hours=row["gain_low_gpu_hours"],
-        gain_high_gpu_hours=row["gain_high_gpu_hours"],
-        gain_value=row["gain_capacity_value"],
-        currency=row["currency"],
-        horizon_seconds=float(row["horizon_seconds"]),
-        confidence=row["confidence_ratio"],
-        because=told("because"),
-        command=told("command"),
-    )
+def _wait(row: Mapping[str, Any]) -> Wait:
+    return Wait(row["size_class"], row["jobs"], row["p50"], row["p90"])

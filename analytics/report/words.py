@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 NO_PRICE, SEVERAL_CURRENCIES = "no price configured", "prices in several currencies"
 NOTHING, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 HOUR_S, DAY_S = 3600, 86_400
+# Of a word that a cut would break, so much is given up.
+LONGEST_REST = 12
+COUNTS = {1: "One", 2: "Two", 3: "Three"}
 # The book's groups in words that need no glossary.
 GROUPS = {"OCCUPIED": "Allocated", "UNOCCUPIED": "Free", "UNAVAILABLE": "Out of service"}
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -104,18 +107,37 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def day(moment: date) -> str:
+    """A day of these weeks: `Fri 27 Nov`."""
+    return f"{moment:%a} {moment.day} {moment:%b}"
+
+
+def cause(word: str) -> str:
+    """A cause of the book as people read it."""
+    return word.replace("_", " ")
+
+
 def span(seconds: float) -> str:
     """A planning horizon: `7 days`, `12 hours`."""
     days, rest = divmod(round(seconds), DAY_S)
     return plural(days, "day") if days and not rest else plural(seconds / HOUR_S, "hour")
 
 
-def period(since: datetime, until: datetime) -> str:
+def period(since: datetime, until: datetime, zone: str = "UTC") -> str:
     """The days of a period as people say them; the last instant belongs to the next one."""
     if since.time() == until.time() == time():
         last = until - timedelta(days=1)
-        return f"{since.day} {since:%b %Y} to {last.day} {last:%b %Y}, UTC"
-    return f"{since.day} {since:%b %Y, %H:%M} to {until.day} {until:%b %Y, %H:%M}, UTC"
+        return f"{since.day} {since:%b %Y} to {last.day} {last:%b %Y}, {zone}"
+    return f"{since.day} {since:%b %Y, %H:%M} to {until.day} {until:%b %Y, %H:%M}, {zone}"
+
+
+def short(text: str, limit: int) -> str:
+    """The beginning of a text, up to a word's end where one is near; the whole stands elsewhere."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 1]
+    words, _, rest = cut.rpartition(" ")
+    return f"{words if words and len(rest) <= LONGEST_REST else cut.rstrip()}…"
 
 
 def plain(text: str, limit: int = 300) -> str:

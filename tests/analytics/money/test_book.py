@@ -37,6 +37,23 @@ def test_every_owned_model_gets_its_own_price_or_the_common_one(store: Store) ->
     assert prices(store) == {"H100": (2.5, 0.12, "EUR"), "A100": (1.25, 0.12, "EUR")}
 
 
+def test_a_cloud_quote_is_no_worth(store: Store) -> None:
+    write(store, [asset(0, model="H100")])
+    quoted = PriceSettings(
+        currency="EUR",
+        capacity_value=2.5,
+        models={"H100": ModelPrice(cloud_quote=9.0)},
+        cloud_quote_source="a cloud",
+    )
+    write_prices(store, quoted, NOW)
+    assert prices(store) == {"H100": (2.5, None, "EUR")}
+
+
+def test_a_cloud_quote_needs_a_source() -> None:
+    with pytest.raises(ConfigError, match="cloud_quote_source"):
+        check(PriceSettings(cloud_quote=9.0), EnergySettings())
+
+
 def test_without_a_configured_price_there_is_none(store: Store) -> None:
     write(store, [asset(0)])
     write_prices(store, PriceSettings(), NOW)

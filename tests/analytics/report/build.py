@@ -19,8 +19,10 @@ from gpuledger.catalogue import (
     Gpu,
     Job,
     Notification,
+    Outcome,
     Price,
     Recommendation,
+    RecommendationEvent,
 )
 from gpuledger.schema import Row
 from gpuledger.store import Store
@@ -157,13 +159,14 @@ class Fleet:
             )
         )
 
-    def recommend(self, title: str, gain: float | None, **more: Any) -> None:
+    def recommend(self, title: str, gain: float | None, kind: str = "reclaim", **more: Any) -> None:
         more = {
             "team": "vision",
             "user": "ada",
             "status": "proposed",
             "because": "it is idle",
             "created": MONDAY,
+            "horizon_seconds": 7 * 86_400,
             "gain_capacity_value": None if gain is None else gain * 2,
             "currency": "EUR",
             **more,
@@ -172,15 +175,53 @@ class Fleet:
             Recommendation(
                 recommendation_id=hash_of(title),
                 finding_id=1,
-                kind="stop_idle",
-                subject="alpha/1",
+                kind=kind,
+                subject=title,
                 title=title,
                 gain_gpu_hours=gain,
                 gain_cash_avoidable=None,
-                horizon_seconds=7 * 86_400,
                 confidence_ratio=0.85,
                 version=1,
                 **more,
+            )
+        )
+
+    def decide(
+        self, title: str, status: str, at: datetime, turn: int = 1, reason: str = ""
+    ) -> None:
+        self.rows.append(
+            RecommendationEvent(
+                recommendation_id=hash_of(title),
+                turn=turn,
+                decision=turn,
+                status=status,
+                kind="reclaim",
+                mutes=1,
+                by="bob",
+                reason=reason,
+                at=at,
+                version=turn,
+            )
+        )
+
+    def outcome(self, title: str, won: float | None, at: datetime, reason: str = "") -> None:
+        self.rows.append(
+            Outcome(
+                recommendation_id=hash_of(title),
+                kind="reclaim",
+                subject="alpha/1",
+                team="vision",
+                status="not_measurable" if reason else "measured",
+                reason=reason,
+                measured_gpu_hours=won,
+                low_gpu_hours=None if won is None else won * 0.8,
+                high_gpu_hours=None if won is None else won * 1.1,
+                matched_before=40,
+                matched_after=40,
+                accepted=at - WEEK,
+                applied=at - WEEK,
+                measured=at,
+                version=1,
             )
         )
 
@@ -212,8 +253,18 @@ class Fleet:
             self.store.insert(batch)
         for day in self.minutes.values():
             self.store.insert_rows(day)
-        for booked in sorted({at.date() for at in self.owned}):
-            accounts.write(self.store, [booked])
+        for days in neighbours(sorted({at.date() for at in self.owned})):
+            accounts.write(self.store, days)
+
+
+def neighbours(days: list[date]) -> Iterator[list[date]]:
+    """Days in order as runs without a gap, which the accounts write at once; a month at most."""
+    begins = 0
+    for i in range(1, len(days) + 1):
+        last = days[i - 1]
+        if i == len(days) or days[i] - last > timedelta(days=1) or i - begins == 30:
+            yield days[begins:i]
+            begins = i
 
 
 def hours_from(since: datetime, count: int) -> Iterator[datetime]:

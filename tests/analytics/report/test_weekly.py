@@ -62,10 +62,10 @@ def test_head_of_the_report(fleet: Fleet) -> None:
 def test_verdict_names_the_largest_piece_its_team_and_the_unmet_demand(fleet: Fleet) -> None:
     two_gpus(fleet).price()
     assert report_of(fleet).verdict == (
-        "Of 336 GPU-hours paid for (2 GPUs), 30% did productive work."
-        " The largest piece to win back is 68 GPU-hours, worth EUR 136: allocated and doing"
-        " nothing, all of it in team robotics."
-        " Demand went unmet: waiting work would have filled 42 GPU-hours that stood free."
+        "Of 336 GPU-hours paid for (2 GPUs), 30% did productive work;"
+        " the largest piece to win back is 68 GPU-hours, worth EUR 136 (allocated and doing"
+        " nothing, all of it in team robotics),"
+        " and waiting work would have filled 42 GPU-hours that stood free."
     )
 
 
@@ -114,26 +114,33 @@ def test_metrics_of_a_first_week_have_no_change(fleet: Fleet) -> None:
     assert overhead.not_shown.startswith("no alert was ever delivered")
 
 
-def test_metrics_against_the_week_before(fleet: Fleet) -> None:
+def test_metrics_against_the_time_before(fleet: Fleet) -> None:
     two_gpus(fleet)
-    fleet.hours(0, "productive", MONDAY - WEEK, 168, grade="C")
+    for gpu in range(2):
+        fleet.hours(gpu, "productive", MONDAY - WEEK, 168, grade="C")
     fleet.alert("n01", MONDAY - HOUR)
     for hour in (1, 30):
         fleet.alert("n01", MONDAY + hour * HOUR)
     fleet.alert("n02", MONDAY + HOUR, outcome="refused")
-    availability, utilization, execution, overhead = report_of(fleet).metrics
-    assert (availability.previous, availability.change) == (0, 0.75)
-    assert utilization.change == pytest.approx(100 / 336 - 1, abs=1e-6)
+    report = report_of(fleet)
+    assert report.baseline is not None
+    assert (report.baseline.since, report.baseline.until) == (MONDAY - WEEK, MONDAY)
+    assert report.baseline.words == "mean of the 7 days before"
+    availability, utilization, execution, overhead = report.metrics
+    assert (availability.baseline, availability.value) == (0, 0.75)
+    assert availability.change == pytest.approx(0.75)
+    assert utilization.baseline == 1
     assert utilization.detail.endswith("(compared at evidence grade C)")
-    assert execution.not_shown == "fewer than 30 jobs in one of the two weeks"
+    assert execution.not_shown == "not known of the baseline"
     assert overhead.value == pytest.approx(2 / 0.336, abs=1e-5)
-    assert overhead.previous == pytest.approx(1 / 0.168, abs=1e-5)
+    assert overhead.baseline == pytest.approx(1 / 0.336, abs=1e-5)
+    assert overhead.not_shown.startswith("may be chance (95%: ")
 
 
-def test_a_week_with_few_booked_hours_is_no_baseline(fleet: Fleet) -> None:
+def test_a_day_of_booked_hours_is_no_baseline(fleet: Fleet) -> None:
     two_gpus(fleet).hours(0, "productive", MONDAY - 20 * HOUR, 20)
     utilization = report_of(fleet).metrics[1]
-    assert utilization.not_shown == "only 20 of 168 hours of the week before are booked"
+    assert utilization.not_shown == "only 20 hours of the four weeks before are booked"
 
 
 def test_wastes_by_team_and_job_name(fleet: Fleet) -> None:
@@ -181,22 +188,8 @@ def test_persons_are_never_named(fleet: Fleet) -> None:
     fleet.recommend("Ask Ada to end her canada run", 5.0, because="ada left", command="scancel 1")
     report = report_of(fleet)
     assert report.wastes[0].job_name == "owner-notebook"
-    advice = report.recommendations[0]
+    advice = report.decisions[0]
     assert (advice.title, advice.because) == ("Ask owner to end her canada run", "owner left")
-
-
-def test_recommendations_by_gain_and_no_more_than_three(fleet: Fleet) -> None:
-    two_gpus(fleet)
-    for title, gain in (("b", 5.0), ("a", None), ("c", 9.0), ("d", 7.0)):
-        fleet.recommend(title, gain)
-    fleet.recommend("expired", 99.0, status="expired")
-    fleet.recommend("later", 99.0, created=MONDAY + WEEK + HOUR)
-    report = report_of(fleet)
-    assert [a.title for a in report.recommendations] == ["c", "d", "b"]
-    assert report.more_recommendations == 1
-    best = report.recommendations[0]
-    assert (best.gain_gpu_hours, best.gain_value, best.confidence) == (9, 18, 0.85)
-    assert best.horizon_seconds == 7 * 86_400
 
 
 def test_waits_by_size_class_in_order_of_size(fleet: Fleet) -> None:

@@ -114,3 +114,9 @@ def test_span() -> None:
     assert words.span(7 * 86_400) == "7 days"
     assert words.span(86_400) == "1 day"
     assert words.span(5400) == "1.5 hours"
+
+
+def test_a_long_text_ends_with_a_word_where_one_is_near() -> None:
+    assert words.short("two words", 9) == "two words"
+    assert words.short("three words here", 12) == "three…"
+    assert words.short("n" * 300, 10) == "n" * 9 + "…"

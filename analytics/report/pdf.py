@@ -1,0 +1,45 @@
+"""The page as PDF, by WeasyPrint: the same page gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from typing import Any
+
+from gpuledger.errors import ConfigError
+
+_PRINTING = threading.Lock()
+
+
+def render_pdf(html: str) -> bytes:
+    """A4 pages of a self-contained page. ConfigError says what to install where it is missing."""
+    weasyprint = _library()
+    identifier = hashlib.sha256(html.encode()).digest()[:16]
+    with _PRINTING:
+        page = weasyprint.HTML(string=html, url_fetcher=_nothing(), media_type="print")
+        made: bytes = page.write_pdf(pdf_identifier=identifier)
+    return made
+
+
+def _library() -> Any:
+    try:
+        import weasyprint  # noqa: PLC0415 - an extra of its own, and slow to load
+    except ImportError:
+        raise ConfigError(
+            "PDF needs the package 'weasyprint': install 'gpuledger[pdf]', or choose another format"
+        ) from None
+    except OSError as e:
+        raise ConfigError(
+            f"PDF needs the system's Pango (package libpango-1.0-0 and libpangoft2-1.0-0): {e}"
+        ) from None
+    for name in ("weasyprint", "fontTools"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return weasyprint
+
+
+def _nothing() -> Any:
+    """Fetches nothing: a report has all its parts in itself, whatever a hostile name asks for."""
+    from weasyprint.urls import URLFetcher  # noqa: PLC0415 - see above
+
+    return URLFetcher(allowed_protocols=())

@@ -1,0 +1,33 @@
+"""Options of a report from the configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analytics.report.options import Options, options_of
+from gpuledger.config import load
+
+TEXT = """
+[report]
+timezone = "Europe/Berlin"
+grafana = "https://grafana.example/"
+[prices]
+currency = "EUR"
+cloud_quote = 3.0
+cloud_quote_source = "a cloud"
+models = { "H100" = { cloud_quote = 4.5 } }
+"""
+
+
+def test_quotes_addresses_and_zone(tmp_path: Path) -> None:
+    path = tmp_path / "gpuledger.toml"
+    path.write_text(TEXT)
+    options = options_of(load(path, {}))
+    assert (str(options.zone), options.grafana) == ("Europe/Berlin", "https://grafana.example")
+    quote = options.quote
+    assert (quote.of("H100"), quote.of("L4"), quote.source) == (4.5, 3.0, "a cloud")
+
+
+def test_nothing_configured_is_nothing_known() -> None:
+    assert options_of(load(None, {})) == Options()
+    assert not Options().quote.known
