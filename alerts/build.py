@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alerts.promtest import unit_tests
 from alerts.render import grafana, prometheus
 from alerts.rule import Rule
 from gpuledger.files import write_all
@@ -20,7 +21,11 @@ def rules() -> dict[str, Rule]:
 def build() -> dict[str, str]:
     """File name to YAML text; the same bytes each time."""
     known = list(rules().values())
-    return {"grafana.yaml": grafana(known), "prometheus.yaml": prometheus(known)}
+    return {
+        "grafana.yaml": grafana(known),
+        "prometheus.yaml": prometheus(known),
+        "prometheus_test.yaml": unit_tests(known, "prometheus.yaml"),
+    }
 
 
 def write(directory: Path = GENERATED) -> list[Path]:

@@ -1,7 +1,8 @@
-"""Evaluates the rules, moves their alerts on, and hands over what people must hear.
+"""Evaluates the rules, moves their alerts on, and has told what people must hear.
 
 The engine remembers nothing: where alerts stand and who was told is read from the store at every
-tick, so that a restart neither loses an alert nor tells it twice.
+tick, so that a restart neither loses an alert nor tells it twice. Of several services over one
+store, the one that holds the lease evaluates.
 """
 
 from __future__ import annotations
@@ -9,138 +10,127 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.notify import ACCEPTED, REFRESH_S, Alertmanager, Notify
+from alerts.cost import prices
+from alerts.history import is_failure, is_told, standing
+from alerts.notify import Heartbeat
 from alerts.rule import Condition, Rule, condition
-from alerts.settings import AlertSettings, Mode
-from alerts.transition import changed_at, is_due, transition
+from alerts.tell import Teller
+from alerts.transition import transition
 from gpuledger.batch import from_milliseconds, to_milliseconds
-from gpuledger.catalogue import AlertState, Notification
-from gpuledger.errors import ConfigError, StoreError, nearest
-from gpuledger.plugins import discover
+from gpuledger.catalogue import AlertState
+from gpuledger.errors import StoreError
+from gpuledger.lease import Lease
+from gpuledger.service import Reader
 from gpuledger.store import Store
 
 LOG = logging.getLogger("gpuledger.alerts")
-# A message that nobody took within a day is of no use any more.
-REMEMBERED = timedelta(days=1)
-REFRESHED, SHADOWED = "refreshed", "shadow: nobody was told"
+# A tick that comes a little early is the one that a rule waits for.
+EARLY = timedelta(seconds=5)
 
 Key = tuple[str, str]
-Told = Mapping[tuple[str, str, str], datetime]
-
-STATES_SQL = """
-SELECT * FROM v_alert_states WHERE state != 'resolved' OR resolved >= {since:DateTime64(3, 'UTC')}
-"""
-TOLD_SQL = """
-SELECT rule, subject, state, max(ts) AS at FROM notifications
-WHERE channel = {channel:String} AND outcome IN {heard:Array(String)}
-  AND ts >= {since:DateTime64(3, 'UTC')}
-GROUP BY rule, subject, state
-"""
 
 
 @dataclass(frozen=True)
 class Ticked:
-    """What one evaluation did: alerts by state, messages handed over and not, rules that failed."""
+    """What one evaluation did: alerts by state, notes of what was told and not, failed rules.
+
+    `standby` where another service evaluates: nothing was done.
+    """
 
     states: dict[str, int]
     told: int
     untold: int
     failed: tuple[str, ...]
+    standby: bool = False
 
 
 class Engine:
-    """One evaluation of every rule at each tick; single-threaded, like the runner that calls it."""
+    """One evaluation of the rules at each tick; single-threaded, like the runner that calls it."""
 
     def __init__(
-        self, store: Store, rules: Sequence[Rule], notify: Notify, mode: Mode = Mode.SHADOW
+        self,
+        store: Store,
+        rules: Sequence[Rule],
+        teller: Teller,
+        *,
+        lease: Lease | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self._store = store
         self._rules = tuple(rules)
-        self._notify = notify
-        self._mode = mode
+        self._teller = teller
+        self._lease = lease
+        self._heartbeat = heartbeat
+        # Rules of days are asked again after a restart, which changes nothing.
+        self._asked: dict[str, datetime] = {}
 
     def tick(self, now: datetime) -> Ticked:
         """Evaluate, write down where alerts stand, and tell. StoreError where the store is away.
 
-        What could not be handed over is written down too, and tried again at the next tick.
+        What could not be handed over is written down too, and tried again at a later tick.
         """
         now = from_milliseconds(to_milliseconds(now))
-        before = self._standing(now)
+        if self._lease and not self._lease.hold(now):
+            return Ticked({}, 0, 0, (), standby=True)
+        before = {(a.rule, a.subject): a for a in standing(self._store, now)}
         after, failed = self._evaluate(before, now)
         self._store.insert_rows(list(after.values()))
-        standing = before | after
-        messages = self._tell(list(standing.values()), now)
-        self._store.insert_rows(messages)
-        heard = sum(m.outcome in {ACCEPTED, REFRESHED} for m in messages)
-        untold = 0 if self._mode is Mode.SHADOW else len(messages) - heard
-        return Ticked(dict(Counter(a.state for a in standing.values())), heard, untold, failed)
-
-    def _standing(self, now: datetime) -> dict[Key, AlertState]:
-        rows = self._store.select(STATES_SQL, since=now - REMEMBERED)
-        return {(row["rule"], row["subject"]): AlertState(**row) for row in rows}
+        stand = before | after
+        told, untold = self._tell(list(stand.values()), now)
+        if self._heartbeat:
+            self._heartbeat.beat()
+        return Ticked(dict(Counter(a.state for a in stand.values())), told, untold, failed)
 
     def _evaluate(
         self, before: Mapping[Key, AlertState], now: datetime
     ) -> tuple[dict[Key, AlertState], tuple[str, ...]]:
-        """New states of every rule that could be asked; alerts of the others stay as they are."""
-        after: dict[Key, AlertState] = {}
+        """New states of every rule that was asked; alerts of the others stay as they are."""
+        seen: list[tuple[Rule, dict[str, Condition]]] = []
         failed: list[str] = []
         for rule in self._rules:
+            if not self._is_asked(rule, now):
+                continue
             try:
-                seen = self._ask(rule, now)
+                seen.append((rule, look(self._store, rule, now)))
+                self._asked[rule.name] = now
             except StoreError as e:
                 LOG.warning("rule %s could not be asked: %s", rule.name, e)
                 failed.append(rule.name)
-                continue
-            after |= moved(rule, before, seen, now)
+        after: dict[Key, AlertState] = {}
+        for rule, conditions in self._priced(seen, now):
+            after |= moved(rule, before, conditions, now)
         return after, tuple(failed)
 
-    def _ask(self, rule: Rule, now: datetime) -> dict[str, Condition]:
-        """Subjects for which the condition holds."""
-        rows = self._store.select(rule.sql, now=now)
-        return {str(r["subject"]): condition(rule, r) for r in rows if rule.holds(r["value"])}
+    def _is_asked(self, rule: Rule, now: datetime) -> bool:
+        last = self._asked.get(rule.name)
+        return last is None or now < last or now - last + EARLY >= timedelta(seconds=rule.every_s)
 
-    def _tell(self, standing: Sequence[AlertState], now: datetime) -> list[Notification]:
-        told = self._told(standing)
-        refresh_s = REFRESH_S if self._mode is Mode.PAGE else None
-        due = [a for a in standing if is_due(a, _at(told, a), now, refresh_s)]
-        if not due:
-            return []
-        outcome = self._notify.send(due, now) if self._mode is Mode.PAGE else SHADOWED
-        return [self._message(alert, _at(told, alert), outcome, now) for alert in due]
+    def _priced(
+        self, seen: Sequence[tuple[Rule, dict[str, Condition]]], now: datetime
+    ) -> list[tuple[Rule, dict[str, Condition]]]:
+        """The conditions with what they cost; prices are asked for only where GPUs are lost."""
+        if not any(c.gpus for _, found in seen for c in found.values()):
+            return list(seen)
+        known = prices(self._store, now)
+        return [(rule, {s: known.priced(c) for s, c in found.items()}) for rule, found in seen]
 
-    def _told(self, standing: Sequence[AlertState]) -> Told:
-        """When each state of these alerts was last handed over."""
-        if not standing:
-            return {}
-        rows = self._store.select(
-            TOLD_SQL,
-            channel=self._channel,
-            heard=[ACCEPTED, REFRESHED, SHADOWED],
-            since=min(map(changed_at, standing)),
-        )
-        return {(r["rule"], r["subject"], r["state"]): r["at"] for r in rows}
+    def _tell(self, alerts: Sequence[AlertState], now: datetime) -> tuple[int, int]:
+        """Note each message as soon as it was sent: a kill in between repeats that one alone."""
+        told = untold = 0
+        for notes in self._teller.tell(alerts, now):
+            self._store.insert_rows(notes)
+            told += sum(is_told(note.outcome) for note in notes)
+            untold += sum(is_failure(note.outcome) for note in notes)
+        return told, untold
 
-    def _message(
-        self, alert: AlertState, told_at: datetime | None, outcome: str, now: datetime
-    ) -> Notification:
-        again = told_at is not None and told_at >= changed_at(alert)
-        return Notification(
-            ts=now,
-            rule=alert.rule,
-            subject=alert.subject,
-            state=alert.state,
-            channel=self._channel,
-            # Only the first counts as a page; see `measures.PAGES`.
-            outcome=REFRESHED if again and outcome == ACCEPTED else outcome,
-        )
 
-    @property
-    def _channel(self) -> str:
-        return self._notify.channel if self._mode is Mode.PAGE else Mode.SHADOW.value
+def look(reader: Reader, rule: Rule, now: datetime) -> dict[str, Condition]:
+    """Subjects for which the condition holds at that moment. StoreError."""
+    rows = reader.select(rule.sql, now=now)
+    return {str(r["subject"]): condition(rule, r) for r in rows if rule.holds(r["value"])}
 
 
 def moved(
@@ -155,24 +145,3 @@ def moved(
         if after:
             out[key] = after
     return out
-
-
-def _at(told: Told, alert: AlertState) -> datetime | None:
-    return told.get((alert.rule, alert.subject, alert.state))
-
-
-def make_engine(store: Store, settings: AlertSettings) -> Engine:
-    """The engine over every rule there is, as the section `[alerts]` says.
-
-    ConfigError for the threshold of a rule that there is not.
-    """
-    known = {rule.name: rule for rule in discover("alerts.rules", Rule).values()}
-    for name in settings.thresholds:
-        if name not in known:
-            raise ConfigError(f"[alerts] thresholds: unknown rule '{name}'{nearest(name, known)}")
-    rules = [
-        replace(rule, threshold=settings.thresholds.get(name, rule.threshold))
-        for name, rule in known.items()
-    ]
-    notify = Alertmanager(settings.alertmanager_url, timeout_s=settings.timeout_s)
-    return Engine(store, rules, notify, settings.mode)

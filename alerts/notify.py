@@ -1,9 +1,10 @@
-"""Hands alerts over to Alertmanager: the only place of alerts that speaks to the outside."""
+"""Hands alerts over to Alertmanager (API v2), and says to others that we are alive."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -16,23 +17,25 @@ from tenacity import (
     wait_exponential,
 )
 
+from alerts.history import ACCEPTED
 from alerts.transition import RESOLVED
 from gpuledger.catalogue import AlertState
 
-# Alertmanager forgets what is not said again: a firing alert is repeated every minute, and ends
-# by itself if gpuledger has been gone for ten.
-REFRESH_S, HOLD_S = 60.0, 600.0
+LOG = logging.getLogger("gpuledger.alerts")
+# Alertmanager forgets what is not said again: a firing alert is repeated at every tick, and ends
+# by itself if gpuledger has been gone for ten minutes.
+HOLD_S = 600.0
 ATTEMPTS = 3
-ACCEPTED = "accepted"
 MAX_REASON = 200
+# More in one request could be refused for its size.
+MOST_AT_ONCE = 1000
+WATCHDOG = "Watchdog"
 
 
 class Notify(Protocol):
-    """Somebody who takes messages."""
+    """Somebody who takes alerts as Alertmanager does."""
 
-    channel: str
-
-    def send(self, alerts: Sequence[AlertState], now: datetime) -> str:
+    def send(self, alerts: Sequence[Mapping[str, Any]]) -> str:
         """`accepted`, or in one line why not; never an error of its own."""
         ...
 
@@ -43,8 +46,6 @@ class _Busy(Exception):
 
 class Alertmanager:
     """Alertmanager's API v2: `POST /api/v2/alerts` (openapi.yaml of prometheus/alertmanager)."""
-
-    channel = "alertmanager"
 
     def __init__(
         self,
@@ -59,9 +60,18 @@ class Alertmanager:
         self._pool = pool or urllib3.PoolManager(retries=False)
         self._sleep = sleep
 
-    def send(self, alerts: Sequence[AlertState], now: datetime) -> str:
-        """`accepted`, or in one line why not, after a few tries within seconds."""
-        body = json.dumps([payload(alert, now) for alert in alerts]).encode()
+    def send(self, alerts: Sequence[Mapping[str, Any]]) -> str:
+        """`accepted`, or in one line why not, after a few tries within seconds.
+
+        What was taken is taken again at the next tick: that changes nothing.
+        """
+        for first in range(0, len(alerts), MOST_AT_ONCE):
+            outcome = self._send(json.dumps(alerts[first : first + MOST_AT_ONCE]).encode())
+            if outcome != ACCEPTED:
+                return outcome
+        return ACCEPTED
+
+    def _send(self, body: bytes) -> str:
         try:
             return self._retrying()(self._post, body)
         except RetryError as e:
@@ -91,14 +101,62 @@ class Alertmanager:
         return ACCEPTED
 
 
-def payload(alert: AlertState, now: datetime) -> dict[str, Any]:
-    """One alert as Alertmanager takes it; one that resolved ends when it did."""
-    ends = alert.resolved if alert.state == RESOLVED else now + timedelta(seconds=HOLD_S)
+class Heartbeat:
+    """A monitor elsewhere that misses us: it alarms when nobody asks for its address (GET)."""
+
+    def __init__(
+        self, url: str, *, timeout_s: float = 5.0, pool: urllib3.PoolManager | None = None
+    ) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._pool = pool or urllib3.PoolManager(retries=False)
+
+    def beat(self) -> bool:
+        """Whether the monitor heard us; True where there is none. The address is a secret."""
+        if not self._url:
+            return True
+        try:
+            answer = self._pool.request("GET", self._url, timeout=self._timeout_s)
+        except (urllib3.exceptions.HTTPError, urllib3.exceptions.LocationValueError) as e:
+            LOG.warning("the heartbeat was not heard: %s", type(e).__name__)
+            return False
+        if answer.status >= 300:
+            LOG.warning("the heartbeat was not heard: answered %s", answer.status)
+        return answer.status < 300
+
+
+def payload(alert: AlertState, now: datetime, *, late: bool = False) -> dict[str, Any]:
+    """One alert as Alertmanager takes it; one that resolved ends when it did.
+
+    One that was over before anybody heard of it (`late`) stands as long as a firing one would, and
+    says in its summary that it is over: an end alone is told to nobody.
+    """
+    annotations = json.loads(alert.annotations)
+    ends = now + timedelta(seconds=HOLD_S)
+    if late:
+        told = annotations.get("summary", "")
+        annotations["summary"] = f"{told} (over since {alert.resolved:%Y-%m-%d %H:%M} UTC)"
+    elif alert.state == RESOLVED:
+        ends = alert.resolved
     return {
         "labels": json.loads(alert.labels),
-        "annotations": json.loads(alert.annotations),
+        "annotations": annotations,
         "startsAt": alert.fired.isoformat(),
         "endsAt": ends.isoformat(),
+    }
+
+
+def watchdog(now: datetime) -> dict[str, Any]:
+    """An alert that always fires: when it ends, it is gpuledger that fell silent."""
+    return {
+        "labels": {"alertname": WATCHDOG, "severity": "none", "owner": "platform"},
+        "annotations": {
+            "summary": "gpuledger evaluates its alert rules",
+            "description": "always firing; when it ends, nobody watches the GPUs any more",
+            "runbook": "docs/alerts.md",
+        },
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(seconds=HOLD_S)).isoformat(),
     }
 
 

@@ -8,19 +8,21 @@ from typing import Any
 import yaml
 
 from alerts.rule import NOW, Rule
-from gpuledger.units import SECOND
+from gpuledger.units import RATIO, SECOND
 
 # What the service's /metrics page says of every pending or firing alert.
 METRIC = "gpuledger_alert_value"
 DATASOURCE_UID = "gpuledger"
 PLUGIN_VERSION = "4.20.0"
+# Templates of Prometheus and Grafana that write a value of that unit for people.
+HUMAN = {SECOND: " | humanizeDuration", RATIO: " | humanizePercentage"}
 HEADER = "# Generated from alerts/rules by `gpuledger alerts build`; edits are lost.\n"
 
 
 def prometheus(rules: Iterable[Rule]) -> str:
     """Alerting rules for Prometheus; `promtool check rules` accepts them."""
     group = {"name": "gpuledger", "rules": [_prometheus_rule(rule) for rule in rules]}
-    return _yaml({"groups": [group]})
+    return as_yaml({"groups": [group]})
 
 
 def _prometheus_rule(rule: Rule) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def _prometheus_rule(rule: Rule) -> dict[str, Any]:
         "alert": rule.name,
         "expr": f'{METRIC}{{rule="{rule.name}"}} >= {rule.threshold:g}',
         "for": f"{rule.for_s:g}s",
-        "labels": _labels(rule),
+        "labels": labels_of(rule),
         "annotations": _annotations(rule, "$labels", "$value"),
     }
 
@@ -42,7 +44,7 @@ def grafana(rules: Iterable[Rule]) -> str:
         "interval": "1m",
         "rules": [_grafana_rule(rule) for rule in rules],
     }
-    return _yaml({"apiVersion": 1, "groups": [group]})
+    return as_yaml({"apiVersion": 1, "groups": [group]})
 
 
 def _grafana_rule(rule: Rule) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def _grafana_rule(rule: Rule) -> dict[str, Any]:
         "noDataState": "OK",
         "execErrState": "Error",
         "isPaused": False,
-        "labels": _labels(rule),
+        "labels": labels_of(rule),
         # Not `$labels`: in these files Grafana may take a dollar for an environment variable.
         "annotations": _annotations(rule, ".Labels", ".Values.A.Value"),
     }
@@ -83,7 +85,9 @@ def holding_sql(rule: Rule) -> str:
     """Subjects for which the condition holds now: only these have a row."""
     texts = ", ".join(f"CAST({name} AS String) AS {name}" for name in ("subject", *rule.labels))
     inner = rule.sql.replace(NOW, "now64(3)")
-    return f"SELECT {texts}, value\nFROM (\n{inner}\n) AS answer\nWHERE value >= {rule.threshold:g}"
+    number = "assumeNotNull(toFloat64(answer.value)) AS value"
+    where = f"WHERE answer.value >= {rule.threshold:g}"
+    return f"SELECT {texts}, {number}\nFROM (\n{inner}\n) AS answer\n{where}"
 
 
 def _threshold() -> dict[str, Any]:
@@ -110,17 +114,23 @@ def _threshold() -> dict[str, Any]:
     }
 
 
-def _labels(rule: Rule) -> dict[str, str]:
-    return {"severity": rule.severity.value, "owner": rule.owner}
+def labels_of(rule: Rule) -> dict[str, str]:
+    """Labels that every alert of the rule has, whoever evaluates it."""
+    return {"severity": rule.severity.value, "owner": rule.owner.value}
 
 
 def _annotations(rule: Rule, labels: str, value: str) -> dict[str, str]:
     """Words of an alert; `labels` and `value` are what the evaluator's templates call them."""
-    human = " | humanizeDuration" if rule.unit is SECOND else ""
+    human = HUMAN.get(rule.unit, "")
     return {
-        "summary": f"{{{{ {labels}.subject }}}}: {rule.help} ({{{{ {value}{human} }}}})",
+        "summary": summary(rule, f"{{{{ {labels}.subject }}}}", f"{{{{ {value}{human} }}}}"),
         "runbook": f"alerts/runbooks/{rule.runbook}",
     }
+
+
+def summary(rule: Rule, subject: str, value: str) -> str:
+    """The sentence of an alert of that subject and value."""
+    return f"{subject}: {rule.help} ({value})"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -135,5 +145,6 @@ def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _yaml(document: dict[str, Any]) -> str:
+def as_yaml(document: dict[str, Any]) -> str:
+    """The document with our header; the same bytes each time."""
     return HEADER + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=120)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from gpuledger.units import SECOND, Unit
+from gpuledger.units import CELSIUS, RATIO, SECOND, Unit
 
 RUNBOOKS = Path(__file__).parent / "runbooks"
 # Where a rule's SQL speaks of the moment of its evaluation.
@@ -24,28 +24,57 @@ class Severity(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
+    @property
+    def rank(self) -> int:
+        """0 for the mildest, then 1, 2, 3."""
+        return list(Severity).index(self)
+
+
+class Owner(StrEnum):
+    """Who acts, and so who hears of it."""
+
+    USER = "user"
+    TEAM = "team"
+    PLATFORM = "platform"
+    HARDWARE = "hardware"
+
+
+# Labels by which an owner is found.
+ADDRESSED_BY = {Owner.USER: ("user", "team"), Owner.TEAM: ("team",)}
+
 
 @dataclass(frozen=True)
 class Rule:
     """The public value `rule` of a module in `alerts/rules/`.
 
     `sql` answers one row for each subject: `subject`, `value` in `unit`, the columns of `labels`,
-    and whatever else `summary` names. The condition holds from `threshold` on; it fires once it
-    has held for `for_s` seconds. Labels say which alert it is, so they must not change while it
-    lasts; `summary` may.
+    that of `cost`, and whatever else `summary` names. The condition holds from `threshold` on; it
+    fires once it has held for `for_s` seconds. Labels say which alert it is, so they must not
+    change while it lasts; `summary` may.
+
+    `measure` is what is compared: a measure or `table.column` of the catalogue, or the kind of a
+    finding. `cost` is the column of GPUs lost while it lasts; empty where none are. `group` are
+    labels by which alerts fold into one message, with those of other rules; none: all of this rule.
+    `mutes` are labels: while it fires, no other rule is told with the same values of all of them.
+    A rule that looks at days need not be asked each minute: `every_s`.
     """
 
     name: str
     help: str
     sql: str
     labels: tuple[str, ...]
+    measure: str
     threshold: float
     unit: Unit
     for_s: float
     severity: Severity
-    owner: str
+    owner: Owner
     summary: str
     runbook: str
+    group: tuple[str, ...] = ()
+    cost: str = ""
+    mutes: tuple[str, ...] = ()
+    every_s: float = 60.0
 
     def holds(self, value: float | None) -> bool:
         """Whether that value is a reason to alert; a missing one is none."""
@@ -63,12 +92,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Condition:
-    """What one evaluation saw of one subject: the value, and the words around it."""
+    """What one evaluation saw of one subject: the value, what it costs, and the words around it.
+
+    `gpus` are lost while it lasts, `cost_per_hour` is what they are worth; None = not known.
+    """
 
     subject: str
     value: float
     labels: dict[str, str]
     annotations: dict[str, str]
+    gpus: float | None = None
+    cost_per_hour: float | None = None
+    currency: str = ""
 
 
 def condition(rule: Rule, row: Mapping[str, Any]) -> Condition:
@@ -77,7 +112,7 @@ def condition(rule: Rule, row: Mapping[str, Any]) -> Condition:
         "alertname": rule.name,
         "subject": str(row["subject"]),
         "severity": rule.severity.value,
-        "owner": rule.owner,
+        "owner": rule.owner.value,
         **{name: str(row[name]) for name in rule.labels},
     }
     annotations = {
@@ -87,11 +122,22 @@ def condition(rule: Rule, row: Mapping[str, Any]) -> Condition:
     }
     # To Alertmanager and Prometheus an empty label is no label.
     named = {name: word for name, word in labels.items() if word}
-    return Condition(str(row["subject"]), float(row["value"]), named, annotations)
+    gpus = row[rule.cost] if rule.cost else None
+    return Condition(
+        subject=str(row["subject"]),
+        value=float(row["value"]),
+        labels=named,
+        annotations=annotations,
+        gpus=None if gpus is None else float(gpus),
+    )
 
 
 def quantity(value: float, unit: Unit) -> str:
     """A value as people read it: `1 h 20 min`, `3.5`."""
+    if unit is RATIO:
+        return f"{100 * value:.3g} %"
+    if unit is CELSIUS:
+        return f"{value:g} °C"
     if unit is not SECOND:
         return f"{value:g} {unit.suffix}".strip()
     minutes, seconds = divmod(round(value), 60)

@@ -2,34 +2,96 @@
 
 from __future__ import annotations
 
+from datetime import time, tzinfo
 from enum import StrEnum
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from alerts.rule import Severity
+from alerts.timing import Timing
 from gpuledger.config import Settings
 from gpuledger.errors import ConfigError
 
 
 class Mode(StrEnum):
-    """Whether alerts leave the house."""
+    """How much of what alerts say leaves the house."""
 
     SHADOW = "shadow"
+    DIGEST = "digest"
     PAGE = "page"
 
 
 class AlertSettings(Settings):
-    """Who is told of alerts, and how."""
+    """Who is told of alerts, how, and when."""
 
-    mode: Annotated[Mode, "shadow: alerts are recorded and nobody is told; page: they are sent"] = (
-        Mode.SHADOW
-    )
-    alertmanager_url: Annotated[str, "address of Alertmanager, e.g. http://alerts:9093"] = ""
-    timeout_s: Annotated[float, "time to wait for Alertmanager's answer"] = 5.0
+    engine: Annotated[
+        bool, "evaluate the rules here; false where Grafana or Prometheus does (`alerts build`)"
+    ] = True
+    mode: Annotated[
+        Mode,
+        "shadow: alerts are recorded and nobody is told; digest: only daily summaries are sent;"
+        " page: all are sent to whom they are for",
+    ] = Mode.SHADOW
+    alertmanager_url: Annotated[
+        str, "address of Alertmanager, e.g. http://alerts:9093; it then decides who is told"
+    ] = ""
+    receivers_file: Annotated[
+        str, "TOML file with the addresses of receivers, which are secrets; see docs/alerts.md"
+    ] = ""
+    timeout_s: Annotated[float, "time to wait for a receiver's answer"] = 5.0
     thresholds: Annotated[dict[str, float], "rule to threshold, in the rule's unit"] = (
         msgspec.field(default_factory=dict)
     )
+    off: Annotated[list[str], "rules that are not evaluated"] = msgspec.field(default_factory=list)
+    time_zone: Annotated[str, "of the hours below, e.g. Europe/Berlin"] = "UTC"
+    quiet_from: Annotated[str, "quiet hours begin, e.g. 22:00; empty = there are none"] = ""
+    quiet_until: Annotated[str, "quiet hours end: what waited is told then"] = "07:00"
+    quiet_unless: Annotated[Severity, "told in quiet hours too, from this severity on"] = (
+        Severity.CRITICAL
+    )
+    digest_at: Annotated[str, "hour of the daily summary"] = "08:00"
+    digest_below: Annotated[
+        Severity, "milder alerts than this come in the daily summary, not at once"
+    ] = Severity.WARNING
+    repeat_days: Annotated[float, "days between two messages about one rule to the same user"] = 7.0
 
     def __post_init__(self) -> None:
-        if self.mode is Mode.PAGE and not self.alertmanager_url:
-            raise ConfigError("[alerts] mode = 'page' needs alertmanager_url")
+        self.timing()
+        if self.repeat_days < 0:
+            raise ConfigError(f"[alerts] repeat_days: {self.repeat_days:g} is below 0")
+
+    def timing(self) -> Timing:
+        """When who may be told. ConfigError for an hour or a zone that there is not."""
+        quiet = None
+        if self.quiet_from:
+            quiet = (_hour("quiet_from", self.quiet_from), _hour("quiet_until", self.quiet_until))
+        return Timing(
+            zone=_zone(self.time_zone),
+            quiet=quiet,
+            quiet_unless=self.quiet_unless,
+            digest_at=_hour("digest_at", self.digest_at),
+            digest_below=self.digest_below,
+            repeat_days=self.repeat_days,
+            only_summaries=self.mode is Mode.DIGEST,
+        )
+
+
+def _hour(key: str, text: str) -> time:
+    try:
+        found = time.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo or not text.count(":"):
+        raise ConfigError(f"[alerts] {key}: '{text}' is no time of day; write 07:30")
+    return found
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(
+            f"[alerts] time_zone: there is no '{name}'; write a name such as Europe/Berlin"
+        ) from None

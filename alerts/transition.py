@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from alerts.rule import Condition, Rule
 from gpuledger.batch import to_milliseconds
@@ -21,9 +21,6 @@ from gpuledger.catalogue import AlertState
 from gpuledger.schema import FOREVER
 
 PENDING, FIRING, RESOLVED = "pending", "firing", "resolved"
-# An end that lies ahead of Alertmanager's clock is no end to it; said again, it is.
-# Prometheus repeats it for 15 minutes (rules/alerting.go, resolvedRetention).
-END_REPEATED = timedelta(minutes=5)
 
 
 def transition(
@@ -42,7 +39,7 @@ def transition(
 def _holding(rule: Rule, standing: AlertState | None, seen: Condition, now: datetime) -> AlertState:
     since = standing.since if standing else now
     fired = standing.fired if standing else FOREVER
-    if fired == FOREVER and now - since >= timedelta(seconds=rule.for_s):
+    if fired == FOREVER and (now - since).total_seconds() >= rule.for_s:
         fired = now
     return AlertState(
         rule=rule.name,
@@ -51,6 +48,9 @@ def _holding(rule: Rule, standing: AlertState | None, seen: Condition, now: date
         since=since,
         fired=fired,
         value=seen.value,
+        gpus=seen.gpus,
+        cost_per_hour=seen.cost_per_hour,
+        currency=seen.currency,
         # The first labels stay: an alert with other labels is another alert to Alertmanager.
         labels=standing.labels if standing else _json(seen.labels),
         annotations=_json(seen.annotations),
@@ -65,25 +65,3 @@ def _resolved(standing: AlertState, now: datetime) -> AlertState:
 
 def _json(words: dict[str, str]) -> str:
     return json.dumps(words, sort_keys=True)
-
-
-def changed_at(alert: AlertState) -> datetime:
-    """When the alert came into the state that it is in."""
-    return {PENDING: alert.since, FIRING: alert.fired, RESOLVED: alert.resolved}[alert.state]
-
-
-def is_due(
-    alert: AlertState, told_at: datetime | None, now: datetime, refresh_s: float | None
-) -> bool:
-    """Whether somebody must hear of it now.
-
-    `told_at` is when this state was last handed over; `refresh_s` is how often a firing alert (and
-    for a while its end) is said again, None for never.
-    """
-    if alert.fired == FOREVER:
-        return False
-    if told_at is None or told_at < changed_at(alert):
-        return True
-    if refresh_s is None or (alert.state == RESOLVED and now - alert.resolved > END_REPEATED):
-        return False
-    return now - told_at >= timedelta(seconds=refresh_s)

@@ -267,10 +267,11 @@ class Question:
 
 def panels(since: datetime, what: str) -> Iterator[Question]:
     """Every panel of every board over the time since then, all filters open."""
-    everything: Mapping[str, list[str]] = {"cluster": [], "pool": [], "team": [], "ds": []}
     interval_s = int((END - since).total_seconds() / 400)
     for path in sorted((ROOT / "dashboards/generated").glob("*.json")):
-        for panel in json.loads(path.read_text())["panels"]:
+        board = json.loads(path.read_text())
+        everything: Mapping[str, list[str]] = {v["name"]: [] for v in board["templating"]["list"]}
+        for panel in board["panels"]:
             for target in panel.get("targets", []):
                 sql = expand(target["rawSql"], since, END, interval_s, everything)
                 yield Question(

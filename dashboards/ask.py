@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gpuledger.catalogue import Change
+from gpuledger.errors import ConfigError, nearest
 from gpuledger.measures import Measure
+from gpuledger.rollups import LEVELS
+from gpuledger.schema import Kind, Samples, Table
 from gpuledger.units import RATIO
-from gpuledger.views import hours_between
+from gpuledger.views import BOOK_COLUMNS, hours_between
 
 PLACE = ("cluster", "pool")
 OWNER = ("cluster", "pool", "team")
 # More marks than that hide what they mark.
 MARKS = 200
+# A point under that is drawn from minutes: 800 of them are six hours and a half.
+MINUTES_BELOW_S = 30
+# Telemetry: its rows, and the width of a point (s) from which minutes, hours and days are read.
+ROWS = ("", 10)
+STEPS_S = (11, 3_600, 86_400)
+# The same for panels over every node of a fleet: hours as soon as minutes would be many.
+FLEET_S = (11, MINUTES_BELOW_S, 86_400)
+# The last second that a DateTime holds.
+LAST_S = 4_294_967_295
 NO_SLOT = Change.slot.default
 
 
@@ -36,15 +50,80 @@ def book(names: tuple[str, ...] = OWNER) -> str:
     return f"FROM ({hours_between(first, last)})\nWHERE {chosen(names)}"
 
 
-def book_by(time: str, names: tuple[str, ...] = OWNER) -> str:
-    """The same with a column `time`: hours, or days where a point is a day or more."""
-    return (
-        f"FROM (SELECT *, hour AS {time} FROM v_book_1h\n"
-        "  WHERE $__timeFilter(hour) AND $__interval_s < 86400\n"
-        f"  UNION ALL SELECT *, day AS {time} FROM v_book_1d\n"
-        "  WHERE $__timeFilter(day) AND $__interval_s >= 86400)\n"
-        f"WHERE {chosen(names)}"
+def book_by(time: str, names: tuple[str, ...] = OWNER, *, minutes: bool = False) -> str:
+    """The same with a column `time`: hours, or days where a point is a day or more.
+
+    With `minutes`, those where a point is under half a minute; `cell_seconds` is how wide a
+    cell is.
+    """
+    least = MINUTES_BELOW_S if minutes else 0
+    cells = (
+        *([("v_book_1m", "minute", 60, 0, least)] if minutes else []),
+        ("v_book_1h", "hour", 3_600, least, 86_400),
+        ("v_book_1d", "day", 86_400, 86_400, None),
     )
+    branches = (
+        f"SELECT {BOOK_COLUMNS}, {at} AS {time}, {width} AS cell_seconds FROM {view}\n"
+        f"  WHERE {_within(at, since, below)}"
+        for view, at, width, since, below in cells
+    )
+    return f"FROM ({_union(branches)})\nWHERE {chosen(names)}"
+
+
+def samples(table: Table, *names: str, time: str = "at", steps: tuple[int, ...] = STEPS_S) -> str:
+    """FROM over telemetry: `time`, cluster, the table's key, `cell_seconds` and `names`.
+
+    Rows where a point is no wider than they are, else minutes, hours and days, as far as the table
+    has them. Names are those that people see (`power_watts`); a counter gives `<name>_first` and
+    `<name>_last`, its lowest and highest within the cell. Filter with WHERE, by `chosen` too.
+    `steps`: from which width of a point (s) minutes, hours and days are read.
+    ConfigError for a name that the table has not.
+    """
+    assert isinstance(table.layout, Samples)
+    keys = ("cluster", *table.layout.key)
+    levels = (ROWS, *(("_" + x.suffix[1:], x.seconds) for x in LEVELS[: table.layout.rollup.value]))
+    branches = []
+    for place, (suffix, width) in enumerate(levels):
+        below = steps[place] if place + 1 < len(levels) else None
+        since = steps[place - 1] if place else 0
+        shown = ", ".join(_sample(table, name, raw=not suffix) for name in names)
+        branches.append(
+            f"SELECT ts AS {time}, {', '.join(keys)}, {width} AS cell_seconds, {shown}"
+            f" FROM v_{table.name}{suffix}\n  WHERE {_within('ts', since, below)}"
+        )
+    return f"FROM ({_union(branches)})"
+
+
+def _sample(table: Table, name: str, *, raw: bool) -> str:
+    """One column of telemetry, by the name that people see."""
+    fields = {f.visible: f for f in table.fields}
+    if name not in fields:
+        raise ConfigError(f"{table.name} has no {name}{nearest(name, fields)}")
+    kind = fields[name].column.kind
+    if kind is Kind.GAUGE:
+        # As rollups have it: whole numbers of 64 bits have no type in common with their mean.
+        return f"toFloat64({name}) AS {name}" if raw else name
+    if kind is not Kind.COUNTER:
+        return name
+    ends = (f"{name}_first", f"{name}_last")
+    return ", ".join(f"{name} AS {end}" if raw else end for end in ends)
+
+
+def _within(at: str, since: int, below: int | None) -> str:
+    """Condition on the time of cells that are read where a point is that wide (s), no others.
+
+    It is about the time column, whatever it says: a condition of constants alone is not pushed
+    below the GROUP BY of a view, which then reads everything.
+    """
+    said = [f"$__interval_s >= {since}"] if since else []
+    said += [f"$__interval_s < {below}"] if below else []
+    if not said:
+        return f"$__timeFilter({at})"
+    return f"$__timeFilter({at}) AND {at} < toDateTime(if({' AND '.join(said)}, {LAST_S}, 0))"
+
+
+def _union(branches: Iterable[str]) -> str:
+    return "\n  UNION ALL ".join(branches)
 
 
 def changes() -> str:

@@ -15,6 +15,23 @@ MACRO = re.compile(r"\$__(?P<name>[a-zA-Z_]+)(?:\((?P<argument>[^()]*(?:\([^()]*
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<format>\w+))?\}|\$(?P<bare>\w+)")
 
 
+# Widths of a point in seconds, and up to which width each is taken (rangeutil.ts, Grafana 11).
+ROUNDED = (
+    *((1, 1.5), (2, 3.5), (5, 7.5), (10, 12.5), (15, 17.5), (20, 25), (30, 45)),
+    *((60, 90), (120, 210), (300, 450), (600, 750), (900, 1_050), (1_200, 1_500), (1_800, 2_700)),
+    *((3_600, 5_400), (7_200, 9_000), (10_800, 16_200), (21_600, 32_400), (43_200, 86_400)),
+    *((86_400, 604_800), (604_800, 1_814_400), (2_592_000, 3_628_800)),
+)
+YEAR_S = 31_536_000
+
+
+def point_width(since: datetime, until: datetime, points: int, least_s: int) -> int:
+    """`$__interval_s` of a range that may have so many points, each at least `least_s` wide."""
+    width = (until - since).total_seconds() / points
+    rounded = next((taken for taken, up_to in ROUNDED if width < up_to), YEAR_S)
+    return max(rounded, least_s)
+
+
 @dataclass(frozen=True)
 class Window:
     """The time range of a dashboard and the width of one point."""

@@ -1,7 +1,7 @@
-"""Panels and boards: the only import of grafanalib, and the only place that knows Grafana's JSON.
+"""Panels and boards: the only import of grafanalib, and the only place that lays out a dashboard.
 
-A board says what is asked and in which units; this module writes the targets of the ClickHouse
-plugin (v4: `format` is a number, a string breaks its backend), places panels and names variables.
+A board says what is asked and in which units; this module draws it for Grafana 11 and later, and
+leaves out what grafanalib writes for the versions before.
 """
 
 from __future__ import annotations
@@ -9,132 +9,78 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 import attr
 from grafanalib import _gen, core
 
-from gpuledger.measures import Measure
-from gpuledger.states import State
-from gpuledger.units import COUNT, Unit
+from dashboards.macros import point_width
+from dashboards.words import (
+    MAX_DATA_POINTS,
+    PLUGIN,
+    SERIES,
+    TABLE,
+    Column,
+    Marks,
+    Text,
+    Variable,
+    state_mappings,
+)
+from gpuledger.units import COUNT
 
-PLUGIN, PLUGIN_VERSION = "grafana-clickhouse-datasource", "4.20.0"
-DATASOURCE = {"type": PLUGIN, "uid": "${ds}"}
 SCHEMA_VERSION = 39
 # The book changes once a minute at most; faster only loads the database.
 REFRESH = "5m"
 GRID_WIDTH = 24
-# One point per two pixels of a full-width panel.
-MAX_DATA_POINTS = 800
-SERIES, TABLE = "timeseries", "table"
-FORMATS = {SERIES: 0, TABLE: 1}
-EMPTY = "no GPU owned"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of an answer as a panel shows it."""
-
-    name: str
-    title: str
-    unit: Unit = COUNT
-    colour: str = ""
-    link: str = ""
-
-    def override(self) -> dict[str, Any]:
-        """Grafana's field override for it."""
-        properties: list[dict[str, Any]] = [
-            {"id": "displayName", "value": self.title},
-            {"id": "unit", "value": self.unit.grafana},
-        ]
-        if self.colour:
-            fixed = {"mode": "fixed", "fixedColor": self.colour}
-            properties.append({"id": "color", "value": fixed})
-        if self.link:
-            links = [{"title": f"only this {self.title}", "url": self.link}]
-            properties.append({"id": "links", "value": links})
-        return {"matcher": {"id": "byName", "options": self.name}, "properties": properties}
-
-
-def measured(measure: Measure, title: str = "") -> Column:
-    """A measure's column: its name without the unit, which Grafana prints."""
-    suffix = measure.unit.suffix
-    name = measure.name.removesuffix(f"_{suffix}") if suffix else measure.name
-    return Column(measure.name, title or name.replace("_", " "), measure.unit)
-
-
-def coloured(state: State) -> Column:
-    """A state's column, in the colour that it has everywhere."""
-    return Column(state.name, state.title, colour=state.colour)
+# Cells of the book are hours: a finer point would draw combs. Telemetry may have finer ones.
+HOURLY, MINUTELY, FINE = "1h", "1m", "10s"
+WIDTHS_S = {HOURLY: 3600, MINUTELY: 60, FINE: 10}
+# What grafanalib writes for the Grafana of ten years ago.
+OLD_BOARD = ("__inputs", "hideControls", "rows", "sharedCrosshair", "style")
+OLD_PANEL = ("editable", "error", "columns", "fontSize", "mappings")
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel without a place: what it asks, how wide and high it is, and its drawing."""
+    """A panel without a place: its kind, words, question, columns and size, and its drawing.
 
-    title: str
+    `by` and `value` name the columns of a timeline or a heat map: whose row, and what is painted.
+    """
+
+    kind: str
+    text: Text
     sql: str
+    columns: tuple[Column, ...]
     width: int
     height: int
     drawing: Any
+    by: str = ""
+    value: str = ""
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return self.text.title
+
+    def point_s(self, since: datetime, until: datetime) -> int:
+        """How wide a point of it is over that range, in seconds."""
+        least = WIDTHS_S.get(self.drawing.interval, 1)
+        return point_width(since, until, MAX_DATA_POINTS, least)
 
 
-@dataclass(frozen=True)
-class Query:
-    """One question to the plugin, in the shape that alerts and provisioning need too."""
-
-    sql: str
-    kind: str
-
-    def to_json_data(self) -> dict[str, Any]:
-        """The target; grafanalib's SqlTarget writes a string where the plugin wants a number."""
-        return {
-            "refId": "A",
-            "datasource": DATASOURCE,
-            "editorType": "sql",
-            "pluginVersion": PLUGIN_VERSION,
-            "queryType": self.kind,
-            "format": FORMATS[self.kind],
-            "rawSql": self.sql,
-            "meta": {},
-        }
+# Older boards get it by a migration, those of our schema version do not.
+LEGEND = {"legend": {"showLegend": True}}
 
 
-@dataclass(frozen=True)
-class Text:
-    """The words around a panel: title, what it says in one line, what to do about it, its rows."""
-
-    title: str
-    help: str
-    next: str
-    rows: str = ""
-
-    def common(self, sql: str, kind: str) -> dict[str, Any]:
-        """Arguments that every kind of panel takes."""
-        link = {"title": "rows behind it", "url": explore(self.rows), "targetBlank": True}
-        return {
-            "title": self.title,
-            "description": f"{self.help}\n\nNext: {self.next}",
-            "dataSource": DATASOURCE,
-            "targets": [Query(sql, kind)],
-            "maxDataPoints": MAX_DATA_POINTS,
-            "links": [link] if self.rows else [],
-        }
+def _more(text: Text, legend: bool = False, **defaults: Any) -> dict[str, Any]:
+    """What grafanalib's panel lacks: the words of an empty panel, and more of its defaults."""
+    found: dict[str, Any] = {"fieldConfig": {"defaults": {"noValue": text.empty, **defaults}}}
+    return found | ({"options": LEGEND} if legend else {})
 
 
-def explore(sql: str) -> str:
-    """Address of Grafana's Explore with a query over the board's time range."""
-    target = Query(sql, TABLE).to_json_data() | {"datasource": {"type": PLUGIN, "uid": "DS"}}
-    pane = {
-        "datasource": "DS",
-        "queries": [target],
-        "range": {"from": "FROM", "to": "TO"},
-    }
-    panes = quote(json.dumps({"a": pane}, sort_keys=True), safe="")
-    for word, variable in (("DS", "${ds}"), ("FROM", "${__from}"), ("TO", "${__to}")):
-        panes = panes.replace(f"%22{word}%22", f"%22{variable}%22")
-    return f"/explore?schemaVersion=1&panes={panes}"
+def _overrides(columns: Iterable[Column]) -> list[dict[str, Any]]:
+    return [column.override() for column in columns]
 
 
 def stat(text: Text, sql: str, *columns: Column, width: int, height: int = 5) -> Panel:
@@ -145,50 +91,62 @@ def stat(text: Text, sql: str, *columns: Column, width: int, height: int = 5) ->
         fields="/.*/",
         graphMode="none",
         colorMode="none",
-        noValue=EMPTY,
+        noValue=text.empty,
         format=COUNT.grafana,
         # grafanalib's own default is a text, where Grafana wants a list.
         thresholds=[],
         overrides=_overrides(columns),
     )
-    return Panel(text.title, sql, width, height, drawing)
+    return Panel("stat", text, sql, columns, width, height, drawing)
 
 
-def area(text: Text, sql: str, *columns: Column, width: int, height: int = 10) -> Panel:
+def area(
+    text: Text, sql: str, *columns: Column, width: int, height: int = 10, interval: str = HOURLY
+) -> Panel:
     """Columns of a time series on top of each other; they add up to something."""
     stacking = {"mode": "normal", "group": "A"}
-    return _series(
-        text, sql, columns, width, height, stacking=stacking, fillOpacity=80, lineWidth=0
-    )
+    look = {"stacking": stacking, "fillOpacity": 80, "lineWidth": 0}
+    drawing = _series(text, sql, columns, interval, look)
+    return Panel("area", text, sql, columns, width, height, drawing)
 
 
-def lines(text: Text, sql: str, *columns: Column, width: int, height: int = 8) -> Panel:
-    """Columns of a time series, each a line."""
-    return _series(text, sql, columns, width, height, lineWidth=2)
+def lines(
+    text: Text, sql: str, *columns: Column, width: int, height: int = 8, interval: str = HOURLY
+) -> Panel:
+    """Each column of numbers a line; where a text column names series, a line for each.
+
+    `interval` is the least width of a point: HOURLY for the book, MINUTELY or FINE for telemetry.
+    """
+    drawing = _series(text, sql, columns, interval, {"lineWidth": 2})
+    return Panel("lines", text, sql, columns, width, height, drawing)
 
 
 def _series(
-    text: Text, sql: str, columns: tuple[Column, ...], width: int, height: int, **look: Any
-) -> Panel:
-    drawing = core.TimeSeries(
+    text: Text, sql: str, columns: tuple[Column, ...], interval: str, look: Mapping[str, Any]
+) -> Any:
+    return core.TimeSeries(
         **text.common(sql, SERIES),
-        # Cells are hours: a finer bucket would draw combs.
-        interval="1h",
+        interval=interval,
         tooltipMode="multi",
         tooltipSort="desc",
         showPoints="never",
         axisSoftMin=0,
         unit=columns[0].unit.grafana,
         overrides=_overrides(columns),
+        extraJson=_more(text, legend=True),
         **look,
     )
-    return Panel(text.title, sql, width, height, drawing)
 
 
 def table(text: Text, sql: str, *columns: Column, width: int, height: int = 8) -> Panel:
     """Rows as they come; the query orders and limits them."""
-    drawing = core.Table(**text.common(sql, TABLE), filterable=True, overrides=_overrides(columns))
-    return Panel(text.title, sql, width, height, drawing)
+    drawing = core.Table(
+        **text.common(sql, TABLE),
+        filterable=True,
+        overrides=_overrides(columns),
+        extraJson=_more(text),
+    )
+    return Panel("table", text, sql, columns, width, height, drawing)
 
 
 def bars(text: Text, sql: str, *columns: Column, width: int, height: int = 8) -> Panel:
@@ -198,57 +156,87 @@ def bars(text: Text, sql: str, *columns: Column, width: int, height: int = 8) ->
         orientation="horizontal",
         showValue="always",
         thresholdSteps=[],
-        extraJson={"fieldConfig": {"defaults": {"unit": columns[0].unit.grafana}}},
+        extraJson=_more(text, legend=True, unit=columns[0].unit.grafana),
         overrides=_overrides(columns),
     )
-    return Panel(text.title, sql, width, height, drawing)
+    return Panel("bars", text, sql, columns, width, height, drawing)
 
 
-def _overrides(columns: Iterable[Column]) -> list[dict[str, Any]]:
-    return [column.override() for column in columns]
+def timeline(text: Text, sql: str, by: str, state: str, *, width: int, height: int = 8) -> Panel:
+    """A strip for each `by`, painted in the colours of the states over time.
+
+    The query answers `time`, `by` and `state`, ascending in time; a state lasts until the next row
+    of the same strip, so that a row per change is enough.
+    """
+    strips = {"id": "partitionByValues", "options": _by_label(by)}
+    drawing = core.StateTimeline(
+        **text.common(sql, TABLE),
+        interval=MINUTELY,
+        colorMode="fixed",
+        mappings=state_mappings(),
+        showValue="never",
+        transformations=[strips],
+        extraJson=_more(text, legend=True, displayName=f"${{__field.labels.{by}}}"),
+    )
+    return Panel("timeline", text, sql, (), width, height, drawing, by, state)
 
 
-@dataclass(frozen=True)
-class Variable:
-    """A choice above the board: several values or All, read by a query."""
-
-    name: str
-    sql: str
-
-    def to_json_data(self) -> dict[str, Any]:
-        """Grafana's query variable, standing on All."""
-        return {
-            "name": self.name,
-            "label": self.name,
-            "type": "query",
-            "datasource": DATASOURCE,
-            "definition": self.sql,
-            "query": {"editorType": "sql", "rawSql": self.sql},
-            "refresh": 2,
-            "multi": True,
-            "includeAll": True,
-            "sort": 1,
-            "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
-        }
+def _by_label(by: str) -> dict[str, Any]:
+    """One frame for each value of a column, which becomes the label that names it."""
+    return {"fields": [by], "keepFields": False, "naming": {"asLabels": True}}
 
 
-@dataclass(frozen=True)
-class Marks:
-    """What is marked across the panels: rows of `time`, `text` and `tags`."""
+# Rows are series: nothing is counted, each cell is a value of the answer.
+HEAT_OPTIONS = {
+    "calculate": False,
+    "cellGap": 1,
+    "color": {
+        "mode": "scheme",
+        "scheme": "Oranges",
+        "reverse": True,
+        "exponent": 0.5,
+        "steps": 64,
+        "fill": "dark-orange",
+    },
+    "rowsFrame": {"layout": "auto"},
+    "yAxis": {"axisPlacement": "left"},
+    "showValue": "never",
+    "legend": {"show": True},
+    "tooltip": {"mode": "single", "yHistogram": False, "showColorScale": True},
+    "exemplars": {"color": "rgba(255,0,255,0.7)"},
+    "filterValues": {"le": 1e-9},
+}
+# What grafanalib's heat map has from the time before Grafana 9.
+OLD_HEAT = (
+    *("cards", "color", "dataFormat", "heatmap", "hideZeroBuckets", "highlightCards", "legend"),
+    *("reverseYBuckets", "tooltip", "xAxis", "xBucketNumber", "xBucketSize", "yAxis"),
+    *("yBucketBound", "yBucketNumber", "yBucketSize"),
+)
 
-    name: str
-    sql: str
-    colour: str
 
-    def to_json_data(self) -> dict[str, Any]:
-        """Grafana's annotation query."""
-        return {
-            "name": self.name,
-            "datasource": DATASOURCE,
-            "enable": True,
-            "iconColor": self.colour,
-            "target": Query(self.sql, TABLE),
-        }
+def heat(
+    text: Text,
+    sql: str,
+    by: str,
+    column: Column,
+    *,
+    width: int,
+    height: int = 8,
+    interval: str = HOURLY,
+) -> Panel:
+    """A row of cells for each `by` over time, darker where `column` is larger.
+
+    The query answers `time`, `by` (text) and the column, ascending in time.
+    """
+    unit = column.unit.grafana
+    options = {**HEAT_OPTIONS, "cellValues": {"unit": unit}}
+    drawing = core.Heatmap(
+        **text.common(sql, SERIES),
+        interval=interval,
+        options=options,
+        extraJson=_more(text, displayName=f"${{__field.labels.{by}}}", unit=unit),
+    )
+    return Panel("heat", text, sql, (column,), width, height, drawing, by, column.name)
 
 
 DATASOURCE_VARIABLE = {
@@ -272,8 +260,8 @@ class Board:
     marks: tuple[Marks, ...] = ()
     since: str = "now-7d"
 
-    def text(self) -> str:
-        """The dashboard as JSON; the same board gives the same bytes."""
+    def model(self) -> dict[str, Any]:
+        """The dashboard as Grafana 11 and later know it."""
         whole = core.Dashboard(
             uid=self.uid,
             title=self.title,
@@ -288,19 +276,36 @@ class Board:
             templating=core.Templating(list=[DATASOURCE_VARIABLE, *self.variables]),
             panels=list(placed(self.panels)),
         )
-        plain = json.loads(json.dumps(whole, cls=_gen.DashboardEncoder))
-        return json.dumps(without_nulls(plain), indent=2, sort_keys=True) + "\n"
+        plain = without_nulls(json.loads(json.dumps(whole, cls=_gen.DashboardEncoder)))
+        plain["timepicker"].pop("time_options")
+        plain["panels"] = [without((*OLD_PANEL, *OLD_HEAT), panel) for panel in plain["panels"]]
+        return without(OLD_BOARD, plain)
+
+    def text(self) -> str:
+        """The dashboard as JSON; the same board gives the same bytes."""
+        return json.dumps(self.model(), indent=2, sort_keys=True) + "\n"
 
 
 def placed(panels: Iterable[Panel]) -> Iterator[Any]:
     """Drawings from left to right, a new row where the next does not fit."""
-    x = y = row = 0
-    for number, panel in enumerate(panels, start=1):
-        if x + panel.width > GRID_WIDTH:
-            x, y, row = 0, y + row, 0
+    for number, (panel, x, y) in enumerate(grid(panels), start=1):
         place = core.GridPos(h=panel.height, w=panel.width, x=x, y=y)
         yield attr.evolve(panel.drawing, id=number, gridPos=place)
+
+
+def grid(panels: Iterable[Panel]) -> Iterator[tuple[Panel, int, int]]:
+    """Each panel with its place (column of GRID_WIDTH, line)."""
+    x = y = row = 0
+    for panel in panels:
+        if x + panel.width > GRID_WIDTH:
+            x, y, row = 0, y + row, 0
+        yield panel, x, y
         x, row = x + panel.width, max(row, panel.height)
+
+
+def without(names: Iterable[str], value: Mapping[str, Any]) -> dict[str, Any]:
+    """The same JSON without some keys."""
+    return {k: v for k, v in value.items() if k not in names}
 
 
 def without_nulls(value: Any) -> Any:

@@ -42,6 +42,7 @@ RESERVED = {
     "token_file",
     "ingest_token",
     "ingest_token_file",
+    "receivers",
 }
 # Settings that mean nothing at 0, unless 0 is their default.
 POSITIVE = {

@@ -15,6 +15,7 @@ from gpuledger.states import (
     PEER_FAULT,
     UNAVAILABLE,
     UNKNOWN,
+    UNOCCUPIED,
     group_of,
     in_list,
     recoverable_factor,
@@ -41,6 +42,11 @@ THEIRS = f"cause != '{PEER_FAULT}'"
 ANSWERED = (
     f"state IN {in_list(tuple(s for s in group_of(OCCUPIED) if s not in UNKNOWN))} AND {THEIRS}"
 )
+KNOWN_OCCUPIED = (
+    f"nullIf(sumIf(gpu_seconds, state IN {in_list(group_of(OCCUPIED))}"
+    f" AND state NOT IN {in_list(UNKNOWN)}), 0)"
+)
+IDLE = ("alloc_idle", "stalled")
 # Where nobody told a PUE, only the energy of the GPUs themselves counts.
 SITE_KWH = "energy_joules / 3.6e6 * ifNull(pue, 1)"
 # A cloud's bill has the energy in it.
@@ -137,9 +143,7 @@ ACTIVITY = Measure(
     "activity_ratio",
     RATIO,
     "share of known occupied time that did work",
-    f"sumIf(gpu_seconds, state IN {in_list(ACTIVE)})"
-    f" / nullIf(sumIf(gpu_seconds, state IN {in_list(group_of(OCCUPIED))}"
-    f" AND state NOT IN {in_list(UNKNOWN)}), 0)",
+    f"sumIf(gpu_seconds, state IN {in_list(ACTIVE)}) / {KNOWN_OCCUPIED}",
 )
 UTILIZATION = Measure(
     "utilization_ratio",
@@ -183,6 +187,72 @@ SLACK_HOURS = Measure(
     "the rest of them: nobody waited for it",
     f"sum(gpu_seconds * {recoverable_factor()} - recoverable_seconds) / 3600",
 )
+IDLE_HOURS = Measure(
+    "idle_gpu_hours",
+    COUNT,
+    "GPU-hours that were given to jobs and did nothing: idle or stalled",
+    f"sumIf(gpu_seconds, state IN {in_list(IDLE)}) / 3600",
+)
+IDLE_SHARE = Measure(
+    "idle_ratio",
+    RATIO,
+    "share of known occupied time that was idle or stalled",
+    f"sumIf(gpu_seconds, state IN {in_list(IDLE)}) / {KNOWN_OCCUPIED}",
+)
+UNDERUSED_HOURS = Measure(
+    "underused_gpu_hours",
+    COUNT,
+    "GPU-hours of which most was unused",
+    "sumIf(gpu_seconds, state = 'underused') / 3600",
+)
+STRANDED_HOURS = Measure(
+    "stranded_gpu_hours",
+    COUNT,
+    "GPU-hours free, but in pieces or places that nothing could use",
+    "sumIf(gpu_seconds, state = 'stranded') / 3600",
+)
+OCCUPIED_HOURS = Measure(
+    "occupied_gpu_hours",
+    COUNT,
+    "GPU-hours that jobs or processes had",
+    f"sumIf(gpu_seconds, state IN {in_list(group_of(OCCUPIED))}) / 3600",
+)
+FAULT_HOURS = Measure(
+    "fault_gpu_hours",
+    COUNT,
+    "GPU-hours on which broken hardware did no work",
+    "sumIf(gpu_seconds, state = 'fault') / 3600",
+)
+MAINTENANCE_HOURS = Measure(
+    "maintenance_gpu_hours",
+    COUNT,
+    "GPU-hours drained or reserved for upkeep",
+    "sumIf(gpu_seconds, state = 'maintenance') / 3600",
+)
+LOST_HOURS = Measure(
+    "lost_gpu_hours",
+    COUNT,
+    "GPU-hours owned and not to be had: broken, or in maintenance",
+    f"sumIf(gpu_seconds, state IN {in_list(group_of(UNAVAILABLE))}) / 3600",
+)
+LOST_VALUE = Measure(
+    "lost_value",
+    CURRENCY,
+    "worth of those GPU-hours; null without a price",
+    f"sum(gpu_seconds / 3600 * price * (state IN {in_list(group_of(UNAVAILABLE))}))",
+)
+THROTTLED_HOURS = Measure(
+    "throttled_gpu_hours",
+    COUNT,
+    "GPU-hours at work, but slowed down by heat or power",
+    "sumIf(gpu_seconds, state = 'throttled') / 3600",
+)
+IDLE_KWH = Measure(
+    "idle_kwh",
+    COUNT,
+    "energy that GPUs drew doing nothing: idle, stalled, or held by nobody",
+    f"sumIf(energy_joules, state IN {in_list((*IDLE, *group_of(UNOCCUPIED)))}) / 3.6e6",
+)
 GRADE = Measure("grade", COUNT, "lowest evidence grade among the rows", "max(grade)")
 
 MEASURES: tuple[Measure, ...] = (
@@ -209,6 +279,17 @@ MEASURES: tuple[Measure, ...] = (
     RECOVERABLE_HOURS,
     RECOVERABLE_VALUE,
     SLACK_HOURS,
+    IDLE_HOURS,
+    IDLE_SHARE,
+    UNDERUSED_HOURS,
+    STRANDED_HOURS,
+    OCCUPIED_HOURS,
+    FAULT_HOURS,
+    MAINTENANCE_HOURS,
+    LOST_HOURS,
+    LOST_VALUE,
+    THROTTLED_HOURS,
+    IDLE_KWH,
     GRADE,
 )
 
@@ -227,12 +308,20 @@ WAIT_P90 = Measure(
     "quantileExactOrNull(0.9)(wait_seconds)",
 )
 
+WAIT_P99 = Measure(
+    "wait_p99_seconds",
+    SECOND,
+    "time from eligible to started that 99 % of the jobs stayed under",
+    "quantileExactOrNull(0.99)(wait_seconds)",
+)
+
 # Over rows of `v_notifications`, and of `v_alert_states` that fired and resolved.
 PAGES = Measure(
     "pages",
     COUNT,
-    "messages about a new alert that were handed over",
-    "countIf(state = 'firing' AND outcome = 'accepted')",
+    "messages about new alerts that were handed over, each once whoever got it",
+    "uniqExactIf(if(message = 0, cityHash64(rule, subject, ts), message),"
+    " state = 'firing' AND outcome = 'accepted')",
 )
 RESOLVE_MEDIAN = Measure(
     "resolve_p50_seconds",

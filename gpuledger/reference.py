@@ -7,6 +7,8 @@ import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from gpuledger.catalogue import ROWS
 from gpuledger.config import Settings
 from gpuledger.mapping import Exporter
@@ -24,6 +26,14 @@ SOURCES_INTRODUCTION = (
     " (`gpuledger collect --role cluster`). What it needs is said beyond the rights of an ordinary"
     " user; without it the source is off and says so once. `gpuledger doctor` shows how each"
     " stands on this machine."
+)
+ALERTS_INTRODUCTION = (
+    "Asked by the service (`[alerts]`), or exported for Prometheus and Grafana. `from`: the value"
+    " that is enough, as `[alerts] thresholds` may set it; `for`: how long it must hold before"
+    " anybody hears of it. `costs`: whether GPUs are lost while it lasts, which the alert then"
+    " counts and prices. What a rule of findings calls too much or too long is a setting of its"
+    " detector. Each name leads to its runbook. `gpuledger alerts test` runs every rule on the"
+    " rows of its example, on both sides of its threshold."
 )
 MAPPINGS_INTRODUCTION = (
     "What metrics of foreign exporters become. Mappings are files; one of your own is named by its"
@@ -75,7 +85,7 @@ def config_page(sections: Mapping[str, type[Settings]]) -> str:
         "# Configuration",
         GENERATED,
         CONFIG_INTRODUCTION,
-        *(_section(name, settings) for name, settings in sorted(sections.items())),
+        *(_section(name, settings) for name, settings in sorted(_with_inner(sections).items())),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -95,7 +105,20 @@ def _section(name: str, settings: type[Settings]) -> str:
     return f"## [{name}]\n\n{_table(('key', 'type', 'default', 'meaning'), rows)}"
 
 
+def _with_inner(sections: Mapping[str, type[Settings]]) -> dict[str, type[Settings]]:
+    """The sections, and those within them as `outer.inner`."""
+    inner = {
+        f"{name}.{key}": type(value)
+        for name, settings in sections.items()
+        for key, value in msgspec.structs.asdict(settings()).items()
+        if isinstance(value, Settings)
+    }
+    return {**sections, **inner}
+
+
 def _default(value: Any) -> str:
+    if isinstance(value, Settings):
+        return "below"
     return str(value.value) if isinstance(value, enum.Enum) else repr(value)
 
 
@@ -113,7 +136,7 @@ def undocumented(sections: Mapping[str, type[Settings]]) -> list[str]:
     """Keys that say nothing of themselves."""
     return [
         f"[{name}] {key}"
-        for name, settings in sections.items()
+        for name, settings in _with_inner(sections).items()
         for key, hint in typing.get_type_hints(settings, include_extras=True).items()
         if key in settings.__struct_fields__ and not _meaning(hint)
     ]
@@ -124,6 +147,17 @@ def plugins_page(groups: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     parts = ["# Detectors, advisors and alerts", GENERATED]
     for title, entries in groups.items():
         parts += [f"## {title}", _table(("name", "what it does"), entries)]
+    return "\n\n".join(parts) + "\n"
+
+
+def alerts_page(rules: Iterable[tuple[str, str, str, str, str, str, str, str]]) -> str:
+    """docs/alert-rules.md: name, runbook, meaning, threshold, for, severity, owner, cost."""
+    rows = [
+        (f"[{name}](../alerts/runbooks/{runbook})", meaning, threshold, *rest)
+        for name, runbook, meaning, threshold, *rest in rules
+    ]
+    head = ("rule", "fires when", "from", "for", "severity", "owner", "costs")
+    parts = ["# Alert rules", GENERATED, ALERTS_INTRODUCTION, _table(head, rows)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -83,7 +83,7 @@ SELECT * EXCEPT (reverses, gpu_ms, energy_mj, recoverable_ms), if(reverses = 1, 
 FROM ledger_adjust
 """
 
-_BOOK_COLUMNS = (
+BOOK_COLUMNS = (
     "cluster, node, pool, model, job, user, team, job_name, state, cause, flags, grade,"
     " gpu_seconds, energy_joules, recoverable_seconds, price, energy_price, currency,"
     " pue, carbon_per_kwh, cash_rate, avoidable_rate"
@@ -101,22 +101,22 @@ def book_between(*, restated: bool = False) -> str:
     last = f"toStartOfHour({until})"
     known_since = f"""
 UNION ALL
-SELECT {_BOOK_COLUMNS} FROM v_book_adjust WHERE hour >= {first} AND hour < {last}"""
+SELECT {BOOK_COLUMNS} FROM v_book_adjust WHERE hour >= {first} AND hour < {last}"""
     edges = f"minute >= {since} AND minute < {until} AND (minute < {first} OR minute >= {last})"
     cells = booked(f"(SELECT * FROM ledger_1m WHERE {edges})", "minute", within=edges)
     return f"""(
 {hours_between(first, last)}
 UNION ALL
-SELECT {_BOOK_COLUMNS} FROM ({cells})
+SELECT {BOOK_COLUMNS} FROM ({cells})
 {known_since if restated else ""})"""
 
 
 def hours_between(first: str, last: str) -> str:
     """SELECT of the book from one whole hour to another (SQL): whole days from the days."""
     day, end = f"toStartOfDay({first} + INTERVAL 23 HOUR)", f"toStartOfDay({last})"
-    return f"""SELECT {_BOOK_COLUMNS} FROM v_book_1d WHERE day >= {day} AND day < {end}
+    return f"""SELECT {BOOK_COLUMNS} FROM v_book_1d WHERE day >= {day} AND day < {end}
 UNION ALL
-SELECT {_BOOK_COLUMNS} FROM v_book_1h
+SELECT {BOOK_COLUMNS} FROM v_book_1h
 WHERE hour >= {first} AND hour < {last} AND (hour < {day} OR hour >= {end})"""
 
 

@@ -12,6 +12,14 @@ from datetime import datetime
 from gpuledger.catalogue.work import Job
 
 CAPACITY_REASONS = frozenset({"", "None", "Resources", "Priority"})
+# Kueue and Volcano have not let it in.
+ADMISSION = "Quota"
+# Limits of a whole account or quality of service; those of one user or job are that user's own.
+_OF_GROUPS = ("AssocGrp", "QOSGrp")
+QUOTA_SQL = f"(reason = '{ADMISSION}' OR " + " OR ".join(
+    f"startsWith(reason, '{word}')" for word in _OF_GROUPS
+)
+QUOTA_SQL += ")"
 
 
 def eligible(known: Job | None, job: Job, at: datetime) -> datetime:

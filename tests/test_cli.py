@@ -28,8 +28,11 @@ SUBCOMMANDS = (
     ("recommend", "list"),
     ("recommend", "show"),
     ("report", "weekly"),
-    ("dashboards", "build"),
+    *(("dashboards", name) for name in ("build", "check", "push", "preview")),
     ("alerts", "build"),
+    ("alerts", "check"),
+    ("alerts", "list"),
+    ("alerts", "status"),
 )
 
 
@@ -103,6 +106,11 @@ def test_findings_are_listed(store: str) -> None:
         io.StringIO(output("findings", "--store", store, "--all", "--format", "csv"))
     )
     assert line["summary"] == found["summary"]
+
+
+def test_where_no_alert_stands_a_sentence_says_so(store: str) -> None:
+    assert output("alerts", "status", "--store", store).startswith("Nothing is wrong")
+    assert rows(output("alerts", "status", "--store", store, "--format", "json")) == []
 
 
 def test_recommendations_are_listed_and_shown_by_the_id_that_the_list_prints(store: str) -> None:

@@ -16,6 +16,7 @@ from hypothesis import Phase as Stage
 from analytics import book
 from analytics.ledger import Ledger, Window
 from analytics.runner import Runner
+from dashboards.choices import COMMON, JOB, NODE, USER
 from dashboards.macros import expand
 from gpuledger.batch import by_table
 from gpuledger.catalogue import Asset, Cell, CellHour
@@ -161,7 +162,8 @@ def _spread(rows: list[Row]) -> list[Row]:
 
 
 def _shown(store: Store, sql: str) -> list[dict[str, Any]]:
-    everything: dict[str, list[str]] = {"cluster": [], "pool": [], "team": [], "ds": []}
+    names = ("ds", *(v.name for v in (*COMMON, USER, JOB, NODE)))
+    everything: dict[str, list[str]] = {name: [] for name in names}
     asked = expand(sql, boards.SINCE, boards.UNTIL, 60, everything)
     return [_rounded(row) for row in store.select(asked)]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import accounts
-from gpuledger import measures
+from gpuledger import measures, view_measures
 from gpuledger.catalogue import Asset, CellHour, Price, Rate
 from gpuledger.measures import CASH_AVOIDABLE, DIMENSIONS, MEASURES, Measure, select
 from gpuledger.states import (
@@ -27,6 +27,7 @@ from gpuledger.states import (
 from gpuledger.store import Store
 from gpuledger.units import RATIO
 from gpuledger.views import VIEWS, book_between, startable_sql
+from gpuledger.view_measures import OF_VIEWS
 from tests.store_contract import NOON, at
 
 COLUMNS = (
@@ -36,7 +37,8 @@ COLUMNS = (
     " recoverable_seconds Float64"
 )
 PRICED, UNPRICED = "2., 0.5, 1., 0.4, NULL, NULL", "NULL, NULL, NULL, NULL, NULL, NULL"
-ALL = {m.name: m for m in vars(measures).values() if isinstance(m, Measure)}
+NAMED = {**vars(view_measures), **vars(measures)}
+ALL = {m.name: m for m in NAMED.values() if isinstance(m, Measure)}
 OF_QUEUE = (measures.JOBS_STARTED, measures.WAIT_MEDIAN, measures.WAIT_P90)
 
 IN_SERVICE = set(BY_NAME) - set(group_of(EXCLUDED))
@@ -118,7 +120,7 @@ def test_without_a_price_there_is_no_money_and_everything_else_stays(engine: Sto
         "energy_cost",
         "cash_billed",
     }
-    money |= {"carbon_kg"}
+    money |= {"carbon_kg", "lost_value"}
     assert {name for name, value in said.items() if value is None} == money
     assert (said["priced_ratio"], priced["priced_ratio"]) == (0, 1)
     about_money = {*money, "priced_ratio"}
@@ -258,13 +260,20 @@ def test_the_book_can_be_asked_by_every_dimension(book: Store, dimension: str) -
 
 
 def test_names_are_unique_and_say_their_unit() -> None:
-    assert len(ALL) == len([m for m in vars(measures).values() if isinstance(m, Measure)])
+    assert len(ALL) == len([m for m in NAMED.values() if isinstance(m, Measure)])
     for measure in ALL.values():
         assert measure.help
         assert measure.name.endswith("_ratio") == (measure.unit is RATIO)
 
 
 def test_every_measure_is_in_the_list_of_its_view() -> None:
-    listed = {m.name for m in (*MEASURES, *OF_QUEUE)}
-    assert set(ALL) - listed == {"pages", "resolve_p50_seconds"}
+    others = {m.name for listed in OF_VIEWS.values() for m in listed}
+    assert not set(ALL) - others - {m.name for m in MEASURES}
     assert set(VIEWS) >= {"v_book_1m", "v_book_1h", "v_queue_waits"}
+
+
+@pytest.mark.parametrize("view", OF_VIEWS)
+def test_measures_of_an_empty_view_say_nothing_rather_than_nan(store: Store, view: str) -> None:
+    [said] = store.select(f"SELECT {select(*OF_VIEWS[view])} FROM {view}")
+    for measure in OF_VIEWS[view]:
+        assert said[measure.name] in ({None} if measure.unit is RATIO else {None, 0})

@@ -92,6 +92,19 @@ def test_a_bar_in_a_text_does_not_break_its_table() -> None:
     assert "| a | this \\| that |" in page
 
 
+def test_every_rule_is_on_the_page_of_alert_rules() -> None:
+    page = Path("docs/alert-rules.md").read_text()
+    missing = [n for n in names("alerts.rules") if f"(../alerts/runbooks/{n}.md)" not in page]
+    assert missing == []
+
+
+def test_the_page_of_alert_rules_says_what_each_asks_for() -> None:
+    told = ("NodeDown", "node_down.md", "a node is down", "10 min", "at once", "high", "platform")
+    page = reference.alerts_page([(*told, "GPUs")])
+    runbook = "[NodeDown](../alerts/runbooks/node_down.md)"
+    assert f"| {runbook} | a node is down | 10 min | at once | high | platform | GPUs |" in page
+
+
 def test_every_source_is_on_the_sources_page() -> None:
     page = Path("docs/sources.md").read_text()
     assert [name for name in names("collector.sources") if f"| `{name}` |" not in page] == []

@@ -1,6 +1,6 @@
 """TelemetryStale: a node that told of itself today has fallen silent."""
 
-from alerts.rule import NOW, Rule, Severity
+from alerts.rule import NOW, Owner, Rule, Severity
 from gpuledger.units import SECOND
 
 SILENT_INTERVALS = 3
@@ -30,12 +30,16 @@ WHERE (heard.cluster, heard.node) NOT IN (SELECT cluster, node FROM owned WHERE 
 ORDER BY subject
 """.strip(),
     labels=("cluster", "node"),
+    measure="source_runs.ts",
     threshold=180.0,
     unit=SECOND,
     # One late delivery (a restart of the agent or of the service) is no reason to call anybody.
     for_s=60.0,
     severity=Severity.HIGH,
-    owner="platform",
+    owner=Owner.PLATFORM,
+    group=("cluster",),
+    mutes=("cluster", "node"),
+    cost="gpus",
     summary="{subject} has been silent for {value}; GPUs booked as unknown: {gpus}",
     runbook="telemetry_stale.md",
 )

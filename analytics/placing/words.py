@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gpuledger import waits
+
 # Demand is work refused for capacity: Slurm's words for it. Dependency, hold, begin time, array
 # throttle and a user's own limit are not (design: demand).
 CAPACITY_REASONS = ("", "None", "Resources", "Priority")
-# Kueue and Volcano have not let it in.
-ADMISSION = "Quota"
-# Limits of a whole account or quality of service; those of one user or job are that user's own.
-_OF_GROUPS = ("AssocGrp", "QOSGrp")
-QUOTA_SQL = f"(reason = '{ADMISSION}' OR " + " OR ".join(
-    f"startsWith(reason, '{word}')" for word in _OF_GROUPS
-)
-QUOTA_SQL += ")"
+ADMISSION = waits.ADMISSION
+QUOTA_SQL = waits.QUOTA_SQL
 
 # Conditions of a node that no pod tolerates by itself; of other taints nobody says who does.
 _REPELLING = ("NoSchedule", "NoExecute")

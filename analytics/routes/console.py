@@ -11,6 +11,8 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from analytics import book
+from analytics.report import snapshot
+from analytics.report.render import render_html
 from analytics.routes.common import TheService
 from analytics.service import COOKIE
 from gpuledger.states import BY_NAME
@@ -45,17 +47,20 @@ def start(service: TheService) -> HTMLResponse:
         worth=_sum([r["capacity_value"] for r in rows]),
         currency=next((r["currency"] for r in rows), "") or "",
         recommendations=book.recommendations(service.boards, limit=10),
-        has_report=bool(service.report_html),
+        has_report=bool(service.report_html or snapshot.newest(service.boards)),
     )
     return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
 
 
 @router.get("/weekly-report.html")
 def weekly_report(service: TheService) -> HTMLResponse:
-    """The report that was written when the service started."""
-    if not service.report_html:
+    """The report that was written when the service started, else the one released last."""
+    page = service.report_html
+    if not page and (released := snapshot.newest(service.boards)):
+        page = render_html(released.report())
+    if not page:
         raise HTTPException(404, "no report was written yet: gpuledger report weekly --out FILE")
-    return HTMLResponse(service.report_html, headers={"Content-Security-Policy": CSP})
+    return HTMLResponse(page, headers={"Content-Security-Policy": CSP})
 
 
 def _sum(values: list[float | None]) -> float | None:

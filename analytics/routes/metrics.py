@@ -16,6 +16,8 @@ from analytics.routes.relay import IntakeCollector
 from analytics.service import Service
 
 router = APIRouter(tags=["metrics"])
+# Labels of alerts by which Alertmanager groups, inhibits and finds who hears of them.
+_ROUTED_BY = ("cluster", "node", "job", "user", "team")
 
 
 @router.get("/metrics")
@@ -66,14 +68,16 @@ class _BookCollector:
         family = GaugeMetricFamily(
             "gpuledger_alert_value",
             "Measured value of pending and firing alerts",
-            labels=["rule", "subject"],
+            labels=["rule", "subject", *_ROUTED_BY],
         )
+        routed = ", ".join(f"JSONExtractString(labels, '{n}') AS {n}" for n in _ROUTED_BY)
         for row in self._service.boards.select(
-            "SELECT rule, subject, value FROM v_alert_states"
+            f"SELECT rule, subject, value, {routed} FROM v_alert_states"
             " WHERE state IN ('pending', 'firing') ORDER BY rule, subject"
         ):
             value = math.nan if row["value"] is None else row["value"]
-            family.add_metric([row["rule"], row["subject"]], value)
+            names = [row[name] for name in ("rule", "subject", *_ROUTED_BY)]
+            family.add_metric(names, value)
         return family
 
     def _booked(self) -> Metric:

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 from dashboards.ask import OWNER, PLACE, book, book_by, changes, chosen, picked
-from dashboards.panel import (
-    Board,
-    Column,
-    Marks,
-    Panel,
-    Text,
-    Variable,
-    area,
-    bars,
-    coloured,
-    lines,
-    measured,
-    stat,
-    table,
-)
+from dashboards.choices import COMMON, board_link
+from dashboards.panel import Board, Panel, area, bars, lines, stat, table
+from dashboards.parts import CURRENCY_SQL, SHORT_ID, mean_gpus, on_chosen_pools
+from dashboards.words import Column, Marks, Text, coloured, measured
 from gpuledger.measures import (
     ACTIVITY,
     ALLOCATION,
@@ -45,11 +34,12 @@ from gpuledger.views import startable_sql
 
 UID = "gpuledger-executive"
 TOP = 10
-CURRENCY_SQL = "arrayStringConcat(arraySort(groupUniqArrayIf(currency, currency != '')), ', ')"
+NOT_BOOKED = "nothing was booked in this range for what is chosen above"
+NO_STARTS = "no GPU job started in this range for what is chosen above"
+# Where a click on a name leads.
+OPENS = {"team": "gpuledger-explorer", "user": "gpuledger-idle", "job": "gpuledger-job"}
 WASTED = in_list(tuple(s.name for s in STATES if s.recoverable))
 WASTE = (LOOSE_HOURS, LOOSE_VALUE, CASH_AVOIDABLE)
-# As the command line prints it, and takes it.
-SHORT_ID = "left(leftPad(lower(hex(recommendation_id)), 16, '0'), 8)"
 MONEY = (
     measured(LOOSE_HOURS, "GPU-hours"),
     measured(LOOSE_VALUE, "worth"),
@@ -64,8 +54,10 @@ def _availability() -> Panel:
         Text(
             "GPU availability",
             "Share of time in which a request of that size on one node could start at once.",
-            "`gpuledger ledger --by node,state` shows where the free GPUs are.",
+            "The map on the fragmentation board shows where the free GPUs are.",
             "SELECT * FROM v_free_nodes WHERE $__timeFilter(minute) ORDER BY minute LIMIT 1000",
+            link=board_link("gpuledger-fragmentation"),
+            empty="no minute of this range was booked yet",
         ),
         f"SELECT {sizes} FROM (\n{inner}\n) WHERE minutes > 0",
         *(
@@ -83,8 +75,10 @@ def _utilization() -> Panel:
             "Resource utilization",
             "Productive share of owned GPU-seconds; activity is the share of known occupied time"
             " that did work. The grade is the lowest evidence behind it (A best, D worst).",
-            "`gpuledger ledger --by state,pool` shows where the rest went.",
+            "The explorer shows where the rest went: by state, pool, team and job.",
             "SELECT * FROM v_book_1h WHERE $__timeFilter(hour) ORDER BY hour LIMIT 1000",
+            link=board_link("gpuledger-explorer"),
+            empty=NOT_BOOKED,
         ),
         f"SELECT {picked(*shown)}\n{book()}\nHAVING count() > 0",
         *map(measured, shown),
@@ -98,8 +92,10 @@ def _execution() -> Panel:
         Text(
             "Workload execution",
             "Time from eligible to started of the GPU jobs that started.",
-            "Look at the size classes below.",
+            "The queue board says why each job waits.",
             "SELECT * FROM v_queue_waits WHERE $__timeFilter(started) LIMIT 1000",
+            link=board_link("gpuledger-queue"),
+            empty=NO_STARTS,
         ),
         f"SELECT {picked(*shown)}\n{_waits()}\nHAVING count() > 0",
         measured(WAIT_MEDIAN, "wait, median"),
@@ -123,6 +119,8 @@ def _overhead() -> Panel:
             " whatever is chosen above.",
             "Read the runbook of the rule that pages most.",
             "SELECT * FROM v_notifications WHERE $__timeFilter(ts) ORDER BY ts LIMIT 1000",
+            link=board_link("gpuledger-health"),
+            empty=NOT_BOOKED,
         ),
         f"WITH ({hours}) AS hours\n"
         f"SELECT 1000 * ({pages}) / hours AS pages_per_1000_gpu_hours,\n"
@@ -134,24 +132,16 @@ def _overhead() -> Panel:
 
 
 def _ledger() -> Panel:
-    per_state = ",\n  ".join(
-        f"sumIf(c.gpu_seconds, c.state = '{s.name}') / any(b.seconds) AS {s.name}" for s in STATES
-    )
-    # An hour may be booked in part, so that the width of a bucket is what was booked of it.
-    buckets = (
-        "SELECT $__timeInterval(hour) AS time, sum(dateDiff('second', hour, booked_until)) AS"
-        " seconds\n  FROM v_booked_hours WHERE $__timeFilter(hour) GROUP BY time HAVING seconds > 0"
-    )
-    cells = f"SELECT $__timeInterval(at) AS time, state, gpu_seconds\n  {book_by('at')}"
     return area(
         Text(
             "The book: every GPU in exactly one state",
             "Mean GPUs in each state; the states add up to the GPUs owned.",
-            "Choose a pool or team above; `gpuledger ledger --by state` prints the same book.",
+            "The explorer goes from here to a team, a job and a GPU.",
             "SELECT * FROM v_book_1h WHERE $__timeFilter(hour) ORDER BY hour LIMIT 1000",
+            link=board_link("gpuledger-explorer"),
+            empty=NOT_BOOKED,
         ),
-        f"SELECT c.time AS time,\n  {per_state}\nFROM ({cells}) AS c\nINNER JOIN ({buckets}) AS b"
-        " ON b.time = c.time\nGROUP BY time ORDER BY time",
+        mean_gpus(STATES, OWNER),
         *map(coloured, STATES),
         width=16,
     )
@@ -164,9 +154,11 @@ def _recoverable() -> Panel:
             "What waiting jobs could have used of idle, stalled, stranded, wanted and underused"
             " (counts half) GPUs; slack is the rest of them, for which nobody waited. Worth of the"
             " hours and cash avoidable are two views of all of it: never add them.",
-            "The tables below name who can act.",
+            "The idle board names who can act, and how.",
             f"SELECT * FROM v_book_1h WHERE $__timeFilter(hour) AND state IN {WASTED}"
             " ORDER BY hour LIMIT 1000",
+            link=board_link("gpuledger-idle"),
+            empty=NOT_BOOKED,
         ),
         f"SELECT {picked(RECOVERABLE_HOURS, SLACK_HOURS, *WASTE[1:])},"
         f" {CURRENCY_SQL} AS currency, {picked(GRADE)}\n{book()}\nHAVING count() > 0",
@@ -186,7 +178,9 @@ def _trend() -> Panel:
             "Utilization, allocation and healthy hardware over time",
             "Productive share of owned time, occupied share of available time, healthy share of"
             " owned time.",
-            "Compare the weeks before and after a change.",
+            "Compare the weeks before and after a change; the health board shows what was lost.",
+            link=board_link("gpuledger-health"),
+            empty=NOT_BOOKED,
         ),
         f"SELECT $__timeInterval(at) AS time, {picked(*shown)}\n{book_by('at')}\n"
         "GROUP BY time ORDER BY time",
@@ -201,8 +195,10 @@ def _queue() -> Panel:
         Text(
             "Queue wait by size class",
             "Time from eligible to started of the GPU jobs that started.",
-            "Long waits beside free GPUs are a placement problem: `gpuledger recommend list`.",
+            "Long waits beside free GPUs are a placement problem: see what fits, and the moves.",
             "SELECT * FROM v_queue_waits WHERE $__timeFilter(started) LIMIT 1000",
+            link=board_link("gpuledger-fragmentation"),
+            empty=NO_STARTS,
         ),
         f"SELECT size_class, {picked(*shown)}\n{_waits()}\nGROUP BY size_class ORDER BY min(gpus)",
         measured(WAIT_MEDIAN, "median"),
@@ -212,7 +208,10 @@ def _queue() -> Panel:
 
 
 def _waits() -> str:
-    return f"FROM v_queue_waits WHERE $__timeFilter(started) AND {chosen(OWNER)}"
+    return (
+        f"FROM v_queue_waits WHERE $__timeFilter(started) AND {chosen(('cluster', 'team'))}"
+        f" AND {on_chosen_pools('job')}"
+    )
 
 
 def _waste(by: str, *more: str, next: str, width: int) -> Panel:
@@ -223,22 +222,19 @@ def _waste(by: str, *more: str, next: str, width: int) -> Panel:
             f"Top waste by {by}",
             f"GPU-hours that could be won back from each {by}, and the share of its time at work.",
             next,
+            link=board_link("gpuledger-idle"),
+            empty="no job held an idle, stalled or underused GPU in this range",
         ),
         f"SELECT {keys}, {picked(*WASTE)}, {CURRENCY_SQL} AS currency,"
         f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book()} AND {by} != '' AND {THEIRS}\n"
         f"GROUP BY {keys} HAVING {LOOSE_HOURS.name} > 0\n"
         f"ORDER BY {LOOSE_HOURS.name} DESC, {keys} LIMIT {TOP}",
-        Column(by, by, link=_only(by) if by in OWNER else ""),
+        Column(by, by, link=board_link(OPENS[by], **{by: by})),
         *MONEY,
         measured(GPU_HOURS, "GPU-hours in all"),
         measured(ACTIVITY),
         width=width,
     )
-
-
-def _only(variable: str) -> str:
-    """Address of this board with one value chosen."""
-    return f"/d/{UID}?${{ds:queryparam}}&var-{variable}=${{__value.raw}}&${{__url_time_range}}"
 
 
 def _actions() -> Panel:
@@ -249,6 +245,8 @@ def _actions() -> Panel:
             "Open recommendations by the GPU-hours that they free; printed, never carried out.",
             "`gpuledger recommend show ID` says what it rests on.",
             "SELECT * FROM v_recommendations ORDER BY gain_gpu_hours DESC LIMIT 1000",
+            link=board_link("gpuledger-idle"),
+            empty="nothing is recommended now for what is chosen above",
         ),
         f"SELECT {SHORT_ID} AS id, title, team, gain_gpu_hours, gain_capacity_value, currency,"
         " confidence_ratio, command\nFROM v_recommendations\n"
@@ -265,11 +263,7 @@ board = Board(
     uid=UID,
     title="gpuledger: executive",
     help="What the GPUs did, what it was worth, what could be won back, and who can act.",
-    variables=(
-        Variable("cluster", "SELECT DISTINCT cluster FROM v_assets ORDER BY cluster"),
-        Variable("pool", "SELECT DISTINCT pool FROM v_assets ORDER BY pool"),
-        Variable("team", "SELECT DISTINCT team FROM v_jobs WHERE team != '' ORDER BY team"),
-    ),
+    variables=COMMON,
     panels=(
         _availability(),
         _utilization(),
@@ -279,14 +273,20 @@ board = Board(
         _recoverable(),
         _trend(),
         _queue(),
-        _waste("team", next="Choose a team to see only its part of the book.", width=12),
-        _waste("user", "team", next="`gpuledger findings` lists what each is about.", width=12),
+        _waste(
+            "team",
+            next="Click a team to see its users and jobs; the idle board has the fixes.",
+            width=12,
+        ),
+        _waste(
+            "user", "team", next="Click a user to see what they hold, why, and the fix.", width=12
+        ),
         _waste(
             "job",
             "job_name",
             "user",
             "team",
-            next="`gpuledger ledger --by job,state` shows what its GPUs did.",
+            next="Click a job to see what its GPUs did.",
             width=24,
         ),
         _actions(),

@@ -17,6 +17,7 @@ from gpuledger.catalogue.host import (
     SpoolLoss,
 )
 from gpuledger.catalogue.ingest import Quarantine
+from gpuledger.catalogue.lease import LeaseTurn
 from gpuledger.catalogue.learned import JobClass, JobStat, PowerFloor, StartupTime
 from gpuledger.catalogue.money import BillLine, PriceEntry, Rate
 from gpuledger.catalogue.network import NetworkSample, TcpSample
@@ -29,6 +30,7 @@ from gpuledger.catalogue.people import (
     Team,
 )
 from gpuledger.catalogue.progress import ProgressSample
+from gpuledger.catalogue.report import ReportDelivery, ReportNote, ReportSnapshot
 from gpuledger.catalogue.storage import (
     BlockSample,
     FilesystemSample,
@@ -135,6 +137,10 @@ ROWS: tuple[type[Row], ...] = (
     Outcome,
     AlertState,
     Notification,
+    LeaseTurn,
+    ReportSnapshot,
+    ReportNote,
+    ReportDelivery,
 )
 
 TABLES: dict[str, Table] = {row.table.name: row.table for row in ROWS}
@@ -204,6 +210,7 @@ __all__ = [
     "Job",
     "JobClass",
     "JobStat",
+    "LeaseTurn",
     "MissingValue",
     "NetfsSample",
     "NetworkSample",
@@ -229,6 +236,9 @@ __all__ = [
     "RecommendationEvent",
     "RecoverableHour",
     "RecoverableMinute",
+    "ReportDelivery",
+    "ReportNote",
+    "ReportSnapshot",
     "Reservation",
     "Service",
     "ServingSample",

@@ -277,6 +277,11 @@ class AlertState(Row, table="alert_states", layout=Versions(key=("rule", "subjec
     fired: Time = time("fired at", default=FOREVER)
     resolved: Time = time("resolved at", default=FOREVER)
     value: Gauge = gauge(COUNT, "value of the measure", step=MILLI, bits=64)
+    gpus: Gauge = gauge(COUNT, "GPUs lost while it lasts", step=MILLI, default=None)
+    cost_per_hour: Gauge = gauge(
+        CURRENCY, "worth of those GPUs for an hour", step=MICRO, bits=64, default=None
+    )
+    currency: Label = label("ISO 4217 code; empty without a price", default="")
     labels: Label = text("labels as JSON")
     annotations: Label = text("annotations as JSON")
     version: Number = number("milliseconds since 1970 of the evaluation", bits=64)
@@ -289,5 +294,7 @@ class Notification(Row, table="notifications", layout=Events(key=("rule", "subje
     rule: Label = label("name of the rule")
     subject: Label = text("what it is about")
     state: Label = label("firing or resolved")
-    channel: Label = label("who took it: alertmanager")
-    outcome: Label = text("accepted, or why not")
+    channel: Label = label("how it went: alertmanager, mailto, slack …; shadow = not at all")
+    receiver: Label = text("who: user/NAME, team/NAME, platform/…; empty = the channel", default="")
+    message: Number = ident("one number for all that was told at once; 0 = on its own", default=0)
+    outcome: Label = text("accepted, summarised, why it waits, or why it failed")

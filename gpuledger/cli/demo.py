@@ -22,7 +22,7 @@ from gpuledger.cli import show
 from gpuledger.cli.serve import listen_option
 from gpuledger.directory import claim
 from gpuledger.errors import ConfigError
-from gpuledger.files import writable
+from gpuledger.files import writable, write_all
 from gpuledger.store import Address, Store, StoreSettings
 
 if TYPE_CHECKING:
@@ -42,9 +42,14 @@ settle_s = 0
 """
 FINE_S, COARSE_S = 10, 60
 INSERTERS = 2
+# Boards that are written as pages, too: each takes most of a second of the demo's minute.
+SHOWN = ("executive", "idle")
 # What says that a directory is a demo's, and what a demo writes: nothing else is ever removed.
 MARK = ".demo"
-WRITTEN = ("store", "dashboards", "alerts", "weekly-report.html", "truth.json", "gpuledger.toml")
+WRITTEN = (
+    *("store", "dashboards", "boards", "alerts"),
+    *("weekly-report.html", "truth.json", "gpuledger.toml"),
+)
 
 
 @click.command("demo")
@@ -149,12 +154,16 @@ class Demo:
         import alerts.build
         import dashboards.build
         from collector.simulation.truth import truth
+        from dashboards.preview.page import Preview
         from gpuledger.cli.wiring import weekly_report
 
         with self.phase("writing report, boards and rules"):
             report = weekly_report(self.store)
             (self.home / "weekly-report.html").write_text(report)
             dashboards.build.write(writable(self.home / "dashboards"))
+            shown = {n: b for n, b in dashboards.build.boards().items() if n in SHOWN}
+            pages = Preview(shown, self.store, world.start, world.end).pages()
+            write_all(self.home / "boards", dict(pages))
             alerts.build.write(writable(self.home / "alerts"))
             told = truth(world, world.start, world.end)
             (self.home / "truth.json").write_text(json.dumps(told, indent=1, default=str))
@@ -175,6 +184,7 @@ class Demo:
         click.echo()
         for what, name in (
             ("weekly report", "weekly-report.html"),
+            ("boards", "boards/index.html"),
             ("Grafana boards", "dashboards/"),
             ("alert rules", "alerts/"),
             ("database", "store/"),

@@ -36,6 +36,7 @@ def files() -> Iterator[tuple[Path, str]]:
     yield Path("docs/config.md"), reference.config_page(sections())
     yield Path("docs/sources.md"), reference.sources_page(_sources())
     yield Path("docs/mappings.md"), reference.mappings_page(map(load, shipped()))
+    yield Path("docs/alert-rules.md"), reference.alerts_page(_rules())
     yield Path("docs/detectors.md"), reference.plugins_page(_plugins())
     for package, built in (("dashboards", dashboards.build), ("alerts", alerts.build)):
         for name, text in built.build().items():
@@ -57,7 +58,9 @@ def sections() -> dict[str, type[Settings]]:
     from analytics.money.settings import EnergySettings, PriceSettings
     from analytics.placing.settings import PlacementSettings
     from analytics.repacking.settings import SnapshotSettings
+    from analytics.report.settings import ReportSettings
     from analytics.runner import RunnerSettings
+    from dashboards.check import DashboardSettings
     from gpuledger.states import LedgerSettings
     from gpuledger.store import StoreSettings
 
@@ -70,12 +73,14 @@ def sections() -> dict[str, type[Settings]]:
         "learn": LearnSettings,
         "mlflow": MlflowSettings,
         "placement": PlacementSettings,
+        "report": ReportSettings,
         "snapshot": SnapshotSettings,
         "ingest": IngestSettings,
         "scraped": ScrapedSettings,
         "prices": PriceSettings,
         "energy": EnergySettings,
         "alerts": AlertSettings,
+        "dashboards": DashboardSettings,
         **collector.run.sections(),
         **{n: d.settings for n, d in discover("analytics.detectors", Detector).items()},
         **{n: a.settings for n, a in discover("analytics.advisors", Advisor).items()},
@@ -87,6 +92,20 @@ def _sources() -> list[tuple[str, str, str, bool, str]]:
 
     kinds = discover("collector.sources", SourceKind)
     return [(n, k.help, k.role.value, k.optional, k.privilege) for n, k in kinds.items()]
+
+
+def _rules() -> list[tuple[str, str, str, str, str, str, str, str]]:
+    from alerts.rule import Rule, quantity
+    from gpuledger.units import SECOND
+
+    return [
+        (
+            *(r.name, r.runbook, r.help, quantity(r.threshold, r.unit)),
+            quantity(r.for_s, SECOND) if r.for_s else "at once",
+            *(r.severity.value, r.owner.value, "GPUs" if r.cost else ""),
+        )
+        for r in discover("alerts.rules", Rule).values()
+    ]
 
 
 def _plugins() -> dict[str, list[tuple[str, str]]]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 # Sections that belong to a module of ours and not to a plugin.
 OWN_SECTIONS = (
     *("store", "agent", "prometheus", "otlp", "ledger", "runner", "prices", "energy", "alerts"),
-    *("backfill", "ingest", "learn", "mlflow", "placement", "relay", "scraped"),
-    "snapshot",
+    *("backfill", "dashboards", "ingest", "learn", "mlflow", "placement", "relay", "scraped"),
+    *("report", "snapshot"),
 )
 PLUGIN_PACKAGES = (
     "collector.sources",

@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpuledger.config import Config
-from gpuledger.errors import ConfigError
 from gpuledger.service import Reader
 from gpuledger.store import Address, Store
 
 if TYPE_CHECKING:
-    from analytics.runner import Runner
+    from analytics.report.send.papers import Papers
+    from analytics.runner import Runner, Step
     from analytics.service import Service
 
 
-def make_runner(store: Store, configuration: Config) -> Runner:
-    """The runner; each tick ends with changes, runs of experiments, and the alert rules."""
-    from alerts.engine import make_engine
+def make_runner(store: Store, configuration: Config, *, reports: bool = False) -> Runner:
+    """The runner; each tick ends with changes, runs of experiments, and the alert rules.
+
+    With `reports`, and then with the schedule of the weekly report.
+    """
+    from alerts.make import make_engine
     from alerts.settings import AlertSettings
     from analytics import changes
     from analytics.experiments.server import MlflowSettings
@@ -29,10 +32,11 @@ def make_runner(store: Store, configuration: Config) -> Runner:
     from analytics.placing.settings import PlacementSettings
     from analytics.repacking.history import History
     from analytics.repacking.settings import SnapshotSettings
+    from analytics.report.schedule import Schedule
     from analytics.runner import Runner
     from gpuledger.states import LedgerSettings
 
-    engine = make_engine(store, configuration.section("alerts", AlertSettings))
+    engine = make_engine(store, configuration.section("alerts", AlertSettings), os.environ)
 
     def evaluate(now: datetime) -> None:
         engine.tick(now)
@@ -44,7 +48,9 @@ def make_runner(store: Store, configuration: Config) -> Runner:
         configuration.section("ledger", LedgerSettings),
         configuration.section("placement", PlacementSettings),
     )
-    steps = (partial(changes.note, store), experiments.step, history.step, evaluate)
+    steps: list[Step] = [partial(changes.note, store), experiments.step, history.step, evaluate]
+    if reports:
+        steps.append(Schedule(store, configuration).step)
     return Runner(store, configuration, steps)
 
 
@@ -69,7 +75,7 @@ def make_service(
     return Service(
         store=store,
         reader=store.reader(),
-        runner=make_runner(store, configuration),
+        runner=make_runner(store, configuration, reports=True),
         token=token(os.environ) or secrets.token_urlsafe(32),
         ingest_token=token(os.environ, "GPULEDGER_INGEST_TOKEN"),
         report_html=report_html,
@@ -77,27 +83,38 @@ def make_service(
     )
 
 
-def weekly_report(reader: Reader, week: str = "", fmt: str = "html") -> str:
-    """The report of an ISO week, or of the seven days before the last booked minute."""
+def weekly_report(reader: Reader, configuration: Config | None = None) -> str:
+    """The page of the seven days before the last booked minute."""
+    return weekly_papers(reader, configuration or Config()).html
+
+
+def weekly_papers(
+    reader: Reader,
+    configuration: Config,
+    week: str = "",
+    *,
+    edition: int = 0,
+    live: bool = False,
+) -> Papers:
+    """An ISO week, frozen where it is, or the seven days before the last booked minute."""
+    from analytics.report import release
+    from analytics.report.send.papers import Papers
+
+    desk = release.Desk.of(configuration)
+    if not week:
+        return Papers(desk.newest(reader, datetime.now().astimezone()))
+    return Papers(release.report(reader, desk, week, edition=edition, live=live))
+
+
+def team_papers(reader: Reader, configuration: Config, team: str, week: str = "") -> Papers:
+    """One team's part of an ISO week, or of the seven days before the last booked minute."""
     from analytics.book import last_booked
-    from analytics.report import render, weekly
-    from analytics.report.markdown import render_markdown
+    from analytics.report import release, teams, weekly, weeks
+    from analytics.report.send.papers import Papers
 
+    desk = release.Desk.of(configuration)
     if week:
-        since, until = weekly.week_bounds(week)
-        _check_booked(reader, week, since, until)
+        bounds = weeks.bounds(week, desk.zone)
     else:
-        since, until = weekly.last_seven_days(last_booked(reader) or datetime.now().astimezone())
-    report = weekly.collect(reader, since, until)
-    return render_markdown(report) if fmt == "md" else render.render_html(report)
-
-
-def _check_booked(reader: Reader, week: str, since: datetime, until: datetime) -> None:
-    """Refuse a week of which no hour is booked: a report of nothing looks like one of idleness."""
-    booked = "SELECT min(hour) AS first, max(booked_until) AS last FROM booked_hours FINAL"
-    rows = reader.select(f"{booked} HAVING count() > 0")
-    if not any(r["first"] < until and r["last"] > since for r in rows):
-        there = "".join(
-            f": the book is {r['first']:%Y-%m-%d} to {r['last']:%Y-%m-%d}" for r in rows
-        )
-        raise ConfigError(f"nothing is booked of week {week}{there}")
+        bounds = weekly.last_seven_days(last_booked(reader) or datetime.now().astimezone())
+    return Papers(teams.collect(reader, team, *bounds, desk.zone))

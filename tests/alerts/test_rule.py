@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from alerts.build import rules
-from alerts.rule import RUNBOOKS, Rule, condition, quantity
+from alerts.rule import ADDRESSED_BY, RUNBOOKS, Rule, condition, quantity
+from gpuledger import measures, plugins
+from gpuledger.catalogue import TABLES
 from gpuledger.cli import COMMANDS
+from gpuledger.measures import Measure
 from gpuledger.store import Store
 from gpuledger.units import COUNT, SECOND
 
@@ -63,6 +66,26 @@ def test_values_are_no_labels(rule: Rule) -> None:
     assert not {"value", "gpus", "grade"} & set(rule.labels)
 
 
+def known_measures() -> set[str]:
+    """Measures, columns of the catalogue, and kinds of findings."""
+    derived = {m.name for m in vars(measures).values() if isinstance(m, Measure)}
+    columns = {f"{t.name}.{f.visible}" for t in TABLES.values() for f in t.fields}
+    return derived | columns | set(plugins.names("analytics.detectors"))
+
+
+@each_rule
+def test_what_a_rule_measures_is_in_the_catalogue(rule: Rule) -> None:
+    assert rule.measure in known_measures()
+
+
+@each_rule
+def test_a_rule_folds_mutes_and_is_addressed_by_its_own_labels(rule: Rule) -> None:
+    assert {*rule.group, *rule.mutes, *ADDRESSED_BY.get(rule.owner, ())} <= {
+        "subject",
+        *rule.labels,
+    }
+
+
 def test_an_alert_says_who_what_and_where_to_read_on() -> None:
     rule = rules()["job_idle_gpu"]
     row = {
@@ -71,6 +94,7 @@ def test_an_alert_says_who_what_and_where_to_read_on() -> None:
         "user": "ana",
         "team": "",
         "pool": "big",
+        "job": "alpha/7",
         "gpus": 4,
         "grade": "B",
     }
@@ -79,7 +103,8 @@ def test_an_alert_says_who_what_and_where_to_read_on() -> None:
         "alertname": "JobIdleGPU",
         "subject": "alpha/7",
         "severity": "warning",
-        "owner": "job owner",
+        "owner": "user",
+        "job": "alpha/7",
         "user": "ana",
         "pool": "big",
     }
@@ -87,6 +112,7 @@ def test_an_alert_says_who_what_and_where_to_read_on() -> None:
         "alpha/7 (ana, ) has held idle GPUs for 20 min: 4, grade B"
     )
     assert seen.annotations["runbook"] == "alerts/runbooks/job_idle_gpu.md"
+    assert seen.gpus is not None
 
 
 @pytest.mark.parametrize(

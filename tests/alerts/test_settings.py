@@ -13,14 +13,37 @@ def section(**values: object) -> AlertSettings:
 
 def test_by_default_alerts_are_recorded_and_nobody_is_told() -> None:
     assert section().mode is Mode.SHADOW
+    assert section().engine
 
 
-def test_paging_needs_somebody_to_page() -> None:
-    with pytest.raises(ConfigError, match="needs alertmanager_url"):
-        section(mode="page")
-    assert section(mode="page", alertmanager_url="http://a:9093").mode is Mode.PAGE
+@pytest.mark.parametrize("key", ["mode", "quiet_unless", "digest_below"])
+def test_an_unknown_word_is_refused(key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        section(**{key: "loud"})
 
 
-def test_an_unknown_mode_is_refused() -> None:
-    with pytest.raises(ConfigError, match="mode"):
-        section(mode="loud")
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("quiet_from", "25:00"),
+        ("digest_at", "eight"),
+        ("digest_at", "08"),
+        ("digest_at", "08:00+01:00"),
+        ("time_zone", "Europe/Berlinn"),
+        ("time_zone", "../etc"),
+        ("repeat_days", -1),
+    ],
+)
+def test_an_hour_or_zone_that_there_is_not_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=key):
+        section(**{key: value})
+
+
+def test_quiet_hours_are_off_until_somebody_says_when_they_begin() -> None:
+    assert section().timing().quiet is None
+    assert section(quiet_from="22:00").timing().quiet is not None
+
+
+def test_digest_mode_tells_only_summaries() -> None:
+    assert section(mode="digest").timing().only_summaries
+    assert not section(mode="page").timing().only_summaries

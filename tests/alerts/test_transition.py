@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alerts.rule import Condition, Rule, Severity
-from alerts.transition import is_due, transition
+from alerts.rule import Condition, Owner, Rule, Severity
+from alerts.transition import transition
 from gpuledger.catalogue import AlertState
 from gpuledger.schema import FOREVER
 from gpuledger.units import SECOND
@@ -27,7 +27,8 @@ def rule(for_s: float) -> Rule:
         unit=SECOND,
         for_s=for_s,
         severity=Severity.INFO,
-        owner="platform",
+        owner=Owner.PLATFORM,
+        measure="idle",
         summary="{subject}",
         runbook="r.md",
     )
@@ -104,47 +105,3 @@ def test_resolving_leaves_the_earlier_state_alone() -> None:
     assert (after.resolved, after.fired, after.value) == (NOW, FIRING.fired, FIRING.value)
     assert FIRING.state == "firing"
     assert FIRING.resolved == FOREVER
-
-
-LATE = timedelta(seconds=30)
-HOUR = timedelta(hours=1)
-OVER = stood("resolved", fired=NOW - HOUR, resolved=NOW - HOUR)
-
-
-@pytest.mark.parametrize(
-    ("alert", "told_at", "refresh_s", "due"),
-    [
-        (PENDING, None, 60, False),
-        (stood("resolved", resolved=NOW), None, 60, False),
-        (FIRING, None, 60, True),
-        (FIRING, FIRING.fired - LATE, 60, True),
-        (FIRING, FIRING.fired, 60, True),
-        (FIRING, NOW - LATE, 60, False),
-        (FIRING, FIRING.fired, None, False),
-        (RESOLVED, None, 60, True),
-        (RESOLVED, RESOLVED.resolved - LATE, 60, True),
-        (RESOLVED, NOW - LATE, 60, False),
-        (RESOLVED, RESOLVED.resolved, 60, True),
-        (OVER, OVER.resolved, 60, False),
-        (OVER, None, 60, True),
-    ],
-    ids=[
-        "pending: nobody is told",
-        "never fired: nobody is told",
-        "firing, not told yet",
-        "firing, told of an earlier time only",
-        "firing, told, time to say it again",
-        "firing, told just now",
-        "firing, told, never said again",
-        "resolved, not told yet",
-        "resolved, told of an earlier time only",
-        "resolved, told just now",
-        "resolved, told, time to say it again",
-        "resolved long ago, told",
-        "resolved long ago, never told",
-    ],
-)
-def test_who_must_be_told(
-    alert: AlertState, told_at: datetime | None, refresh_s: float | None, due: bool
-) -> None:
-    assert is_due(alert, told_at, NOW, refresh_s) is due

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from analytics.report import release
 from gpuledger.store import Store
+from tests.analytics.report.office import DRAFTED, W47, accounts, quick
 from tests.analytics.web import BEARER, booked_hour, client, idle_cluster, make_service
 from tests.analytics.world import HOSTILE, at
 
@@ -85,3 +87,16 @@ def test_the_report_is_linked_only_where_there_is_one(store: Store) -> None:
 def test_the_span_of_the_page_is_a_week_at_most(store: Store) -> None:
     booked_hour(store)
     assert f"{at(0):%Y-%m-%d %H:%M} to {at(60):%Y-%m-%d %H:%M} UTC" in page(store).text
+
+
+def test_the_report_released_last_is_shown(store: Store) -> None:
+    service = make_service(store)
+    asking = client(service, **BEARER)
+    assert asking.get("/weekly-report.html").status_code == 404
+    accounts(store)
+    release.draft(store, quick(), W47, "ada", DRAFTED)
+    assert asking.get("/weekly-report.html").status_code == 404
+    release.release(store, quick(), W47, "ada", DRAFTED)
+    answer = asking.get("/weekly-report.html")
+    assert answer.status_code == 200
+    assert W47 in answer.text

@@ -15,14 +15,16 @@ from tests.components.prometheus import promtool_check_metrics
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def alert(subject: str, value: float | None, state: str = "firing") -> AlertState:
+def alert(
+    subject: str, value: float | None, state: str = "firing", labels: str = "{}"
+) -> AlertState:
     return AlertState(
         rule="job_idle_gpu",
         subject=subject,
         state=state,
         since=at(0),
         value=value,
-        labels="{}",
+        labels=labels,
         annotations="{}",
         version=1,
     )
@@ -36,7 +38,8 @@ def scrape(store: Store) -> str:
 
 def values(store: Store) -> Samples:
     return {
-        (s.name, frozenset(s.labels.items())): s.value
+        # To Prometheus an empty label is no label.
+        (s.name, frozenset((n, v) for n, v in s.labels.items() if v)): s.value
         for family in text_string_to_metric_families(scrape(store))
         for s in family.samples
     }
@@ -65,6 +68,12 @@ def test_alerts_that_go_on_have_their_value_and_no_reading_is_not_zero(store: St
     assert found[key("gpuledger_alert_value", rule="job_idle_gpu", subject="a")] == 1.5
     assert math.isnan(found[key("gpuledger_alert_value", rule="job_idle_gpu", subject="b")])
     assert len(found) == 2
+
+
+def test_alerts_tell_by_what_they_are_grouped_and_who_hears_of_them(store: Store) -> None:
+    write(store, [alert("a", 1.5, labels='{"user": "ana", "cluster": "c", "pool": "p"}')])
+    named = {"rule": "job_idle_gpu", "subject": "a", "user": "ana", "cluster": "c"}
+    assert values(store)[key("gpuledger_alert_value", **named)] == 1.5
 
 
 def test_promtool_has_nothing_against_it_whatever_subjects_are_called(store: Store) -> None:

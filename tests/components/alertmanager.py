@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,21 @@ START_S = 20.0
 
 
 class Alertmanager(Component):
-    """One Alertmanager without a cluster; `webhook` is the address that gets notifications."""
+    """One Alertmanager without a cluster; `webhook` is the address that gets notifications.
 
-    def __init__(self, directory: Path, *, webhook: str | None = None) -> None:
+    `inhibit` are its inhibition rules.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        webhook: str | None = None,
+        inhibit: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self.directory = directory
         self.webhook = webhook
+        self.inhibit = list(inhibit)
         self.port = 0
         self.child: Child | None = None
 
@@ -57,7 +68,8 @@ class Alertmanager(Component):
             "group_interval": "100ms",
             "repeat_interval": "1h",
         }
-        return {"route": route, "receivers": [{"name": "tests", "webhook_configs": hooks}]}
+        receivers = [{"name": "tests", "webhook_configs": hooks}]
+        return {"route": route, "receivers": receivers, "inhibit_rules": self.inhibit}
 
     def _command(self) -> list[str]:
         return [

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboards.macros import expand
+from dashboards.macros import expand, point_width
 from gpuledger.errors import ConfigError
 
 SINCE, UNTIL = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)
@@ -66,3 +66,15 @@ def test_bare_variables_are_put_in_as_they_are() -> None:
 def test_what_the_plugin_would_refuse_is_refused(sql: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         expand(sql, SINCE, UNTIL, 60, {"team": []})
+
+
+@pytest.mark.parametrize(
+    ("days", "least_s", "expected"),
+    [(1 / 96, 1, 1), (1 / 96, 60, 60), (7, 1, 900), (7, 3600, 3600), (395, 3600, 43_200)],
+)
+def test_a_point_is_as_wide_as_grafana_rounds_it(days: float, least_s: int, expected: int) -> None:
+    assert point_width(UNTIL - timedelta(days=days), UNTIL, 800, least_s) == expected
+
+
+def test_points_of_a_very_long_time_are_years() -> None:
+    assert point_width(datetime(1900, 1, 1, tzinfo=UTC), UNTIL, 10, 1) == 31_536_000

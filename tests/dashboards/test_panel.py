@@ -1,27 +1,30 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
 from dashboards.panel import (
+    FINE,
     GRID_WIDTH,
+    HOURLY,
+    MINUTELY,
     Board,
-    Column,
     Panel,
-    Text,
-    Variable,
     area,
     bars,
-    explore,
+    heat,
     lines,
-    measured,
     stat,
     table,
+    timeline,
 )
+from dashboards.words import Column, Text, Variable, explore, leads_to, measured
 from gpuledger.measures import GPU_HOURS, UTILIZATION, WAIT_MEDIAN
+from gpuledger.states import STATES
 from gpuledger.units import RATIO, SECOND
 
 TEXT = Text("title", "what it says", "what to do", "SELECT 1")
@@ -68,7 +71,7 @@ def test_units_titles_and_colours_are_overrides_by_name() -> None:
         "displayName": "A",
         "unit": "percentunit",
         "color": {"mode": "fixed", "fixedColor": "#123456"},
-        "links": [{"title": "only this A", "url": "/d/x"}],
+        "links": [{"title": "x board: this A", "url": "/d/x"}],
     }
 
 
@@ -81,8 +84,15 @@ def test_a_measures_title_leaves_the_unit_to_grafana() -> None:
 def test_a_panel_says_what_it_is_and_what_comes_next() -> None:
     panel = drawn(stat(TEXT, "SELECT 1", width=6))[0]
     assert panel["description"] == "what it says\n\nNext: what to do"
+    assert panel["fieldConfig"]["defaults"]["noValue"] == "no data in this range"
     [link] = panel["links"]
     assert link["title"] == "rows behind it"
+    followed = Text("title", "what", "to do", link="/d/gpuledger-idle?x", empty="nobody waits")
+    panel = drawn(table(followed, "SELECT 1", width=6))[0]
+    [link] = panel["links"]
+    assert (link["title"], link["url"]) == ("next: idle board", "/d/gpuledger-idle?x")
+    assert panel["fieldConfig"]["defaults"]["noValue"] == "nobody waits"
+    assert leads_to("https://example.org") == "read more"
 
 
 def test_explore_keeps_macros_and_lets_grafana_fill_in_the_datasource_and_times() -> None:
@@ -120,3 +130,46 @@ def test_variables_offer_all_and_start_there() -> None:
     assert team["includeAll"]
     assert team["current"]["value"] == ["$__all"]
     assert team["query"] == {"editorType": "sql", "rawSql": "SELECT 1"}
+
+
+def test_a_timeline_is_a_strip_for_each_name_in_the_colours_of_states() -> None:
+    panel = drawn(timeline(TEXT, "SELECT 1", "node", "state", width=6))[0]
+    assert panel["type"] == "state-timeline"
+    assert panel["targets"][0]["format"] == 1
+    [apart] = panel["transformations"]
+    assert apart["id"] == "partitionByValues"
+    assert apart["options"]["fields"] == ["node"]
+    defaults = panel["fieldConfig"]["defaults"]
+    assert defaults["displayName"] == "${__field.labels.node}"
+    colours = {name: shown["color"] for name, shown in defaults["mappings"][0]["options"].items()}
+    assert colours == {s.name: s.colour for s in STATES}
+
+
+def test_a_heat_map_draws_the_values_that_come() -> None:
+    panel = drawn(heat(TEXT, "SELECT 1", "node", Column("a", "A", RATIO), width=6))[0]
+    assert (panel["type"], panel["targets"][0]["format"]) == ("heatmap", 0)
+    assert panel["options"]["calculate"] is False
+    assert panel["options"]["cellValues"] == {"unit": "percentunit"}
+    assert panel["fieldConfig"]["defaults"]["displayName"] == "${__field.labels.node}"
+
+
+def test_cells_that_hold_states_are_painted_in_their_colours() -> None:
+    column = Column("a", "A", states=True)
+    [override] = drawn(table(TEXT, "SELECT 1", column, width=6))[0]["fieldConfig"]["overrides"]
+    told = {p["id"]: p["value"] for p in override["properties"]}
+    assert told["mappings"][0]["options"]["alloc_idle"]["color"] == "#ef6c00"
+    assert told["custom.cellOptions"]["type"] == "color-background"
+
+
+@pytest.mark.parametrize("kind", [lines, area, bars])
+def test_legends_are_shown(kind: Any) -> None:
+    panel = drawn(kind(TEXT, "SELECT 1", Column("a", "A"), width=6))[0]
+    assert panel["options"]["legend"]["showLegend"] is True
+
+
+def test_a_point_is_never_finer_than_the_panel_says() -> None:
+    since, until = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, 1, tzinfo=UTC)
+    for interval, expected in ((HOURLY, 3600), (MINUTELY, 60), (FINE, 10)):
+        panel = lines(TEXT, "SELECT 1", Column("a", "A"), width=6, interval=interval)
+        assert panel.point_s(since, until) == expected
+    assert table(TEXT, "SELECT 1", width=6).point_s(since, until) == 5

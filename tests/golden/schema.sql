@@ -1320,6 +1320,9 @@ CREATE TABLE IF NOT EXISTS alert_states (
   `fired` DateTime64(3, 'UTC') COMMENT 'fired at' CODEC(DoubleDelta, ZSTD(1)),
   `resolved` DateTime64(3, 'UTC') COMMENT 'resolved at' CODEC(DoubleDelta, ZSTD(1)),
   `value` Nullable(UInt64) COMMENT 'value of the measure' CODEC(T64, ZSTD(1)),
+  `gpus` Nullable(UInt32) COMMENT 'GPUs lost while it lasts' CODEC(T64, ZSTD(1)),
+  `cost_per_hour` Nullable(UInt64) COMMENT 'worth of those GPUs for an hour' CODEC(T64, ZSTD(1)),
+  `currency` LowCardinality(String) COMMENT 'ISO 4217 code; empty without a price' CODEC(ZSTD(1)),
   `labels` String COMMENT 'labels as JSON' CODEC(ZSTD(3)),
   `annotations` String COMMENT 'annotations as JSON' CODEC(ZSTD(3)),
   `version` UInt64 COMMENT 'milliseconds since 1970 of the evaluation' CODEC(ZSTD(1))
@@ -1332,10 +1335,74 @@ CREATE TABLE IF NOT EXISTS notifications (
   `rule` LowCardinality(String) COMMENT 'name of the rule' CODEC(ZSTD(1)),
   `subject` String COMMENT 'what it is about' CODEC(ZSTD(3)),
   `state` LowCardinality(String) COMMENT 'firing or resolved' CODEC(ZSTD(1)),
-  `channel` LowCardinality(String) COMMENT 'who took it: alertmanager' CODEC(ZSTD(1)),
-  `outcome` String COMMENT 'accepted, or why not' CODEC(ZSTD(3))
+  `channel` LowCardinality(String) COMMENT 'how it went: alertmanager, mailto, slack …; shadow = not at all' CODEC(ZSTD(1)),
+  `receiver` String COMMENT 'who: user/NAME, team/NAME, platform/…; empty = the channel' CODEC(ZSTD(3)),
+  `message` UInt64 COMMENT 'one number for all that was told at once; 0 = on its own' CODEC(ZSTD(1)),
+  `outcome` String COMMENT 'accepted, summarised, why it waits, or why it failed' CODEC(ZSTD(3))
 )
 ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (rule, subject, ts)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS leases (
+  `ts` DateTime64(3, 'UTC') COMMENT 'when it was taken' CODEC(DoubleDelta, ZSTD(1)),
+  `name` LowCardinality(String) COMMENT 'what it is about, e.g. alerts' CODEC(ZSTD(1)),
+  `turn` UInt32 COMMENT '1, 2, 3 and so on' CODEC(ZSTD(1)),
+  `holder` String COMMENT 'who took it' CODEC(ZSTD(3)),
+  `decision` UInt64 COMMENT 'whose insert it was; tells the one of several that won' CODEC(ZSTD(1)),
+  `until` DateTime64(3, 'UTC') COMMENT 'until when nobody else may take the next turn' CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (name, turn, ts)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS report_snapshots (
+  `week` LowCardinality(String) COMMENT 'ISO week, e.g. 2026-W47, in the zone' CODEC(ZSTD(1)),
+  `step` UInt32 COMMENT '1, 2, 3 and so on in its life' CODEC(ZSTD(1)),
+  `decision` UInt64 COMMENT 'whose insert it was; tells the one of several that won' CODEC(ZSTD(1)),
+  `snapshot_id` UInt64 COMMENT 'hash of week, edition and value' CODEC(ZSTD(1)),
+  `edition` UInt32 COMMENT '1, and one more for each correction of what was released' CODEC(ZSTD(1)),
+  `state` LowCardinality(String) COMMENT 'draft or released' CODEC(ZSTD(1)),
+  `corrects` String COMMENT 'why it replaces the edition before; empty for the first' CODEC(ZSTD(3)),
+  `timezone` LowCardinality(String) COMMENT 'zone of the week\'s bounds' CODEC(ZSTD(1)),
+  `since` DateTime64(3, 'UTC') COMMENT 'begin of the week' CODEC(DoubleDelta, ZSTD(1)),
+  `until` DateTime64(3, 'UTC') COMMENT 'end of the week' CODEC(DoubleDelta, ZSTD(1)),
+  `settled` UInt8 COMMENT '1 where every cell of it was closed' CODEC(ZSTD(1)),
+  `value` String COMMENT 'the numbers as JSON' CODEC(ZSTD(3)),
+  `sha256` String COMMENT 'SHA-256 of that, hexadecimal' CODEC(ZSTD(3)),
+  `form` UInt32 COMMENT 'version of the JSON\'s schema' CODEC(ZSTD(1)),
+  `by` LowCardinality(String) COMMENT 'who took the step; `gpuledger` for the schedule' CODEC(ZSTD(1)),
+  `at` DateTime64(3, 'UTC') COMMENT 'when' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'falls with time, so that the first of a step holds' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (week, step)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS report_notes (
+  `week` LowCardinality(String) COMMENT 'ISO week' CODEC(ZSTD(1)),
+  `team` LowCardinality(String) COMMENT 'team' CODEC(ZSTD(1)),
+  `note` String COMMENT 'the remark' CODEC(ZSTD(3)),
+  `by` LowCardinality(String) COMMENT 'who wrote it' CODEC(ZSTD(1)),
+  `at` DateTime64(3, 'UTC') COMMENT 'when' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of that' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (week, team)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS report_deliveries (
+  `delivery_id` UInt64 COMMENT 'hash of week, edition, what, channel and target' CODEC(ZSTD(1)),
+  `turn` UInt32 COMMENT '1, 2, 3 and so on; odd ones begin, even ones end' CODEC(ZSTD(1)),
+  `decision` UInt64 COMMENT 'whose insert it was; tells the one of several senders that won' CODEC(ZSTD(1)),
+  `week` LowCardinality(String) COMMENT 'ISO week' CODEC(ZSTD(1)),
+  `edition` UInt32 COMMENT 'edition of the week\'s report' CODEC(ZSTD(1)),
+  `what` LowCardinality(String) COMMENT 'management, or team/ and the team\'s name' CODEC(ZSTD(1)),
+  `channel` LowCardinality(String) COMMENT 'mail, s3 or webhook' CODEC(ZSTD(1)),
+  `target` String COMMENT 'address, without secrets' CODEC(ZSTD(3)),
+  `state` LowCardinality(String) COMMENT 'sending, sent, failed (tried again), refused, or unsure' CODEC(ZSTD(1)),
+  `reason` String COMMENT 'why not, in one line' CODEC(ZSTD(3)),
+  `at` DateTime64(3, 'UTC') COMMENT 'when' CODEC(DoubleDelta, ZSTD(1)),
+  `due` DateTime64(3, 'UTC') COMMENT 'when it is tried again; 2106 = never by itself' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'falls with time, so that the first of a turn holds' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (delivery_id, turn)
 SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE IF NOT EXISTS gpu_samples_1m (
@@ -3121,12 +3188,28 @@ SELECT recommendation_id AS recommendation_id, kind AS kind, subject AS subject,
 COMMENT 'gpuledger bb73eaa9c6220783';
 
 CREATE OR REPLACE VIEW v_alert_states AS
-SELECT rule AS rule, subject AS subject, state AS state, since AS since, fired AS fired, resolved AS resolved, value / 1000 AS value, labels AS labels, annotations AS annotations, version AS version FROM alert_states FINAL
-COMMENT 'gpuledger 9cb351084c628671';
+SELECT rule AS rule, subject AS subject, state AS state, since AS since, fired AS fired, resolved AS resolved, value / 1000 AS value, gpus / 1000 AS gpus, cost_per_hour / 1000000 AS cost_per_hour, currency AS currency, labels AS labels, annotations AS annotations, version AS version FROM alert_states FINAL
+COMMENT 'gpuledger 5cf6eecaa9c20dbd';
 
 CREATE OR REPLACE VIEW v_notifications AS
-SELECT ts AS ts, rule AS rule, subject AS subject, state AS state, channel AS channel, outcome AS outcome FROM notifications
-COMMENT 'gpuledger 1c8bfd6fd13855bb';
+SELECT ts AS ts, rule AS rule, subject AS subject, state AS state, channel AS channel, receiver AS receiver, message AS message, outcome AS outcome FROM notifications
+COMMENT 'gpuledger 7626b71094f9bd04';
+
+CREATE OR REPLACE VIEW v_leases AS
+SELECT ts AS ts, name AS name, turn AS turn, holder AS holder, decision AS decision, until AS until FROM leases
+COMMENT 'gpuledger 2cbf4fbb11d5c342';
+
+CREATE OR REPLACE VIEW v_report_snapshots AS
+SELECT week AS week, step AS step, decision AS decision, snapshot_id AS snapshot_id, edition AS edition, state AS state, corrects AS corrects, timezone AS timezone, since AS since, until AS until, settled AS settled, value AS value, sha256 AS sha256, form AS form, by AS by, at AS at, version AS version FROM report_snapshots FINAL
+COMMENT 'gpuledger 2b84a41f893e016a';
+
+CREATE OR REPLACE VIEW v_report_notes AS
+SELECT week AS week, team AS team, note AS note, by AS by, at AS at, version AS version FROM report_notes FINAL
+COMMENT 'gpuledger f0221836483d7bd2';
+
+CREATE OR REPLACE VIEW v_report_deliveries AS
+SELECT delivery_id AS delivery_id, turn AS turn, decision AS decision, week AS week, edition AS edition, what AS what, channel AS channel, target AS target, state AS state, reason AS reason, at AS at, due AS due, version AS version FROM report_deliveries FINAL
+COMMENT 'gpuledger f133ecc7fcc0d1d3';
 
 CREATE OR REPLACE VIEW v_book_1m AS
 SELECT c.* EXCEPT (gpu_ms, energy_mj, recoverable_ms, cluster, node, pool, model),

@@ -1,0 +1,1 @@
+"""Boards as static pages: the same questions and words for people without Grafana."""

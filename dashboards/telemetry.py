@@ -1,0 +1,155 @@
+"""SQL over telemetry that several boards need: growth of counters, rates, one node, one job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dashboards.ask import LAST_S, STEPS_S, chosen, samples
+from dashboards.words import Column
+from gpuledger.errors import ConfigError, nearest
+from gpuledger.schema import Samples, Table
+from gpuledger.states import UNAVAILABLE, group_of, in_list, recoverable_factor
+
+# What is not chosen is one node or job; what is chosen is shown as far as one can read it.
+MOST_CHOSEN = 8
+# Lines and strips of single GPUs beside each other.
+MOST_GPUS = 16
+# A point from which strips are drawn from hours: ten days of minutes are as many as one may read.
+HOURS_FROM_S = 1_000
+_LIMIT = f"LIMIT if($__conditionalAll(1=0, ${{name}}), 1, {MOST_CHOSEN})"
+_DAYS = "day >= toStartOfDay($__fromTime) AND day <= $__toTime"
+
+
+def told(table: Table, name: str, title: str = "", column: str = "", link: str = "") -> Column:
+    """A panel's column of what a table tells, with the unit of the catalogue.
+
+    `column` is its name in the answer where that is another. ConfigError for an unknown name.
+    """
+    fields = {f.visible: f for f in table.fields}
+    if name not in fields:
+        raise ConfigError(f"{table.name} has no {name}{nearest(name, fields)}")
+    unit = fields[name].column.unit
+    plain = name.removesuffix(f"_{unit.suffix}") if unit.suffix else name
+    return Column(column or name, title or plain.replace("_", " "), unit, link=link)
+
+
+def grown(
+    table: Table,
+    *counters: str,
+    keep: tuple[str, ...] = (),
+    where: str = "true",
+    steps: tuple[int, ...] = STEPS_S,
+) -> str:
+    """FROM over telemetry in which each counter is by how much it grew since the row before.
+
+    Columns: at, cluster, the table's key, `lasted` (s since the row before), counters and `keep`
+    (other columns as they are). A counter that fell began anew: what it grew by is missing.
+    """
+    assert isinstance(table.layout, Samples)
+    keys = ", ".join(("cluster", *table.layout.key))
+    kept = "".join(f", {name}" for name in keep)
+    last = "".join(
+        f", {c}_last - ifNull(lagInFrame(toNullable({c}_last)) OVER w, {c}_first) AS more_{c}"
+        for c in counters
+    )
+    grew = "".join(f", if(more_{c} >= 0, toFloat64(more_{c}), NULL) AS {c}" for c in counters)
+    before = "ifNull(dateDiff('second', lagInFrame(toNullable(at)) OVER w, at), cell_seconds)"
+    return (
+        f"FROM (SELECT at, {keys}{kept}, lasted{grew}\n"
+        f"FROM (SELECT at, {keys}{kept}, {before} AS lasted{last}\n"
+        f"{samples(table, *counters, *keep, steps=steps)}\nWHERE {where}\n"
+        f"WINDOW w AS (PARTITION BY {keys} ORDER BY at"
+        " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)))"
+    )
+
+
+def rates(
+    table: Table, by: str, shown: Mapping[str, str], *, keep: tuple[str, ...] = (), where: str
+) -> str:
+    """SELECT of time, series and rate (per second), summed over nodes and devices.
+
+    `by` (SQL) and the words of `shown` name a series; `shown` has a counter for each word.
+    """
+    assert isinstance(table.layout, Samples)
+    keys = ", ".join(("cluster", *table.layout.key))
+    pairs = ", ".join(f"('{word}', {counter})" for word, counter in shown.items())
+    return (
+        "SELECT time, series, sum(rate) AS rate FROM (\n"
+        f"SELECT $__timeInterval(at) AS time, {keys}, concat({by}, ' ', said.1) AS series,\n"
+        "  sum(said.2) / nullIf(sum(lasted), 0) AS rate\n"
+        f"{grown(table, *shown.values(), keep=keep, where=where)}\n"
+        f"ARRAY JOIN [{pairs}] AS said WHERE said.2 IS NOT NULL\n"
+        f"GROUP BY time, {keys}, series) GROUP BY time, series"
+    )
+
+
+def on_pools() -> str:
+    """Condition that a row's (cluster, node) is of the chosen clusters and pools."""
+    nodes = "SELECT cluster, node FROM v_assets WHERE pool IN (${pool:singlequote})"
+    return f"{chosen(('cluster',))} AND $__conditionalAll((cluster, node) IN ({nodes}), $pool)"
+
+
+# The chosen nodes; with All the one of the chosen pools that lost most GPU-hours to its hardware.
+ONE_NODE = f"""
+SELECT a.cluster AS cluster, a.node AS node
+FROM (SELECT DISTINCT cluster, node FROM v_assets WHERE {chosen(("cluster", "pool", "node"))}) AS a
+LEFT JOIN (
+  SELECT cluster, node, sumIf(gpu_seconds, state IN {in_list(group_of(UNAVAILABLE))}) AS lost
+  FROM v_accounts_1d WHERE {_DAYS} GROUP BY cluster, node
+) AS b ON b.cluster = a.cluster AND b.node = a.node
+ORDER BY b.lost DESC, cluster, node {_LIMIT.replace("${name}", "$node")}""".strip()
+
+ON_NODE = f"(cluster, node) IN ({ONE_NODE})"
+
+# The chosen jobs, booked or not; with All the one with most GPU-hours to win back.
+ONE_JOB = f"""
+SELECT job FROM (
+  SELECT job, sum(gpu_seconds * {recoverable_factor()}) AS loose FROM v_accounts_1d
+  WHERE {_DAYS} AND job != '' AND {chosen(("cluster", "pool", "team", "user", "job"))}
+  GROUP BY job
+  UNION ALL
+  SELECT job_id AS job, 0. AS loose FROM v_jobs
+  WHERE NOT ($__conditionalAll(job_id NOT IN (${{job:singlequote}}), $job))
+)
+GROUP BY job ORDER BY max(loose) DESC, job {_LIMIT.replace("${name}", "$job")}""".strip()
+
+# Its GPUs and from when to when it had each of them.
+JOB_GPUS = f"""
+SELECT a.job_id AS job, a.gpu_id AS gpu_id, p.cluster AS cluster, p.node AS node, p.slot AS slot,
+  min(a.valid_from) AS began, max(a.valid_to) AS ended
+FROM (SELECT * FROM v_allocations WHERE job_id IN ({ONE_JOB})) AS a
+INNER JOIN (SELECT gpu_id, cluster, node, slot FROM v_assets) AS p ON p.gpu_id = a.gpu_id
+GROUP BY job, gpu_id, cluster, node, slot""".strip()
+
+
+def strips(gpus: str, within: str) -> str:
+    """SELECT of time, gpu and state of each GPU: what it was in for most of each point.
+
+    `gpus` is a SELECT of gpu_id and its name `gpu`, `within` a condition on cells (`cell_at`,
+    `alloc_id`, `gpu_id`). Where a GPU is booked no more, its strip ends with an empty state.
+    """
+    cells = "\n  UNION ALL ".join(
+        f"SELECT gpu_id, alloc_id, {at} AS cell_at, {width} AS width, state, gpu_seconds"
+        f" FROM {table} WHERE gpu_id IN (SELECT gpu_id FROM strips) AND $__timeFilter({at})"
+        f" AND {at} < toDateTime(if($__interval_s {sign} {HOURS_FROM_S}, {LAST_S}, 0))"
+        for table, at, width, sign in (
+            ("v_ledger_1m", "minute", 60, "<"),
+            ("v_ledger_1h", "hour", 3_600, ">="),
+        )
+    )
+    mostly = (
+        "SELECT $__timeInterval(cell_at) AS time, s.gpu AS gpu, toString(c.state) AS state,"
+        " sum(c.gpu_seconds) AS seconds, any(c.width) AS width\n"
+        f"  FROM ({cells}) AS c INNER JOIN strips AS s ON s.gpu_id = c.gpu_id\n"
+        f"  WHERE {within} GROUP BY time, gpu, state\n"
+        "  ORDER BY seconds DESC, state LIMIT 1 BY time, gpu"
+    )
+    step = "toIntervalSecond(greatest(max(width), $__interval_s))"
+    return (
+        f"WITH strips AS ({gpus}), mostly AS ({mostly})\n"
+        "SELECT time, gpu, state FROM (\n"
+        "  SELECT time, gpu, toNullable(state) AS state FROM mostly\n"
+        f"  UNION ALL SELECT max(time) + {step} AS time, gpu, NULL AS state FROM mostly\n"
+        "  GROUP BY gpu HAVING time < $__toTime)\n"
+        "ORDER BY time, gpu"
+    )
