@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from analytics import commands, evidence
-from analytics.advice.asked import Less
 from analytics.commands import KUBERNETES, SLURM, Command, named
+from analytics.less import Less
 from gpuledger.accelerators import profile_share, slices
 from gpuledger.service import Reader
 

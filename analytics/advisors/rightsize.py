@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from analytics import evidence
-from analytics.advice import asked, smaller
+from analytics import evidence, less
+from analytics.advice import smaller
 from analytics.advice.interval import Interval, of_days
 from analytics.advice.proposal import Gain, proposal, resources
 from analytics.advisor import Advisor
@@ -50,9 +50,9 @@ def advise(
     chosen = list(_chosen(large, lost, settings))
     if not chosen:
         return
-    less = [(finding.subject, asked.read(finding.action)) for finding, _ in chosen]
-    known = smaller.facts(store, less, now)
-    for (finding, job), of in zip(chosen, less, strict=True):
+    asks = [(finding.subject, less.read(finding.asks)) for finding, _ in chosen]
+    known = smaller.facts(store, asks, now)
+    for (finding, job), of in zip(chosen, asks, strict=True):
         yield _proposal(finding, job, horizon, now, smaller.command(*of, known))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics.advice.asked import Less
+from analytics.less import Less
 from analytics.advice.smaller import command, facts
 from analytics.commands import Command
 from gpuledger.catalogue import Gpu, Job

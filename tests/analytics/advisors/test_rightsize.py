@@ -34,6 +34,7 @@ def finding(native: str, hours: float = 4.0, **changed: object) -> Finding:
         "grade": "A",
         "cause": "fewer_gpus",
         "action": "Ask for 1 GPU the next time.",
+        "asks": '{"gpus": 1}',
         "confidence_ratio": 0.85,
         "summary": "would fit 1 GPU",
         "evidence": "SELECT 1",
