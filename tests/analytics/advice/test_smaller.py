@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from analytics.less import Less
 from analytics.advice.smaller import command, facts
 from analytics.commands import Command
+from analytics.less import Less
 from gpuledger.catalogue import Gpu, Job
 from gpuledger.schema import Row
 from gpuledger.store import Store

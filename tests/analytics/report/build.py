@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from analytics import accounts
@@ -212,8 +213,14 @@ class Fleet:
             self.store.insert(batch)
         for day in self.minutes.values():
             self.store.insert_rows(day)
-        for booked in sorted({at.date() for at in self.owned}):
-            accounts.write(self.store, [booked])
+        for days in neighbours(sorted({at.date() for at in self.owned})):
+            accounts.write(self.store, days)
+
+
+def neighbours(days: Sequence[date]) -> Iterator[list[date]]:
+    """Days that follow each other together: to add up many costs hardly more than one."""
+    for _, run in groupby(enumerate(days), lambda pair: pair[1] - timedelta(days=pair[0])):
+        yield [day for _, day in run]
 
 
 def hours_from(since: datetime, count: int) -> Iterator[datetime]:
