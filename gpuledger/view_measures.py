@@ -16,6 +16,14 @@ from gpuledger.measures import (
 )
 from gpuledger.units import COUNT, CURRENCY, RATIO
 
+# Over rows of `v_queue_waits`, as the first of `gpuledger.measures`.
+WAITED_HOURS = Measure(
+    "waited_gpu_hours",
+    COUNT,
+    "GPU-hours that jobs which started had waited for",
+    "sum(gpus * wait_seconds) / 3600",
+)
+
 # Over rows of `v_jobs` that wait for GPUs.
 WAITING_JOBS = Measure("waiting_jobs", COUNT, "jobs that wait", "count()")
 WAITING_GPUS = Measure(
@@ -118,7 +126,7 @@ CLOSURE_ERROR = Measure(
 
 # Of which view, beside the book's, a measure is about.
 OF_VIEWS: dict[str, tuple[Measure, ...]] = {
-    "v_queue_waits": (JOBS_STARTED, WAIT_MEDIAN, WAIT_P90, WAIT_P99),
+    "v_queue_waits": (JOBS_STARTED, WAIT_MEDIAN, WAIT_P90, WAIT_P99, WAITED_HOURS),
     "v_jobs": (WAITING_JOBS, WAITING_GPUS),
     "v_demand_1m": (UNMET_HOURS, REFUSED_HOURS),
     "v_findings": (EPISODES, FOUND_HOURS, FOUND_VALUE),

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.analytics.command import complaint, filled, output, rows, run
 from tests.analytics.world import HOSTILE
 
 ESCAPE = "\x1b"
+DEMO = ("demo", "--exit", "--nodes", 1, "--days", 1, "--end", "2026-03-02T10:00Z")
 SUBCOMMANDS = (
     *((name,) for name in COMMANDS),
     ("schema", "print"),
@@ -40,6 +42,13 @@ SUBCOMMANDS = (
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a booked store of two GPUs, one of which idles in a hostile job."""
     return filled(tmp_path_factory.mktemp("booked") / "store")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """The directory of a demo in a pipe, and what it said."""
+    home = tmp_path_factory.mktemp("demo") / "demo"
+    return home, run(*DEMO, "--dir", home)
 
 
 @pytest.mark.parametrize("words", SUBCOMMANDS, ids=" ".join)
@@ -194,25 +203,25 @@ def test_one_reading_is_printed_for_people_too() -> None:
     assert "memory_total_bytes" in told
 
 
-def test_nothing_in_a_pipe_has_colour_or_moves(store: str, tmp_path: Path) -> None:
+def test_nothing_in_a_pipe_has_colour_or_moves(
+    store: str, demo: tuple[Path, CompletedProcess[str]]
+) -> None:
     commands: list[tuple[object, ...]] = [
         ("ledger", "--store", store),
         ("findings", "--store", store),
         ("recommend", "list", "--store", store),
         ("collect", "--once"),
-        ("demo", "--exit", "--nodes", 1, "--days", 1, "--dir", tmp_path / "demo"),
     ]
-    for words in commands:
-        done = run(*words)
+    for done in (*(run(*words) for words in commands), demo[1]):
         assert done.returncode == 0, done.stderr
         assert ESCAPE not in done.stdout + done.stderr
         assert "\r" not in done.stdout + done.stderr
 
 
-def test_a_demo_says_what_it_wrote_and_where(tmp_path: Path) -> None:
-    home = tmp_path / "demo"
-    words = ("demo", "--exit", "--nodes", 1, "--days", 1, "--dir", home)
-    first = output(*words, "--end", "2026-03-02T10:00Z")
+def test_a_demo_says_what_it_wrote_and_where(demo: tuple[Path, CompletedProcess[str]]) -> None:
+    home, done = demo
+    assert (done.returncode, done.stderr) == (0, "")
+    first = done.stdout
     written = {p.name for p in home.iterdir()}
     assert written >= {
         "alerts",
@@ -225,7 +234,7 @@ def test_a_demo_says_what_it_wrote_and_where(tmp_path: Path) -> None:
     assert all(f"{home / name}" in first for name in ("weekly-report.html", "store"))
     report = (home / "weekly-report.html").read_text()
     # A second demo over the first: the same seed and end give the same bytes.
-    again = output(*words, "--end", "2026-03-02T10:00Z")
+    again = output(*DEMO, "--dir", home)
     assert (home / "weekly-report.html").read_text() == report
     assert again.partition("took")[0] == first.partition("took")[0]
 

@@ -48,7 +48,8 @@ def test_advice_is_snoozed_accepted_and_applied_and_no_more(store: str) -> None:
     assert shown.startswith(f"{found['recommendation_id']}: {found['title']}")
     assert "ended it" in shown
     assert " GPU-hours in " in shown
-    assert "\nundo" in shown
+    assert f"\n\n{found['command']}\n" in shown
+    assert f"What takes them back:\n\n{found['undo']}\n" in shown
     assert output("recommend", "outcomes", *there) == "No outcome yet.\n"
 
     said = complaint(2, "recommend", "dismiss", short, *there, "--reason", "x", "--until", "7d")

@@ -42,7 +42,7 @@ after_min = 2
 [reclaim]
 min_age_min = 2
 [runner]
-period_s = 3
+period_s = 15
 settle_s = 25
 [prices]
 currency = "EUR"
@@ -107,11 +107,11 @@ def running(
 
 
 def await_rarely(happened: Callable[[], bool], what: str) -> None:
-    """Minutes of real time have to pass, and every look costs a process: look every few seconds."""
+    """Minutes of real time have to pass, and every look costs a process: look now and then."""
     ends_at = time.monotonic() + DEADLINE_S
     while not happened():
         assert time.monotonic() < ends_at, f"{what}: not within {DEADLINE_S} s"
-        time.sleep(3)
+        time.sleep(8)
 
 
 def indices(slurm: Slurm, job: int) -> frozenset[int]:

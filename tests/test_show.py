@@ -127,6 +127,24 @@ def test_advice_without_a_command_ends_with_its_reason(capsys: pytest.CaptureFix
     assert [line.strip() for line in capsys.readouterr().out.splitlines()][-1] == "it fits"
 
 
+def test_a_note_of_commands_is_told_once_in_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    advice = {
+        "recommendation_id": "0" * 16,
+        "title": "End it",
+        "because": "it idles",
+        "command": "scancel 2",
+        "undo": "# batch jobs alone\nscontrol requeue 2",
+        "team": "bio",
+        "gain_gpu_hours": 60.0,
+        "gain_capacity_value": None,
+        "currency": "",
+        "horizon_seconds": 86_400,
+    }
+    show.recommendations_table([advice, advice])
+    told = capsys.readouterr().out
+    assert (told.count("batch jobs alone"), told.count("scontrol requeue 2")) == (1, 2)
+
+
 def test_advice_tells_how_to_take_it_back_and_what_it_adds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -77,9 +77,9 @@ def weigh(case: Case, used: Estimate) -> Offer:
     return Offer(best, used, net, case.hours, told)
 
 
-def none_better() -> Offer:
-    """Of a plan without moves."""
-    return Offer(KEEP, NOTHING, NOTHING, 0.0, "no move helps")
+def keep(why: str) -> Offer:
+    """Of a plan that has no moves, or whose moves give nothing."""
+    return Offer(KEEP, NOTHING, NOTHING, 0.0, why)
 
 
 def _verdict(case: Case, used: Estimate, net: Estimate) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analytics import commands
-from analytics.commands import Command
+from analytics.commands import Command, Move
 from analytics.repacking.instance import Instance
 from analytics.repacking.plan import BATCH, Plan
 from gpuledger.service import Reader
@@ -13,11 +13,13 @@ def ordered(reader: Reader, instance: Instance, plan: Plan) -> Command:
     """Its moves in order, or all stops before all starts where tasks change places at once."""
     schedulers = {r["place"]: r["scheduler"] for r in reader.select(_SCHEDULERS_SQL)}
     at = {pod.name: pod.node for pod in instance.pods}
-    parts = [
-        commands.move(job_of(m.pod), schedulers.get(m.to, ""), _bare(at[m.pod]), _bare(m.to))
+    moves = [
+        Move(job_of(m.pod), schedulers.get(m.to, ""), _bare(at[m.pod]), _bare(m.to))
         for m in plan.moves
     ]
-    return commands.together(parts) if plan.mode == BATCH else commands.joined(parts)
+    if plan.mode == BATCH:
+        return commands.together(moves)
+    return commands.joined([commands.move(m) for m in moves])
 
 
 def job_of(pod: str) -> str:

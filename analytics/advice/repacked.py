@@ -62,8 +62,9 @@ def weighed(reader: Reader, found: Instance, ask: Ask, at: datetime, cluster: st
     )
     before = aim.reached(instance, ask.objective)
     after = aim.reached(aim.moved(instance, made.moves), ask.objective)
-    if not made.moves or after - before <= aim.TOLERANCE:
-        return Weighed(instance, made, 0.0, offer.none_better(), None)
+    if after - before <= aim.TOLERANCE:
+        why = f"the moves {_nothing(ask.objective)}" if made.moves else "no move helps"
+        return Weighed(instance, made, 0.0, offer.keep(why), None)
     told = replayed.trace(reader, instance.nodes, at, ask.most_jobs)
     drain = ask.objective == aim.DRAIN
     case = Case(
@@ -77,6 +78,15 @@ def weighed(reader: Reader, found: Instance, ask: Ask, at: datetime, cluster: st
         use="would be free" if drain else Case.use,
     )
     return Weighed(instance, made, case.gpus, _weigh(reader, case, ask, instance, cluster), told)
+
+
+def _nothing(objective: str) -> str:
+    """What moves do that change nothing of what a plan is for."""
+    if objective == aim.FRAGMENTATION:
+        return "give no more GPUs that the expected tasks can use"
+    size = objective.removeprefix(aim.SLOTS)
+    wanted = "empty no node" if objective == aim.DRAIN else f"make no room for more of {size} GPUs"
+    return f"{wanted}: all that they change is fragments"
 
 
 def _weigh(reader: Reader, case: Case, ask: Ask, instance: Instance, cluster: str) -> Offer:

@@ -34,7 +34,8 @@ class Standing:
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
-        told: dict[str, Any] = {"frag_gpus": round(self.frag_gpus, 4), "slots": dict(self.slots)}
+        frag = round(max(0.0, self.frag_gpus), 4)
+        told: dict[str, Any] = {"frag_gpus": frag, "slots": dict(self.slots)}
         if self.empty_nodes is not None:
             told["empty_nodes"] = self.empty_nodes
         return told

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from analytics import evidence
+from analytics import commands, evidence
 from analytics.advice import demand, outlook, prices
 from analytics.advice.demand import DAY_H, HISTORY, Unmet
 from analytics.advice.interval import Interval, of_days
 from analytics.advice.proposal import Gain, proposal, resources
 from analytics.advisor import Advisor
+from analytics.commands import SLURM, Command, named
 from analytics.learn.methods import Values
 from gpuledger.catalogue import Finding, Recommendation
 from gpuledger.config import Settings
@@ -50,10 +51,16 @@ def advise(
         if gpus < 1:
             continue
         surplus = _surplus(store, now, cluster, spare)
-        gain = _used(gpus, surplus, waited, (cluster, starving))
+        gain = _used(gpus, surplus, waited, _where(cluster, starving))
         if gain.expected >= settings.min_gain_gpu_hours:
             known = {"spare": spare, "starving": starving, "cluster": cluster, "look": look}
             yield _proposal(store, finding, gpus, gain, now, **known)
+
+
+def _where(cluster: str, starving: str) -> demand.Where:
+    """Cluster and pool of who waits; another cluster's stands before its pool."""
+    beyond, slash, pool = starving.partition("/")
+    return (beyond, pool) if slash else (cluster, starving)
 
 
 def _used(gpus: int, surplus: Values, waited: Unmet, where: demand.Where) -> Interval:
@@ -82,6 +89,7 @@ def _proposal(
         else f"there is no forecast of {spare} yet"
     )
     things = evidence.counted(gpus, "GPU")
+    command = _command(store, finding, gpus, now, **known)
     return proposal(
         "lend",
         str(finding.finding_id),
@@ -90,6 +98,8 @@ def _proposal(
         finding_id=finding.finding_id,
         subject=finding.subject,
         title=f"Let jobs of {starving} run on {things} of {spare} that nobody needs there",
+        command=command.text,
+        undo=command.undo_text,
         resources=resources([f"pool/{cluster}/{spare}"], gain.expected),
         confidence_ratio=finding.confidence_ratio,
         created=finding.since,
@@ -100,6 +110,35 @@ def _proposal(
     )
 
 
+def _command(store: Store, finding: Finding, gpus: int, now: datetime, **known: Any) -> Command:
+    """Empty nodes for a partition of Slurm; else why no command does it."""
+    cluster, spare, starving = (known[n] for n in ("cluster", "spare", "starving"))
+    if finding.cause in _OTHER_WALLS:
+        return commands.nothing(_OTHER_WALLS[finding.cause])
+    (pool,) = store.select(_POOL_SQL, cluster=cluster, pool=starving) or [{"scheduler": ""}]
+    if pool["scheduler"] != SLURM or not pool["nodes"]:
+        return commands.nothing(
+            f"{named(starving)} is no partition of Slurm of which the nodes are known: labels and"
+            " taints of nodes, or the cohort of its queue, say who may start there"
+        )
+    nodes = pool["nodes"].split(",")
+    lent, room = [], gpus
+    for row in store.select(_EMPTY_SQL, cluster=cluster, pool=spare, now=now):
+        if row["node"] not in nodes and row["gpus"] <= room:
+            room -= row["gpus"]
+            lent.append(row["node"])
+    if not lent:
+        return commands.nothing(
+            f"no node of {named(spare)} with at most {evidence.counted(gpus, 'GPU')} stands empty"
+            " now, and a partition of Slurm has whole nodes"
+        )
+    return commands.lend(SLURM, starving, nodes, lent)
+
+
+_OTHER_WALLS = {
+    "cluster": "they are in another cluster, and no command of a scheduler reaches both",
+    "gpu_model": "they are of another model, and only who waits can say whether that would do",
+}
 _TIME = "DateTime64(3, 'UTC')"
 _SURPLUS_SQL = f"""
 SELECT {demand.NUMBER % "hour"} AS n, sum(gpu_ms) / 3.6e6 AS gpus
@@ -108,6 +147,21 @@ WHERE hour >= {{since:{_TIME}}} AND hour < {{until:{_TIME}}} AND state = 'free_s
   AND cluster = {{cluster:String}} AND pool = {{pool:String}}
   AND NOT has(splitByChar(',', toString(flags)), 'powered_down')
 GROUP BY n ORDER BY n"""
+
+_POOL_SQL = """
+SELECT toString(scheduler) AS scheduler, nodes FROM pools FINAL
+WHERE cluster = {cluster:String} AND pool = {pool:String}"""
+_EMPTY_SQL = f"""
+SELECT toString(a.node) AS node, count() AS gpus
+FROM (SELECT * FROM assets FINAL WHERE cluster = {{cluster:String}} AND pool = {{pool:String}}
+  AND valid_to > {{now:{_TIME}}}) AS a
+INNER JOIN (SELECT cluster, node, argMax(state, valid_from) AS state FROM node_states FINAL
+  WHERE scheduler = 'slurm' GROUP BY cluster, node HAVING state = 'up') AS n
+  ON n.cluster = a.cluster AND n.node = a.node
+LEFT JOIN (SELECT gpu_id, count() AS held FROM allocations FINAL
+  WHERE valid_from <= {{now:{_TIME}}} AND valid_to > {{now:{_TIME}}} GROUP BY gpu_id) AS h
+  ON h.gpu_id = a.gpu_id
+GROUP BY node HAVING sum(h.held) = 0 ORDER BY gpus DESC, node"""
 
 advisor = Advisor(
     "Lend GPUs that a pool does not need to one whose jobs wait",

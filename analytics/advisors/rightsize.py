@@ -1,8 +1,9 @@
 """Ask for what is used: smaller requests for jobs that come again and again.
 
-Nothing is to be done about a job that runs: the advice is for the next one of that name and user,
-and its gain is what such jobs left unused in the days before. Of processors and memory that is the
-time of other GPUs of their nodes that stayed free for want of them.
+Nothing is to be done about a job that runs: the advice is for those of that name and user that
+wait and for the next one, and its gain is what such jobs left unused in the days before. Of
+processors and memory that is the time of other GPUs of their nodes that stayed free for want of
+them.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from analytics import evidence
+from analytics import evidence, less
+from analytics.advice import smaller
 from analytics.advice.interval import Interval, of_days
 from analytics.advice.proposal import Gain, proposal, resources
 from analytics.advisor import Advisor
+from analytics.commands import Command
 from gpuledger.catalogue import Finding, Recommendation
 from gpuledger.config import Settings
 from gpuledger.store import Store
@@ -41,28 +44,43 @@ def advise(
 ) -> Iterator[Recommendation]:
     """One proposal per user and job name: that of the largest open finding."""
     assert isinstance(settings, RightsizeSettings)
-    asked = [f for f in findings if f.open and f.cause in CAUSES.get(f.kind, ())]
+    large = [f for f in findings if f.open and f.cause in CAUSES.get(f.kind, ())]
     horizon = timedelta(days=settings.horizon_d)
-    lost = _all_lost(store, asked, now - horizon, now)
+    lost = _all_lost(store, large, now - horizon, now)
+    chosen = list(_chosen(large, lost, settings))
+    if not chosen:
+        return
+    asks = [(finding.subject, less.read(finding.asks)) for finding, _ in chosen]
+    known = smaller.facts(store, asks, now)
+    for (finding, job), of in zip(chosen, asks, strict=True):
+        yield _proposal(finding, job, horizon, now, smaller.command(*of, known))
+
+
+def _chosen(
+    large: Sequence[Finding],
+    lost: Mapping[tuple[str, bool], Row],
+    settings: RightsizeSettings,
+) -> Iterator[tuple[Finding, Row]]:
+    """The largest finding of each user and job name, where enough is lost."""
     told: set[tuple[str, str, bool]] = set()
-    for finding in sorted(asked, key=lambda f: (-f.gpu_seconds, f.finding_id)):
+    for finding in sorted(large, key=lambda f: (-f.gpu_seconds, f.finding_id)):
         host = finding.kind == HOST
         job = lost.get((finding.subject, host))
         if job is None or (finding.user, job["name"], host) in told:
             continue
         told.add((finding.user, job["name"], host))
         if job["gpu_seconds"] >= settings.min_gain_gpu_hours * 3600:
-            yield _proposal(finding, job, horizon, now)
+            yield finding, job
 
 
 def _all_lost(
-    store: Store, asked: Sequence[Finding], since: datetime, until: datetime
+    store: Store, large: Sequence[Finding], since: datetime, until: datetime
 ) -> dict[tuple[str, bool], Row]:
     """For each job, and its GPUs or else its host: its name, and what such jobs left unused."""
     found: dict[tuple[str, bool], Row] = {}
     for host, sql in ((False, _LOST_SQL), (True, _STRANDED_SQL)):
         kinds = [k for k in CAUSES if (k == HOST) == host]
-        ids = [f.subject for f in asked if f.kind in kinds]
+        ids = [f.subject for f in large if f.kind in kinds]
         if ids:
             causes = [c for k in kinds for c in CAUSES[k]]
             within = {"since": since, "until": until}
@@ -71,7 +89,9 @@ def _all_lost(
     return found
 
 
-def _proposal(finding: Finding, job: Row, horizon: timedelta, now: datetime) -> Recommendation:
+def _proposal(
+    finding: Finding, job: Row, horizon: timedelta, now: datetime, command: Command
+) -> Recommendation:
     hours = _hours(job, horizon)
     host = finding.kind == HOST
     made_of = [f"node/{place}" for place in job["places"]] if host else [finding.subject]
@@ -90,6 +110,8 @@ def _proposal(finding: Finding, job: Row, horizon: timedelta, now: datetime) -> 
         user=finding.user,
         team=finding.team,
         title=f"{job['name'] or finding.subject}: {finding.action}",
+        command=command.text,
+        undo=command.undo_text,
         resources=resources(made_of, hours.expected),
         confidence_ratio=finding.confidence_ratio,
         because=f"{finding.summary};"

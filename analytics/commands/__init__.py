@@ -9,27 +9,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from typing import NamedTuple
 
 from analytics.commands import kubectl, mig, slurm
-from analytics.commands.command import Block, Command, named, nothing
+from analytics.commands.command import Command, named, nothing
+from analytics.commands.mig import equal
 
 __all__ = [
     "Command",
+    "Move",
     "ask_less",
     "cancel",
-    "drain",
-    "hold",
+    "equal",
     "joined",
+    "lend",
     "move",
+    "named",
+    "next_run",
     "nothing",
     "power_down",
     "quota",
-    "repartition",
+    "recut",
     "together",
 ]
 
 SLURM, KUBERNETES = "slurm", "kubernetes"
-NEXT = "Then, once that is done:"
+
+
+class Move(NamedTuple):
+    """A job, the scheduler that has it, the node that it is on, and where it should go."""
+
+    job_id: str
+    scheduler: str
+    source: str
+    to: str
 
 
 def cancel(job_id: str, scheduler: str) -> Command:
@@ -39,18 +52,14 @@ def cancel(job_id: str, scheduler: str) -> Command:
     return kubectl.evict(_native(job_id)) if scheduler == KUBERNETES else _unknown(scheduler)
 
 
-def hold(job_id: str, scheduler: str) -> Command:
-    """Keep a waiting job from starting."""
-    return slurm.hold(_native(job_id)) if scheduler == SLURM else _unknown(scheduler)
-
-
-def move(job_id: str, scheduler: str, source: str, to: str) -> Command:
+def move(job: Move) -> Command:
     """Stop a job on one node and let it start again on another, from its last checkpoint."""
-    if scheduler == SLURM:
-        return slurm.move(_native(job_id), to)
-    if scheduler == KUBERNETES:
-        return kubectl.move(_native(job_id), source, to)
-    return _unknown(scheduler)
+    native = _native(job.job_id)
+    if job.scheduler == SLURM:
+        return slurm.move(native, job.to)
+    if job.scheduler == KUBERNETES:
+        return kubectl.move([(native, job.source, job.to)])
+    return _unknown(job.scheduler)
 
 
 def ask_less(job_id: str, scheduler: str, gpus: int, before: int) -> Command:
@@ -58,15 +67,22 @@ def ask_less(job_id: str, scheduler: str, gpus: int, before: int) -> Command:
     return slurm.ask(_native(job_id), gpus, before) if scheduler == SLURM else _unknown(scheduler)
 
 
-def drain(node: str, scheduler: str, reason: str) -> Command:
-    """Start nothing new on a node; what runs there goes on."""
-    if scheduler == SLURM:
-        return slurm.drain(node, reason)
-    return kubectl.cordon(node) if scheduler == KUBERNETES else _unknown(scheduler)
+def next_run(job_id: str, scheduler: str, owner: str, gpus: int, before: int) -> Command:
+    """Let what makes the pods of a service ask for so many GPUs each, in place of `before`."""
+    if scheduler != KUBERNETES:
+        return _unknown(scheduler)
+    return kubectl.shrink(_native(job_id), owner, gpus, before)
+
+
+def lend(scheduler: str, partition: str, nodes: Sequence[str], more: Sequence[str]) -> Command:
+    """Let the jobs of a partition, which has `nodes`, start on some more."""
+    if scheduler != SLURM:
+        return _unknown(scheduler)
+    return slurm.widen(partition, nodes, more)
 
 
 def power_down(node: str, scheduler: str) -> Command:
-    """Switch a node off once nothing runs on it."""
+    """Start nothing new on a node, and switch it off once nothing runs on it."""
     if scheduler == SLURM:
         return slurm.power_down(node)
     return kubectl.empty(node) if scheduler == KUBERNETES else _unknown(scheduler)
@@ -91,9 +107,36 @@ def quota(
     return _unknown(scheduler)
 
 
-def repartition(gpu_uuid: str, before: Sequence[str], after: Sequence[str]) -> Command:
-    """Cut a card into other MIG slices, e.g. `("3g.40gb", "4g.40gb")`; it must be empty."""
-    return mig.repartition(gpu_uuid, before, after)
+def recut(
+    gpu_uuid: str,
+    node: str,
+    scheduler: str,
+    before: Sequence[str],
+    after: Sequence[str],
+    *,
+    on: bool = True,
+) -> Command:
+    """Cut a card into other MIG slices while its node takes nothing new.
+
+    `on` says whether MIG is on. Slices by name (`3g.40gb`) or as `equal` gives them.
+    """
+    cut = mig.repartition(gpu_uuid, before, after, on=on)
+    closed = _closed(node, scheduler)
+    if not cut.do or not closed.do:
+        return cut if not cut.do else closed
+    return Command(
+        (*closed.do, *cut.do, *closed.undo),
+        (*closed.do, *cut.undo, *closed.undo),
+        cut.note,
+        cut.undo_note,
+    )
+
+
+def _closed(node: str, scheduler: str) -> Command:
+    """A node that takes nothing new while what runs there goes on."""
+    if scheduler == SLURM:
+        return slurm.drain(node, "gpuledger: MIG slices")
+    return kubectl.cordon(node) if scheduler == KUBERNETES else _unknown(scheduler)
 
 
 def joined(parts: Sequence[Command]) -> Command:
@@ -103,37 +146,34 @@ def joined(parts: Sequence[Command]) -> Command:
     """
     if not all(p.do for p in parts):
         return _broken(parts)
-    if any(p.after for p in parts):
-        first, rest = parts[0], parts[1:]
-        later = (block for p in rest for block in (Block(NEXT, p.do), *p.after))
-        return _whole(parts, first.do, (*first.after, *later))
     return _whole(parts, tuple(line for p in parts for line in p.do))
 
 
-def together(parts: Sequence[Command]) -> Command:
-    """The first lines of all parts, then the second ones: all jobs stop before one starts."""
+def together(moves: Sequence[Move]) -> Command:
+    """All jobs stop before one starts, scheduler by scheduler."""
+    pods = [m for m in moves if m.scheduler == KUBERNETES]
+    jobs = [move(m) for m in moves if m.scheduler != KUBERNETES]
+    parts = [_by_turns(jobs)] if jobs else []
+    if pods:
+        parts.append(kubectl.move([(_native(m.job_id), m.source, m.to) for m in pods]))
+    return joined(parts)
+
+
+def _by_turns(parts: Sequence[Command]) -> Command:
+    """The first lines of all parts, then the second ones."""
     if not all(p.do for p in parts):
         return _broken(parts)
-    if any(p.after for p in parts):
-        return nothing(
-            "pods that change places at once cannot be told where to go: ask for a plan in which"
-            " tasks move one after another, --mode live"
-        )
-    return _whole(parts, _by_turns(p.do for p in parts))
+    turns = zip_longest(*(p.do for p in parts))
+    return _whole(parts, tuple(line for turn in turns for line in turn if line is not None))
 
 
-def _by_turns(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    return tuple(line for turn in zip_longest(*lists) for line in turn if line is not None)
-
-
-def _whole(parts: Sequence[Command], do: tuple[str, ...], after: tuple[Block, ...] = ()) -> Command:
+def _whole(parts: Sequence[Command], do: tuple[str, ...]) -> Command:
     undo = tuple(line for p in reversed(parts) for line in p.undo)
     return Command(
         do,
         undo if all(p.undo for p in parts) else (),
         _once(p.note for p in parts),
         _once(p.undo_note for p in parts),
-        after,
     )
 
 
@@ -142,8 +182,8 @@ def _broken(parts: Sequence[Command]) -> Command:
 
 
 def _once(notes: Iterable[str]) -> str:
-    """A line for each note that is there."""
-    return "\n".join(dict.fromkeys(filter(None, notes)))
+    """A line for each note that is there, the first time."""
+    return "\n".join(dict.fromkeys(line for note in notes for line in note.splitlines()))
 
 
 def _native(job_id: str) -> str:

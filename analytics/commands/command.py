@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec
@@ -21,42 +21,33 @@ SEEN = "\n\t"
 
 
 @dataclass(frozen=True)
-class Block:
-    """Lines that run together, each only if those before it went well, and what to know first."""
-
-    note: str
-    do: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """Comments, then the lines as one list of a shell."""
-        return "\n".join(filter(None, (comment(self.note), " &&\n".join(self.do))))
-
-
-@dataclass(frozen=True)
 class Command:
     """Lines to run and lines to take them back, with what to know of both.
 
-    `after` are blocks for once a person has looked at what the first lines did.
+    Each line runs only if those before it went well, and a shell reads all of them before it runs
+    the first: pasted as a whole, a question among them is answered by the person, not by the paste.
     """
 
     do: tuple[str, ...] = ()
     undo: tuple[str, ...] = ()
     note: str = ""
     undo_note: str = ""
-    after: tuple[Block, ...] = ()
 
     @property
     def text(self) -> str:
-        """All blocks, an empty line between them; without any line, why there is none."""
+        """Comments, then the lines as one list of a shell; without any line, why there is none."""
         if not self.do:
             return comment(f"no command: {self.note}" if self.note else "")
-        return "\n\n".join(block.text for block in (Block(self.note, self.do), *self.after))
+        return _listed(self.note, self.do)
 
     @property
     def undo_text(self) -> str:
         """What takes it back; empty where nothing does."""
-        return Block(self.undo_note, self.undo).text if self.undo else ""
+        return _listed(self.undo_note, self.undo) if self.undo else ""
+
+
+def _listed(note: str, lines: Sequence[str]) -> str:
+    return "\n".join(filter(None, (comment(note), " &&\n".join(lines))))
 
 
 class Unspeakable(Exception):

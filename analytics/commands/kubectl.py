@@ -8,10 +8,10 @@ the name is another one and is left alone. Eviction goes through the API's own d
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from analytics.commands.command import (
-    Block,
     Command,
     Unspeakable,
     line,
@@ -23,7 +23,21 @@ from analytics.commands.command import (
 
 GPUS = "requests.nvidia.com/gpu"
 COMES_BACK = "the owner of the pod makes another one, and a pod without an owner is gone for good"
+ANSWER = (
+    "it asks before it opens a node again: look where the next pods run, since the scheduler"
+    " chooses, and leave a node closed that took no new pods before"
+)
+CANNOT_SWAP = (
+    "pods that change places at once cannot be told where to go: no command makes the scheduler"
+    " choose a node; ask for a plan in which tasks move one after another, --mode live"
+)
+MADE_ANEW = (
+    "for a Deployment whose first container has the GPUs, in limits alone; its pods start anew"
+)
+# A pod may take as long to end; if it takes longer, its node stays closed.
+GONE_IN = "15m"
 STAYS = "this opens nodes again: a pod stays where its owner made the next one"
+ASKED = "/spec/template/spec/containers/0/resources/limits/nvidia.com~1gpu"
 SWITCHED_ON = "the node must be on again"
 
 
@@ -51,17 +65,55 @@ def evict(native: str) -> Command:
 
 
 @spoken
-def move(native: str, source: str, to: str) -> Command:
-    """Evict a pod and keep the next one off the node that it was on, until somebody has looked."""
-    look = f"Look where the next pod runs: it should be {named(to)}, and the scheduler chooses."
-    reopen = f"Only once it runs elsewhere, and only if {named(source)} took new pods before:"
+def move(moves: Sequence[tuple[str, str, str]]) -> Command:
+    """Evict pods at once, each with the node that it is on and the one where it should go.
+
+    Their nodes stay closed until the pods are gone and somebody has seen where the next ones run.
+    """
+    sources, targets = {m[1]: None for m in moves}, {m[2]: None for m in moves}
+    if len(moves) > 1 and sources.keys() & targets.keys():
+        return nothing(CANNOT_SWAP)
+    opened = tuple(_node("uncordon", node) for node in sources)
+    looks = dict.fromkeys(_pods(native, to) for native, _, to in moves)
     return Command(
-        (_node("cordon", source), _evict(native)),
-        (_node("uncordon", source),),
-        COMES_BACK,
+        (
+            *(_node("cordon", node) for node in sources),
+            *(_evict(native) for native, _, _ in moves),
+            *(_gone(native) for native, _, _ in moves),
+            *looks,
+            _asked(sources, targets),
+            *opened,
+        ),
+        opened,
+        f"{COMES_BACK}\n{ANSWER}",
         STAYS,
-        (Block(look, (_pods(native, to),)), Block(reopen, (_node("uncordon", source),))),
     )
+
+
+@spoken
+def shrink(native: str, owner: str, gpus: int, before: int) -> Command:
+    """Let a deployment ask for so many GPUs for each of its pods, in place of `before`.
+
+    The patch does nothing unless the first container asks for as many as before.
+    """
+    namespace = native.partition("/")[0]
+    return Command(
+        (_asks(namespace, owner, before, gpus),),
+        (_asks(namespace, owner, gpus, before),),
+        MADE_ANEW,
+        MADE_ANEW,
+    )
+
+
+def _asks(namespace: str, owner: str, old: int, new: int) -> str:
+    told = {"path": ASKED}
+    steps = [
+        {"op": "test", **told, "value": str(old)},
+        {"op": "replace", **told, "value": str(new)},
+    ]
+    body = json.dumps(steps, separators=(",", ":"))
+    words = (f"--namespace={namespace}", "--type=json", f"--patch={body}")
+    return line("kubectl", "patch", "deployment", *words, "--", _named(owner))
 
 
 @spoken
@@ -93,6 +145,20 @@ def _pods(native: str, node: str) -> str:
     )
 
 
+def _gone(native: str) -> str:
+    """Wait until a pod is off its node: it ends its work before, in its own time."""
+    namespace, _, name = native.partition("@")[0].partition("/")
+    words = ("--for=delete", f"--timeout={GONE_IN}", f"--namespace={namespace}")
+    return line("kubectl", "wait", *words, "--", f"pod/{_named(name)}")
+
+
+def _asked(sources: Iterable[str], targets: Iterable[str]) -> str:
+    """A question to the person: but for `yes` the list ends, and the nodes stay closed."""
+    there, closed = (", ".join(names) for names in (targets, sources))
+    question = f"Do the next pods run on {there}? yes opens {closed} again, anything else stops: "
+    return f'{line("printf", "%s", question)} && read -r seen && [ "$seen" = yes ]'
+
+
 def _node(verb: str, node: str) -> str:
     return line("kubectl", verb, "--", _named(node))
 
@@ -101,7 +167,7 @@ def _evict(native: str) -> str:
     """One pipe: the eviction, if the pod is still the one that is meant."""
     pod, _, uid = native.partition("@")
     namespace, _, name = pod.partition("/")
-    if not namespace:
+    if not namespace or not name:
         raise Unspeakable(f"{named(native)} names no pod")
     _named(name)
     # The name of a resource is a part of a path here, and of no other one.

@@ -7,6 +7,8 @@ begins with no dash.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from analytics.commands.command import Command, Unspeakable, line, named, nothing, spoken
 
 # What these programs read as several names, or as a range of them; a quote ends a value there.
@@ -14,7 +16,12 @@ SEVERAL = ",[]{}\"'\\ \t\n"
 REQUEUE_NOTE = "batch jobs alone, and only while Slurm remembers them: MinJobAge"
 POWER_NOTE = "needs SuspendProgram and ResumeProgram in slurm.conf"
 LIMIT_NOTE = "sacctmgr shows what it changes and asks before it does"
-WAITS_NOTE = "while it waits"
+WAITS_NOTE = "while it waits, and only where it asked by the node: --gres or --gpus-per-node"
+BOTH_NOTE = (
+    "jobs of both partitions may start there then, until slurmctld reads slurm.conf again; write it"
+    " there too to keep it"
+)
+BACK_NOTE = "what has started there goes on"
 MOVE_NOTE = "the job begins again from its last checkpoint, batch jobs alone, with --requeue"
 # sacctmgr clears a limit that is set to this.
 NO_LIMIT = -1
@@ -27,13 +34,6 @@ def cancel(native: str) -> Command:
     return Command(
         (line("scancel", job),), (line("scontrol", "requeue", job),), undo_note=REQUEUE_NOTE
     )
-
-
-@spoken
-def hold(native: str) -> Command:
-    """Keep a waiting job from starting."""
-    job = _id(native)
-    return Command((line("scontrol", "hold", job),), (line("scontrol", "release", job),))
 
 
 @spoken
@@ -81,13 +81,28 @@ def drain(node: str, reason: str) -> Command:
 
 @spoken
 def power_down(node: str) -> Command:
-    """Switch a node off by the site's SuspendProgram, once its jobs have ended."""
-    name = f"NodeName={_one(node)}"
+    """Drain a node, then switch it off by the site's SuspendProgram once its jobs have ended."""
+    closed, name = drain(node, "gpuledger: spare"), f"NodeName={_one(node)}"
     return Command(
-        (line("scontrol", "update", name, "State=POWER_DOWN_ASAP"),),
-        (line("scontrol", "update", name, "State=POWER_UP"),),
+        (*closed.do, line("scontrol", "update", name, "State=POWER_DOWN_ASAP")),
+        (line("scontrol", "update", name, "State=POWER_UP"), *closed.undo),
         POWER_NOTE,
         POWER_NOTE,
+    )
+
+
+@spoken
+def widen(partition: str, nodes: Sequence[str], more: Sequence[str]) -> Command:
+    """Let a partition have more nodes beside its own."""
+    name = f"PartitionName={_one(partition)}"
+    wide, own = (
+        f"Nodes={','.join(_one(node) for node in listed)}" for listed in ((*nodes, *more), nodes)
+    )
+    return Command(
+        (line("scontrol", "update", name, wide),),
+        (line("scontrol", "update", name, own),),
+        BOTH_NOTE,
+        BACK_NOTE,
     )
 
 

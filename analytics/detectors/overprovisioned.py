@@ -16,6 +16,7 @@ from analytics import evidence, ranks
 from analytics.book import Span
 from analytics.detector import Detector
 from analytics.evidence import jobs_sql
+from analytics.less import Less, text
 from gpuledger.accelerators import slices
 from gpuledger.catalogue import Finding, GpuSample
 from gpuledger.config import Settings
@@ -52,10 +53,10 @@ class _Need:
 
 @dataclass(frozen=True)
 class _Less:
-    """Something smaller that a job fits: why, in words, and the share of its GPUs that it saves."""
+    """Something smaller that a job fits: why, what to ask for, and the share of GPUs it saves."""
 
     cause: str
-    words: str
+    asks: Less
     saved: float
 
 
@@ -103,16 +104,14 @@ def _less(
         fits = _slice(_whole(need), row["model"], room) if need.gpus > 1 else slice_
         if fits:
             saved = 1 - fits[1] / need.gpus
-            return _Less("slice", f"one {fits[0]} slice", saved)
+            return _Less("slice", Less(gpus=1, size=fits[0]), saved)
     if gpus < need.gpus:
-        words = evidence.counted(gpus, "GPU")
-        return _Less("fewer_gpus", words, 1 - gpus / need.gpus)
+        return _Less("fewer_gpus", Less(gpus=gpus), 1 - gpus / need.gpus)
     smaller = _smaller(need, row, models, room)
     if smaller:
-        return _Less("smaller_gpu", f"{smaller['model']}", 0.5)
+        return _Less("smaller_gpu", Less(model=smaller["model"]), 0.5)
     if slice_:
-        words = f"{need.gpus} {slice_[0]} slices"
-        return _Less("slice", words, 1 - slice_[1])
+        return _Less("slice", Less(gpus=need.gpus, size=slice_[0]), 1 - slice_[1])
     return None
 
 
@@ -121,15 +120,15 @@ def _whole(need: _Need) -> _Need:
     return _Need(1, need.peak * need.gpus, need.mean, need.memory * need.gpus, need.memory_bytes)
 
 
-def _slice(need: _Need, model: str, room: float) -> tuple[str, float] | None:
-    """The smallest MIG slice that one GPU's work fits, and its share of the card."""
+def _slice(need: _Need, model: str, room: float) -> tuple[int, float] | None:
+    """The smallest MIG slice that one GPU's work fits: its compute slices, and share of a card."""
     if not any(name in model for name in CUT):
         return None
     parts = slices(model)
     for size in (1, 2, 3, 4) if parts > 4 else (1, 2):
         memory = EIGHTHS[size] / 8 if parts > 4 else size / parts
         if need.peak <= room * size / parts and need.memory <= room * memory:
-            return f"{size}g", size / parts
+            return size, size / parts
     return None
 
 
@@ -153,7 +152,8 @@ def _told(less: _Less) -> dict[str, Any]:
     return {
         "cause": less.cause,
         "owner": evidence.OWNER,
-        "action": f"Ask for {less.words} the next time: what it did has room there.",
+        "action": f"Ask for {less.asks.words} the next time: what it did has room there.",
+        "asks": text(less.asks),
     }
 
 
@@ -164,7 +164,7 @@ def _finding(row: Mapping[str, Any], less: _Less, span: Span, told: Mapping[str,
         span,
         confidence_ratio=_CONFIDENCE[row["grade"]],
         summary=(
-            f"{row['job_name'] or row['job']} would fit {less.words}:"
+            f"{row['job_name'] or row['job']} would fit {less.asks.words}:"
             f" on its {evidence.counted(row['gpus'], 'GPU')} ({row['model']}) it used at most"
             f" {row['peak']:.0%} of a GPU's multiprocessors (in 95 % of the minutes)"
             f" and {row['memory']:.0%} of its memory in"

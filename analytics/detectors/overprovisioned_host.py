@@ -19,6 +19,7 @@ from analytics.book import Span
 from analytics.causes.joined import GROUP, group_of
 from analytics.detector import Detector
 from analytics.evidence import CHOSEN
+from analytics.less import Less, text
 from gpuledger.catalogue import Finding
 from gpuledger.config import Settings
 from gpuledger.store import Store
@@ -141,7 +142,8 @@ def _stranded(store: Store, row: Row) -> Row:
 
 
 def _finding(row: Row, excess: list[_Excess], stranded: Row, span: Span) -> Finding:
-    less = " and ".join(f"{e.advised} {e.words}" for e in excess)
+    advised = {e.cause: e.advised for e in excess}
+    less = Less(cpus=advised.get("cpu"), memory_gib=advised.get("memory"))
     each = " on each node" if len(row["nodes"]) > 1 else ""
     return evidence.finding(
         "overprovisioned_host",
@@ -154,9 +156,10 @@ def _finding(row: Row, excess: list[_Excess], stranded: Row, span: Span) -> Find
         cause="_".join(e.cause for e in excess),
         confidence_ratio=_CONFIDENCE,
         action=(
-            f"Ask for {less}{each} the next time: the job keeps room above its peak, and the other"
-            " GPUs there can be given to somebody."
+            f"Ask for {less.words}{each} the next time: the job keeps room above its peak, and the"
+            " other GPUs there can be given to somebody."
         ),
+        asks=text(less),
         summary=f"{_what(row, excess)}{_blocked(stranded)}",
         evidence=_rows(row),
     )

@@ -14,6 +14,7 @@ from analytics import circumstances, evidence
 from analytics.book import Span
 from analytics.detector import Detector
 from analytics.evidence import HELD_UP, WITHIN, held_sql, islands_sql, jobs_sql
+from analytics.less import Less, text
 from gpuledger.catalogue import Finding
 from gpuledger.config import Settings
 from gpuledger.measures import CAPACITY_VALUE, CASH_AVOIDABLE
@@ -94,14 +95,16 @@ def _told(store: Store, row: Mapping[str, Any], settings: PartialIdleSettings) -
     to_the_end = row["open"] or row["until"] + timedelta(minutes=settings.gap_min) >= row["ended"]
     late = row["since"] > row["started"] + timedelta(minutes=settings.never_min)
     if late or not to_the_end:
-        cause, action = "went_quiet", "Look at the process of each idle GPU: it may have died."
-    elif row["gpus"] == sum(row["on_nodes"].values()):
+        action = "Look at the process of each idle GPU: it may have died."
+        return {"cause": "went_quiet", "owner": evidence.OWNER, "action": action}
+    less = Less(gpus=used)
+    if row["gpus"] == sum(row["on_nodes"].values()):
         cause = "node_not_used"
-        action = f"Start the program on every node of the job, or ask for {used} GPUs."
+        action = f"Start the program on every node of the job, or ask for {less.words}."
     else:
         cause = "never_used"
-        action = f"Ask for {evidence.counted(used, 'GPU')} next time, or let the program use all."
-    return {"cause": cause, "owner": evidence.OWNER, "action": action}
+        action = f"Ask for {less.words} next time, or let the program use all."
+    return {"cause": cause, "owner": evidence.OWNER, "action": action, "asks": text(less)}
 
 
 def _finding(row: Mapping[str, Any], span: Span, told: Mapping[str, Any]) -> Finding:

@@ -151,41 +151,43 @@ def hashed(x: Hashes) -> Hashes:
 class Group:
     """Movable tasks of one node that are alike, in the order in which they would leave.
 
-    `gpu` is the one that they share, -1 where they have whole ones or none. `freed`
-    [tasks + 1, GPUs] is what the first so many give back; `cost` what they lose.
+    `gpu` is the one that they share, -1 where they have whole ones or none. `gpus` are those of
+    each task, `lost` the GPU-seconds that each loses.
     """
 
     task_class: int
     gpu: int
     tasks: tuple[int, ...]
-    freed: Ints
-    cost: Floats
+    gpus: tuple[tuple[int, ...], ...]
+    lost: tuple[float, ...]
 
 
 def groups_of(state: State, classes: Classes, tasks: Ints) -> list[Group]:
     """The movable tasks of a node: whole GPUs of a class are alike wherever they are."""
     pods = state.instance.pods
-    alike: dict[tuple[int, int], list[int]] = {}
-    for t in tasks.tolist():
-        pod = pods[t]
-        if state.movable[t]:
-            shared = pod.num_gpu == 1 and pod.gpu_milli < WHOLE
-            key = (int(classes.of[t]), pod.gpu_ids[0] if shared else -1)
-            alike.setdefault(key, []).append(t)
     return [
-        _group(
-            state, c, gpu, sorted(found, key=lambda t: (pods[t].cost_gpu_seconds, pods[t].gpu_ids))
+        Group(
+            c,
+            gpu,
+            tuple(found),
+            tuple(pods[t].gpu_ids for t in found),
+            tuple(pods[t].cost_gpu_seconds for t in found),
         )
-        for (c, gpu), found in sorted(alike.items())
+        for (c, gpu), found in sorted(alike(state, classes, tasks).items())
     ]
 
 
-def _group(state: State, task_class: int, gpu: int, tasks: list[int]) -> Group:
+def alike(state: State, classes: Classes, tasks: Ints) -> dict[tuple[int, int], list[int]]:
+    """The tasks of each group, by its class and GPU."""
     pods = state.instance.pods
-    freed = np.zeros((len(tasks) + 1, state.free.shape[1]), np.int64)
-    cost = np.zeros(len(tasks) + 1)
-    for i, t in enumerate(tasks):
-        freed[i + 1] = freed[i]
-        freed[i + 1, list(pods[t].gpu_ids)] += pods[t].gpu_milli
-        cost[i + 1] = cost[i] + pods[t].cost_gpu_seconds
-    return Group(task_class, gpu, tuple(tasks), freed, cost)
+    out: dict[tuple[int, int], list[int]] = {}
+    movable, of = state.movable[tasks].tolist(), classes.of[tasks].tolist()
+    for t, moves, c in zip(tasks.tolist(), movable, of, strict=True):
+        if moves:
+            pod = pods[t]
+            shared = pod.num_gpu == 1 and pod.gpu_milli < WHOLE
+            out.setdefault((c, pod.gpu_ids[0] if shared else -1), []).append(t)
+    for found in out.values():
+        if len(found) > 1:
+            found.sort(key=lambda t: (pods[t].cost_gpu_seconds, pods[t].gpu_ids))
+    return out

@@ -15,13 +15,18 @@ import numpy as np
 
 from analytics.placing.shapes import WHOLE
 from analytics.repacking.bins import Group
+from analytics.repacking.gains import Gains
+from analytics.repacking.limited import Limited
 from analytics.repacking.master import Limits, Prices
 from analytics.repacking.measure import Measure
 from analytics.repacking.objective import Objective
 from analytics.repacking.patterns import Space
-from analytics.repacking.room import NEVER, Leaving, Room
+from analytics.repacking.room import Room
 from analytics.repacking.state import Floats, Ints
 from analytics.repacking.whole import WholeRoom
+
+# Bins at most where no more may come than there is, and where each is looked at for itself.
+FEW_BINS, FEWER_BINS = 100, 30
 
 
 def bound(
@@ -42,6 +47,11 @@ def bound(
         return simple
     priced = _priced(space, measure, objective, prices, limits, out_of_time)
     return min(simple, priced)
+
+
+def is_limited(space: Space) -> bool:
+    """Whether each node is looked at for itself."""
+    return not space.shares and len(space.bins) <= FEW_BINS
 
 
 def _at_best(space: Space, objective: Objective, limits: Limits) -> float:
@@ -69,15 +79,17 @@ def _priced(
     like = [
         (k, n.gpus, n.cpu_milli, n.memory_mib) for k, n in zip(kinds.tolist(), nodes, strict=True)
     ]
-    rooms = {
-        at: WholeRoom(Room(space, measure, objective, prices, *at, limits.moves))
-        for at in set(like)
-    }
-    gains = []
-    for b, at in enumerate(like):
-        if out_of_time():
-            return np.inf
-        gains.append(_gain(space, rooms[at], objective, b, held[b]))
+    rooms = {at: Room(space, measure, objective, prices, *at, limits.moves) for at in set(like)}
+    gains = _gains(space, [rooms[at] for at in like], held, out_of_time)
+    if gains is None:
+        return np.inf
+    if objective.name == "drain":
+        # Emptied, it is worth one node, and leaves nothing to choose.
+        emptied = [
+            1.0 + sum(float(rooms[at].left(g, i)[0]) for g in groups for i in range(len(g.tasks)))
+            for at, groups in zip(like, held, strict=True)
+        ]
+        gains = np.maximum(gains, _worth(space) + np.array(emptied))
     return float(spent + _largest(np.maximum(gains, 0.0), space.bins.count, 2 * limits.moves))
 
 
@@ -96,67 +108,55 @@ def _held(space: Space) -> list[list[Group]]:
     return out
 
 
-def _gain(
-    space: Space, whole: WholeRoom, objective: Objective, b: int, groups: list[Group]
-) -> float:
-    """What a node of a bin could gain at the prices, at most."""
-    state, node = space.state, int(space.bins.first[b])
-    value = float(space.value(np.array([node]), state.cpu[[node]], state.free[[node]])[0])
-    gain = None
-    if not space.shares and whole.room.cpu:
-        left = int(state.cpu[node]), int(state.memory[node])
-        gain = whole.gain(state.free[node], *left, groups)
-    if gain is None:
-        gain = _by_gpu(space, whole.room, node, groups)
-    if objective.name == "drain":
-        # Emptied, it is worth one node, and leaves nothing to choose.
-        paid = (float(whole.room.left(g, i)[0]) for g in groups for i in range(len(g.tasks)))
-        gain = max(gain, 1.0 + sum(paid))
-    return value + gain
+def _worth(space: Space) -> Floats:
+    """The value of a node of each bin as it is."""
+    state, first = space.state, space.bins.first
+    return space.value(first, state.cpu[first], state.free[first])
 
 
-def _by_gpu(space: Space, room: Room, node: int, groups: list[Group]) -> float:
-    """The same GPU by GPU, processors being priced."""
-    state = space.state
-    tasks = [(g, i) for g in groups for i in range(len(g.tasks))]
-    base = room.without_gpu[:, None] + room.cpu_prices[:, None] * (state.cpu[node] - room.levels)
-    alone: dict[int, list[Leaving]] = {}
-    several: list[Leaving] = []
-    for group, i in tasks:
-        gpus = space.classes.gpus[group.task_class]
-        if gpus == 0:
-            base = base + np.maximum(room.left(group, i), 0.0)[:, None]
-        elif gpus == 1:
-            alone.setdefault(_gpus(group, i)[0], []).append((group, i))
+def _gains(
+    space: Space,
+    rooms: Sequence[Room],
+    held: Sequence[list[Group]],
+    out_of_time: Callable[[], bool],
+) -> Floats | None:
+    """What a node of each bin could gain at the prices, at most; None out of time."""
+    state, worth, shares = space.state, _worth(space), space.shares
+    out, supply = np.zeros(len(rooms)), space.supply
+    whole: dict[int, Limited] = {}
+    whole_of: list[Limited | None] = [None] * len(rooms)
+    by_gpu: dict[int, tuple[Gains, list[int]]] = {}
+    for b, (room, groups) in enumerate(zip(rooms, held, strict=True)):
+        if out_of_time():
+            return None
+        node, gain = int(space.bins.first[b]), None
+        if not shares and room.cpu:
+            told = whole.setdefault(id(room), Limited(WholeRoom(room), supply))
+            left = int(state.cpu[node]), int(state.memory[node])
+            gain = told.whole.gain(state.free[node], *left, groups)
+        if gain is None:
+            gains, bins = by_gpu.setdefault(id(room), (Gains(room), []))
+            gains.add(state.free[node].tolist(), int(state.cpu[node]), groups)
+            bins.append(b)
         else:
-            several.append((group, i))
-    free = state.free[node].tolist()[: room.gpus]
-    per_gpu = [room.of_gpu(milli, alone.get(g, ())) for g, milli in enumerate(free)]
-    return float(_over_choices(room, base, per_gpu, several).min(axis=0).max())
+            out[b], whole_of[b] = worth[b] + gain, told
+    for gains, bins in by_gpu.values():
+        out[bins] = gains.most(worth[bins], out_of_time)
+    for from_elsewhere in (False, True):
+        few = FEWER_BINS if from_elsewhere else FEW_BINS
+        for b, limited in enumerate(whole_of if len(rooms) <= few else ()):
+            if limited is not None and out[b] > 0 and not out_of_time():
+                most = _limited(space, limited, b, held[b], from_elsewhere=from_elsewhere)
+                out[b] = min(out[b], worth[b] + most)
+    return out
 
 
-def _gpus(group: Group, i: int) -> list[int]:
-    return [int(g) for g in np.flatnonzero(group.freed[i + 1] != group.freed[i])]
-
-
-def _over_choices(
-    room: Room,
-    base: Floats,
-    per_gpu: Sequence[tuple[Floats, Floats]],
-    several: Sequence[Leaving],
-) -> Floats:
-    """The most over which tasks of several GPUs leave and how many GPUs are opened."""
-    opened = room.of_gpu(WHOLE, ())
-    best = np.full(base.shape, NEVER)
-    for choice in range(1 << len(several)):
-        gone = [t for j, t in enumerate(several) if choice >> j & 1]
-        free = {g for task in gone for g in _gpus(*task)}
-        here = [opened if g in free else told for g, told in enumerate(per_gpu)]
-        paid = sum((room.left(*t) for t in gone), np.zeros(len(room.cpu_prices)))
-        rest = np.sum([a for a, _ in here], axis=0) if here else 0.0
-        more = np.stack([f[:, None] - a for a, f in here]) if here else np.zeros((0, *base.shape))
-        upto = np.cumsum(np.sort(more, axis=0)[::-1], axis=0)
-        upto = np.concatenate([np.zeros((1, *base.shape)), upto])
-        total = (upto + np.moveaxis(room.opened, 2, 0)).max(axis=0)
-        best = np.maximum(best, base + paid[:, None] + rest + total)
-    return best
+def _limited(
+    space: Space, told: Limited, b: int, groups: list[Group], *, from_elsewhere: bool
+) -> float:
+    """What a node of a bin could be worth where no more comes than there is."""
+    state, node = space.state, int(space.bins.first[b])
+    left = int(state.cpu[node]), int(state.memory[node])
+    free = int((state.free[node] == WHOLE).sum())
+    gain = told.gain(free, *left, groups, from_elsewhere=from_elsewhere)
+    return np.inf if gain is None else gain

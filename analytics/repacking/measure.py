@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -84,6 +85,11 @@ class Measure:
 
 def measure_of(target: Sequence[Target], kinds: Sequence[Kind], most_gpus: int) -> Measure:
     """The tables for a target; weights need not add up to 1."""
+    return _measure_of(tuple(target), tuple(kinds), most_gpus)
+
+
+@lru_cache(maxsize=4)
+def _measure_of(target: tuple[Target, ...], kinds: tuple[Kind, ...], most_gpus: int) -> Measure:
     tables = [_tables(target, kind, most_gpus) for kind in kinds]
     return Measure(
         tuple(t[0] for t in tables), tuple(t[1] for t in tables), tuple(t[2] for t in tables)
@@ -99,9 +105,10 @@ def _tables(target: Sequence[Target], kind: Kind, most_gpus: int) -> tuple[Ints,
     for t in here:
         first = int(np.searchsorted(levels, t.cpu_milli)) + 1
         if t.num_gpu == 1:
-            parts[first:, t.gpu_milli :] += t.p / total
-        else:
-            blocks[first:, t.num_gpu :] += t.p / total
+            parts[first, t.gpu_milli] += t.p / total
+        elif t.num_gpu <= most_gpus:
+            blocks[first, t.num_gpu] += t.p / total
+    parts, blocks = (table.cumsum(axis=0).cumsum(axis=1) for table in (parts, blocks))
     return levels, parts * (np.arange(WHOLE + 1) / WHOLE), blocks * np.arange(most_gpus + 1)
 
 

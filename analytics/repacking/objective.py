@@ -45,8 +45,6 @@ class Objective:
     def value(self, state: State, measure: Measure) -> Value:
         """The value of states of nodes; smaller is better."""
         tie = self.per_gpu(state)
-        room = empty(state.instance.nodes).sum(axis=1)
-        cpu_room = np.array([n.cpu_milli or UNKNOWN for n in state.instance.nodes], np.int64)
 
         def fragments(row: Ints, cpu: Ints, free: Ints) -> Floats:
             return measure.of_nodes(state.kind[row], cpu, free)
@@ -59,7 +57,11 @@ class Objective:
             emptied = (free.sum(axis=1) == room[row]) & (cpu >= cpu_room[row])
             return np.asarray(tie * fragments(row, cpu, free) - emptied)
 
-        return {"fragmentation": fragments, "slots": slots, "drain": drain}[self.name]
+        if self.name != "drain":
+            return {"fragmentation": fragments, "slots": slots}[self.name]
+        room = empty(state.instance.nodes).sum(axis=1)
+        cpu_room = np.array([n.cpu_milli or UNKNOWN for n in state.instance.nodes], np.int64)
+        return drain
 
 
 def objective_of(text: str) -> Objective:

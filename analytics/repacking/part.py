@@ -18,6 +18,8 @@ Clock = Callable[[], float]
 JOIN = 8
 GROW = (4, 16, 100, 600)
 FEW = 1500
+# With so many patterns the widest looks bring nothing that is worth their time.
+WIDE, CROWD = 2, 20_000
 # Patterns that are given one more arrival in one round, at most: a round must not take too long.
 MOST_GROWN = 40_000
 # In whole numbers: so many patterns near their price, of each bin at least so many; so many in all;
@@ -66,12 +68,14 @@ class Part:
 
     def price(self, until_s: float) -> tuple[float, Prices]:
         """Let patterns join until none is below its price: what is saved at most, and prices."""
-        effort = 0
+        effort, began = 0, self._clock()
         while True:
             most, prices = self._relaxed()
-            mine, cost = self._cost(prices)
-            if self._clock() > until_s:
+            # Half of a round before the end the next one would mostly end too late.
+            began, took_s = self._clock(), self._clock() - began
+            if began + took_s / 2 > until_s:
                 return most, prices
+            mine, cost = self._cost(prices)
             open_ = mine[self._pricing.patterns.arriving[mine, MOST_ARRIVALS - 1] < 0]
             parents = self._pricing.best(cost, open_, GROW[effort])
             parents = parents[np.argsort(cost[parents], kind="stable")[:MOST_GROWN]]
@@ -83,7 +87,7 @@ class Part:
             self._add(joining)
             if len(joining):
                 effort = 0
-            elif effort + 1 < len(GROW):
+            elif effort + 1 < (len(GROW) if len(self._pricing.patterns) < CROWD else WIDE):
                 effort += 1
             elif len(self._pricing.patterns) > FEW or not len(self._pricing.grow(open_)):
                 return most, prices

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,6 +24,7 @@ MOST_DEPARTURES = 8
 MOST_ARRIVALS = 6
 PER_BIN = 3000
 IN_ALL = 120_000
+FAR_BELOW = -(1 << 40)
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,6 @@ class Patterns:
     def moves(self) -> Ints:
         """How many tasks leave."""
         return np.asarray((self.leaving >= 0).sum(axis=1))
-
-
-def joined(parts: Sequence[Patterns]) -> Patterns:
-    """One after the other."""
-    names = [f.name for f in fields(Patterns)]
-    return Patterns(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
 class Pool:
@@ -116,6 +112,13 @@ class Space:
         return np.array([len(g.tasks) for g in self.groups], np.int64)
 
     @property
+    def supply(self) -> Ints:
+        """How many tasks of each class may move."""
+        out = np.zeros(len(self.classes), np.int64)
+        np.add.at(out, self.group_class, self.group_tasks * self.bins.count[self.group_bin])
+        return out
+
+    @property
     def shares(self) -> bool:
         """Whether a GPU anywhere is shared, or may come to be."""
         movable = self.classes.milli[self.group_class]
@@ -145,34 +148,70 @@ def departures(
     """The patterns in which tasks only leave: all of them up to a number that the fleet allows."""
     order = np.argsort(state.node, kind="stable")
     edges = np.searchsorted(state.node[order], np.arange(len(state.cpu) + 1))
-    groups: list[Group] = []
-    group_bin: list[int] = []
-    parts: list[Patterns] = []
     most = max(8, min(PER_BIN, IN_ALL // max(len(bins), 1)))
-    for b, node in enumerate(bins.first.tolist()):
-        found = groups_of(state, classes, order[edges[node] : edges[node + 1]])
-        parts.append(_of_bin(state, classes, b, node, found, len(groups), (most, moves)))
-        groups += found
-        group_bin += [b] * len(found)
-    patterns = joined(parts)
+    told = [groups_of(state, classes, order[edges[n] : edges[n + 1]]) for n in bins.first.tolist()]
+    groups = [group for of_bin in told for group in of_bin]
+    group_bin = np.repeat(np.arange(len(bins)), [len(of_bin) for of_bin in told])
+    tasks = np.array([t for group in groups for t in group.tasks], np.int64)
+    of_group = np.repeat(np.arange(len(groups)), [len(group.tasks) for group in groups])
+    ways: list[Ints] = []
+    first = 0
+    for of_bin in told:
+        sizes = tuple(len(group.tasks) for group in of_bin)
+        ways.append(_ways(sizes, most, moves) + first)
+        first += sum(sizes)
+    bin_ = np.repeat(np.arange(len(bins)), [len(w) for w in ways])
+    patterns = _left_by(state, classes, bins, bin_, np.concatenate(ways), tasks, of_group)
     worth = value(bins.first[patterns.bin], patterns.cpu, patterns.free)
     patterns = replace(patterns, value=worth, toll=toll(state, patterns.moves, patterns.cost))
     group_class = np.array([g.task_class for g in groups], np.int64)
-    in_bin = np.array(group_bin, np.int64)
-    return Space(state, classes, bins, groups, group_class, in_bin, value, per_gpu, moves), patterns
+    space = Space(state, classes, bins, groups, group_class, group_bin, value, per_gpu, moves)
+    return space, patterns
 
 
-def _of_bin(
+def _left_by(
     state: State,
     classes: Classes,
-    b: int,
-    node: int,
-    groups: list[Group],
-    first: int,
-    most: tuple[int, int],
+    bins: Bins,
+    bin_: Ints,
+    way: Ints,
+    tasks: Ints,
+    of_group: Ints,
 ) -> Patterns:
-    sizes = [len(g.tasks) for g in groups]
-    depth = min(_depth(sizes, most[0]), most[1])
+    """The patterns that tasks leave behind: `way` [patterns, departures] says where in `tasks`."""
+    pods, n, node = state.instance.pods, len(way), bins.first[bin_]
+    way = way[:, : max(1, (way >= 0).sum(axis=1).max(initial=0))]
+    way = np.where(way < 0, len(tasks), way)
+    freed = np.zeros((len(tasks) + 1, state.free.shape[1]), np.int16)
+    for i, t in enumerate(tasks.tolist()):
+        freed[i, list(pods[t].gpu_ids)] = pods[t].gpu_milli
+    lost = np.array([*(pods[t].cost_gpu_seconds for t in tasks.tolist()), 0.0])
+    cpu, memory = (np.append(of[classes.of[tasks]], 0) for of in (classes.cpu, classes.memory))
+    free: Ints = state.free[node]
+    for column in way.T:
+        free = free + freed[column]
+    leaving: Ints = np.append(of_group, -1)[way]
+    return Patterns(
+        bin=bin_,
+        leaving=leaving.astype(np.int32),
+        arriving=np.full((n, MOST_ARRIVALS), -1, np.int32),
+        free=free.astype(np.int16),
+        cpu=state.cpu[node] + cpu[way].sum(axis=1),
+        memory=state.memory[node] + memory[way].sum(axis=1),
+        cost=lost[way].sum(axis=1),
+        value=np.zeros(n),
+        toll=np.zeros(n),
+        on=np.full((n, MOST_ARRIVALS), -1, np.int8),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _ways(sizes: tuple[int, ...], most: int, moves: int) -> Ints:
+    """Which tasks may leave, of groups of those sizes whose first leave first: their places.
+
+    A row is a choice; what comes after the last task is so far below 0 that it stays so.
+    """
+    depth = min(_depth(sizes, most), moves)
     counts = np.zeros((1, 0), np.int64)
     for size in sizes:
         more = np.arange(min(size, depth) + 1)
@@ -180,27 +219,7 @@ def _of_bin(
             [np.repeat(counts, len(more), axis=0), np.tile(more, len(counts))[:, None]]
         )
         counts = counts[counts.sum(axis=1) <= depth]
-    n = len(counts)
-    free = np.tile(state.free[node], (n, 1))
-    cpu, memory = np.full(n, state.cpu[node]), np.full(n, state.memory[node])
-    cost = np.zeros(n)
-    for i, g in enumerate(groups):
-        free += g.freed[counts[:, i]]
-        cost += g.cost[counts[:, i]]
-        cpu += classes.cpu[g.task_class] * counts[:, i]
-        memory += classes.memory[g.task_class] * counts[:, i]
-    return Patterns(
-        bin=np.full(n, b),
-        leaving=_listed(counts, first),
-        arriving=np.full((n, MOST_ARRIVALS), -1, np.int32),
-        free=free.astype(np.int16),
-        cpu=cpu,
-        memory=memory,
-        cost=cost,
-        value=np.zeros(n),
-        toll=np.zeros(n),
-        on=np.full((n, MOST_ARRIVALS), -1, np.int8),
-    )
+    return _listed(counts, np.cumsum((0, *sizes))[:-1])
 
 
 def _depth(sizes: Sequence[int], most: int) -> int:
@@ -212,15 +231,17 @@ def _depth(sizes: Sequence[int], most: int) -> int:
     return max(1, int(np.searchsorted(ways.cumsum(), most, side="right")) - 1)
 
 
-def _listed(counts: Ints, first: int) -> Ints:
-    """Counts of each group as a list of groups, -1 after the last."""
+def _listed(counts: Ints, first: Ints) -> Ints:
+    """Counts of each group as a list of places, those of a group from its first on."""
     rows, groups = np.nonzero(counts)
     times = counts[rows, groups]
+    begun = np.cumsum(times) - times
+    nth = np.arange(times.sum()) - np.repeat(begun, times)
     rows, groups = np.repeat(rows, times), np.repeat(groups, times)
-    out = np.full((len(counts), MOST_DEPARTURES), -1, np.int32)
+    out = np.full((len(counts), MOST_DEPARTURES), FAR_BELOW)
     place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    out[rows, place] = groups + first
-    return np.asarray(out)
+    out[rows, place] = first[groups] + nth
+    return out
 
 
 def arrivals(space: Space, patterns: Patterns, parent: Ints, task_class: Ints) -> Patterns:

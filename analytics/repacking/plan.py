@@ -17,13 +17,13 @@ import msgspec
 import numpy as np
 
 from analytics.repacking.bins import Bins, Classes, bins_of, classes_of, most_promising
-from analytics.repacking.bound import bound
+from analytics.repacking.bound import bound, is_limited
 from analytics.repacking.instance import Instance
 from analytics.repacking.master import INF, Limits
 from analytics.repacking.measure import SIZES, fragmentation, measure_of, slots
 from analytics.repacking.objective import Objective, Value, objective_of
 from analytics.repacking.order import Step, carried_out, changes, ordered, possible
-from analytics.repacking.patterns import departures
+from analytics.repacking.patterns import Space, departures
 from analytics.repacking.search import Search
 from analytics.repacking.state import State, state_of
 from analytics.repacking.steepest import MOST_TASKS, descend
@@ -34,12 +34,19 @@ WORTH_A_BATCH = 1.02
 METHOD = "column generation over node patterns; Lagrangian bound, GPU by GPU"
 # Bins that are looked at in all: in fleets of more, those that promise most.
 MOST_BINS = 2500
-BOUND_S = 0.5
 # Moves among which needless ones are looked for.
 FEW_STEPS = 60
-# Shares of the time by which steepest descent, the search and all the rest end; seconds of ordering
-# a move, which the search leaves.
-PLAIN_SHARE, SEARCH_SHARE, ALL_SHARE, ORDER_S = 0.25, 0.85, 0.95, 1.5e-4
+# Shares of the time by which steepest descent, the search and all the rest end.
+PLAIN_SHARE, SEARCH_SHARE, ALL_SHARE = 0.2, 0.85, 0.95
+# What the search leaves: seconds of ordering a move and of the bound of a bin on a machine that
+# makes arrays of a task or node in so many; and for measuring the plan such a part of what it took
+# to make arrays of the instance.
+ORDER_S, BOUND_S, ARRAYS_S, TOLD_PART = 4.5e-5, 1.5e-4, 4.5e-7, 0.8
+LEAST_BOUND_S = 0.06
+# And where each node is looked at for itself, of a bin.
+LIMITED_S = 3e-3
+# How much slower than that it is taken to be at most; what takes as long as so many, however few.
+MOST_SLOW, FEW_ARRAYS = 4.0, 5000
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,8 @@ class _Asked:
     gpu_seconds: float
     seed: int
     until_s: float
+    end_s: float  # by which there must be moves and a bound
+    slow: float = 1.0  # how much slower than usual the machine is
 
 
 @dataclass
@@ -121,18 +130,20 @@ def plan(
     """
     budget = INF if budget_gpu_seconds is None else budget_gpu_seconds
     started = time.monotonic()
-    until = started + max(SEARCH_SHARE * time_limit_s - ORDER_S * max_moves, time_limit_s / 4)
-    asked = _Asked(objective_of(objective), max_moves, budget, seed, until)
     start = state_of(instance)
+    took = time.monotonic() - started
+    slow = took / (ARRAYS_S * (len(instance.pods) + len(instance.nodes) + FEW_ARRAYS))
+    end = started + time_limit_s - TOLD_PART * took
+    until = min(started + SEARCH_SHARE * time_limit_s, end)
+    asked = _Asked(
+        objective_of(objective), max_moves, budget, seed, until, end, min(max(slow, 1.0), MOST_SLOW)
+    )
     if not max_moves or not instance.pods or not instance.nodes:
         return _told(asked, start, (), LIVE, 0.0)
     plain = _descend(start, [], replace(asked, until_s=started + PLAIN_SHARE * time_limit_s))
     first, most = _search(start, asked, bounded=True)
-    later = replace(asked, until_s=started + ALL_SHARE * time_limit_s)
-    steps, how = _chosen(start, first, plain, later, mode)
-    if _gain(start, asked, steps) <= 0:
-        steps, how = [], LIVE
-    return _told(asked, start, steps, how, most)
+    later = replace(asked, until_s=min(started + ALL_SHARE * time_limit_s, end))
+    return _told(asked, start, *_chosen(start, first, plain, later, mode), most)
 
 
 def _chosen(
@@ -142,32 +153,42 @@ def _chosen(
     batch = [*first.live, *first.blocked]
     if mode == BATCH:
         return batch, BATCH if first.blocked else LIVE
-    steps = _one_by_one(start, first, asked)
-    live = max(steps, plain, key=lambda found: _rank(start, found, asked))
-    worth = WORTH_A_BATCH * _gain(start, asked, live)
-    if mode == ANY and first.blocked and _gain(start, asked, batch) > worth:
-        return batch, BATCH
+    live = _one_by_one(start, first, asked)
+    if plain:
+        live = max(live, plain, key=lambda found: _rank(start, found, asked))
+    if mode == ANY and first.blocked:
+        worth = WORTH_A_BATCH * _gain(start, asked, live)
+        if _gain(start, asked, batch) > worth:
+            return batch, BATCH
     return live, LIVE
 
 
 def _search(state: State, asked: _Asked, *, bounded: bool) -> tuple[_Result, float]:
     """The best moves found in time and, if asked for, what any could save at most."""
     classes = classes_of(state)
-    value = _value(state, asked)
+    measure = measure_of(state.instance.target, state.kinds, state.free.shape[1])
+    value = asked.objective.value(state, measure)
     bins = _bins(state, classes, value)
     per_gpu = asked.objective.per_gpu(state)
     space, patterns = departures(state, classes, bins, value, per_gpu, asked.moves)
     if not space.groups:
         return _Result(), 0.0
     limits = Limits(asked.moves, asked.gpu_seconds)
-    found = Search(space, patterns, limits, asked.seed, asked.until_s).run()
-    live, blocked = ordered(space, changes(space, found))
+    most_moves = min(asked.moves, len(state.instance.pods))
+    left = ORDER_S * most_moves + bounded * _bound_s(space)
+    until = min(asked.until_s, asked.end_s - asked.slow * left)
+    found = Search(space, patterns, limits, asked.seed, until).run()
+    live, blocked = ordered(space, changes(space, found), _alarm(asked.end_s))
     if not bounded:
         return _Result(live, blocked), 0.0
-    measure = measure_of(state.instance.target, state.kinds, state.free.shape[1])
-    alarm = _alarm(asked.until_s + BOUND_S)
-    most = bound(space, measure, asked.objective, found.prices, limits, alarm)
+    most = bound(space, measure, asked.objective, found.prices, limits, _alarm(asked.end_s))
     return _Result(live, blocked), most
+
+
+def _bound_s(space: Space) -> float:
+    """Seconds that the bound may take."""
+    each = LIMITED_S if is_limited(space) else BOUND_S
+    return max(each * len(space.bins), LEAST_BOUND_S)
 
 
 def _bins(state: State, classes: Classes, value: Value) -> Bins:
@@ -204,10 +225,10 @@ def _needed(start: State, steps: list[Step], asked: _Asked) -> list[Step]:
 
 def _descend(start: State, steps: Sequence[Step], asked: _Asked) -> list[Step]:
     """More moves after some, by steepest descent."""
-    if len(start.instance.pods) > MOST_TASKS:
+    limits = _rest(start, steps, asked)
+    if len(start.instance.pods) > MOST_TASKS or not limits.moves or _alarm(asked.until_s)():
         return []
     state = after(start, steps, {step.task for step in steps})
-    limits = _rest(start, steps, asked)
     value = _value(state, asked)
     return descend(state, classes_of(state), value, limits, _alarm(asked.until_s))
 
@@ -259,7 +280,11 @@ def _value(state: State, asked: _Asked) -> Value:
 
 def _gain(start: State, asked: _Asked, steps: Sequence[Step]) -> float:
     """By how much the objective falls."""
-    end, value = carried_out(start, steps), _value(start, asked)
+    return _saved(start, asked, steps, carried_out(start, steps))
+
+
+def _saved(start: State, asked: _Asked, steps: Sequence[Step], end: State) -> float:
+    value = _value(start, asked)
     tasks = [step.task for step in steps]
     rows = np.unique(np.concatenate([start.node[tasks], [s.node for s in steps]]).astype(np.int64))
     before = value(rows, start.cpu[rows], start.free[rows])
@@ -267,12 +292,16 @@ def _gain(start: State, asked: _Asked, steps: Sequence[Step]) -> float:
 
 
 def _told(asked: _Asked, start: State, steps: Sequence[Step], mode: str, most: float) -> Plan:
+    """The plan; without moves where these gain nothing."""
+    end = carried_out(start, steps)
+    gain = _saved(start, asked, steps, end)
+    if gain <= 0:
+        steps, mode, end, gain = [], LIVE, start, 0.0
     instance = start.instance
     moves = tuple(
         Move(instance.pods[s.task].name, instance.nodes[s.node].name, s.gpus) for s in steps
     )
-    before, then = summary(start), summary(carried_out(start, steps))
-    gain = _gain(start, asked, steps)
+    before, then = summary(start), summary(end)
     if asked.objective.name == "fragmentation":
         most = min(most, before.frag_gpus)
     return Plan(

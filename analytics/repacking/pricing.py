@@ -34,10 +34,7 @@ class Pricing:
         movable = np.isin(np.arange(len(space.classes)), space.group_class)
         self._open = accepted(state, space.classes, first) & movable
         self._joined = np.zeros(0, bool)
-        self._supply = np.zeros(len(space.classes), np.int64)
-        np.add.at(
-            self._supply, space.group_class, space.group_tasks * space.bins.count[space.group_bin]
-        )
+        self._supply = space.supply
         self._size = space.classes.gpus * space.classes.milli / WHOLE * space.per_gpu
 
     @property
@@ -53,9 +50,10 @@ class Pricing:
     def _reduced(self, prices: Prices, p: Patterns) -> Floats:
         of_class = np.append(prices.of_class, 0.0)
         of_group = np.append(prices.of_class[self.space.group_class] + prices.of_move, 0.0)
-        # A product, since sums of few numbers each are slow.
-        left = of_group[p.leaving] @ np.ones(p.leaving.shape[1])
-        arrived = of_class[p.arriving] @ np.ones(p.arriving.shape[1])
+        # Column by column, since sums of few numbers each are slow.
+        left = sum(of_group[column] for column in p.leaving.T)
+        used = max(1, int((p.arriving >= 0).any(axis=0).sum()))
+        arrived = sum(of_class[column] for column in p.arriving.T[:used])
         saved = self.before[p.bin] - p.value - p.toll + left - arrived
         return np.asarray(-saved - prices.of_bin[p.bin] - prices.of_cost * p.cost)
 

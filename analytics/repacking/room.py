@@ -6,8 +6,7 @@ Processors are priced too, at several prices: what a node gains is at most the l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -40,7 +39,6 @@ class Room:
     cpu: int
     memory: int
     moves: int
-    known: dict[tuple[float, ...], tuple[Floats, Floats]] = field(default_factory=dict)
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -143,24 +141,14 @@ class Room:
 
     def left(self, group: Group, i: int) -> Floats:
         """What a task pays for leaving: [prices of processors]."""
-        prices, c = self.prices, group.task_class
-        lost = float(group.cost[i + 1] - group.cost[i])
-        paid = prices.of_class[c] + prices.of_move + prices.of_cost * lost
-        return np.asarray(paid + self.cpu_prices * self.space.classes.cpu[c])
+        return np.asarray(self.paid(group, i) + self.cpu_prices * self.processors(group))
 
-    def of_gpu(self, free: int, tasks: Sequence[Leaving]) -> tuple[Floats, Floats]:
-        """The most that a GPU is worth in use, and what opening it pays: [prices]."""
-        key: tuple[float, ...] = (float(free),)
-        key += tuple(x for g, i in tasks for x in (g.task_class, float(g.cost[i + 1] - g.cost[i])))
-        if key not in self.known:
-            self.known[key] = self._of_gpu(free, tasks)
-        return self.known[key]
+    def paid(self, group: Group, i: int) -> float:
+        """The same beside its processors."""
+        prices = self.prices
+        moved = float(prices.of_class[group.task_class]) + prices.of_move
+        return moved + prices.of_cost * group.lost[i]
 
-    def _of_gpu(self, free: int, tasks: Sequence[Leaving]) -> tuple[Floats, Floats]:
-        rooms, paid = np.array([free]), np.zeros((len(self.cpu_prices), 1))
-        for group, i in tasks:
-            milli = int(self.space.classes.milli[group.task_class])
-            rooms = np.concatenate([rooms, rooms + milli])
-            paid = np.hstack([paid, paid + self.left(group, i)[:, None]])
-        in_use = self.filled[:, :, rooms // self.step] + paid[:, None, :]
-        return in_use.max(axis=2), np.where(rooms == WHOLE, paid, NEVER).max(axis=1)
+    def processors(self, group: Group) -> int:
+        """Milli-CPUs that a task gives back."""
+        return int(self.space.classes.cpu[group.task_class])

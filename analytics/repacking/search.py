@@ -21,7 +21,7 @@ from analytics.repacking.single import single_moves
 from analytics.repacking.state import Ints
 
 # Of the time, what prices and the first choice may take.
-PRICES_SHARE, CHOICE_SHARE = 0.45, 0.8
+PRICES_SHARE, CHOICE_SHARE = 0.6, 0.85
 # Arrivals after one departure that may be tried at the beginning.
 AT_ONCE = 100_000
 # Bins of a neighbourhood, seconds for it, and how many in a row may bring nothing.

@@ -38,7 +38,11 @@ class State:
 
     def copy(self) -> State:
         """One whose `free`, `cpu` and `memory` may be changed."""
-        return replace(self, free=self.free.copy(), cpu=self.cpu.copy(), memory=self.memory.copy())
+        out = replace(self, free=self.free.copy(), cpu=self.cpu.copy(), memory=self.memory.copy())
+        # What was worked out of the instance holds for the copy too.
+        for name in {"_kinds", "movable"} & vars(self).keys():
+            vars(out)[name] = vars(self)[name]
+        return out
 
     @cached_property
     def kind(self) -> Ints:

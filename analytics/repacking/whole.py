@@ -91,7 +91,7 @@ class WholeRoom:
 
     def gain(self, free: Ints, cpu: int, memory: int, groups: list[Group]) -> float | None:
         """What a node could be worth; None where there is too much to try."""
-        found = self._departures(groups)
+        found = self.departures(groups)
         if found is None:
             return None
         paid, freed = found
@@ -102,7 +102,7 @@ class WholeRoom:
             for o in self.others
         )
 
-    def _departures(self, groups: list[Group]) -> tuple[Floats, Ints] | None:
+    def departures(self, groups: list[Group]) -> tuple[Floats, Ints] | None:
         """What each choice of leaving tasks pays, and its GPUs, milli-CPUs and MiB."""
         classes = self.room.space.classes
         paid: Floats = np.zeros(1)

@@ -242,17 +242,21 @@ def _actions() -> Panel:
     return table(
         Text(
             "What to do next",
-            "Open recommendations by the GPU-hours that they free; printed, never carried out.",
+            "Open recommendations by the GPU-hours that they are expected to free, and the interval"
+            " in which these lie (empty where it is not known); printed, never carried out.",
             "`gpuledger recommend show ID` says what it rests on.",
             "SELECT * FROM v_recommendations ORDER BY gain_gpu_hours DESC LIMIT 1000",
             link=board_link("gpuledger-idle"),
             empty="nothing is recommended now for what is chosen above",
         ),
-        f"SELECT {SHORT_ID} AS id, title, team, gain_gpu_hours, gain_capacity_value, currency,"
-        " confidence_ratio, command\nFROM v_recommendations\n"
+        f"SELECT {SHORT_ID} AS id, title, team, gain_gpu_hours, gain_low_gpu_hours,"
+        " gain_high_gpu_hours, gain_capacity_value, currency, confidence_ratio, command\n"
+        "FROM v_recommendations\n"
         "WHERE status = 'proposed' AND $__conditionalAll(team IN (${team:singlequote}), $team)\n"
         f"ORDER BY gain_gpu_hours DESC, recommendation_id LIMIT {TOP}",
         Column("gain_gpu_hours", "GPU-hours"),
+        Column("gain_low_gpu_hours", "low"),
+        Column("gain_high_gpu_hours", "high"),
         gain,
         Column("confidence_ratio", "confidence", RATIO),
         width=24,

@@ -15,7 +15,7 @@ from dashboards.parts import (
     proposed,
 )
 from dashboards.words import Column, Marks, Text, coloured, measured
-from gpuledger.measures import REQUEST_SIZES, STRANDED_HOURS
+from gpuledger.measures import CAPACITY_VALUE, REQUEST_SIZES, STRANDED_HOURS
 from gpuledger.states import BY_NAME, FREE, in_list
 from gpuledger.units import CURRENCY, RATIO
 from gpuledger.view_measures import (
@@ -84,15 +84,15 @@ def _lost() -> Panel:
             " waited meanwhile: for GPUs, and for a quota.",
             "Both large at once is a placement problem: see stranded by cause.",
             link=board_link("gpuledger-queue"),
-            empty="nothing was booked in this range for what is chosen above",
+            empty="nothing was booked in this range",
         ),
-        f"SELECT {picked(STRANDED_HOURS)}, sumIf(gpu_seconds / 3600 * price, state = 'stranded')"
-        f" AS worth, {CURRENCY_SQL} AS currency,\n"
+        f"SELECT {picked(STRANDED_HOURS, CAPACITY_VALUE)}, {CURRENCY_SQL} AS currency,\n"
         f"  (SELECT {UNMET_HOURS.sql} {waited}) AS {UNMET_HOURS.name},"
         f" (SELECT {REFUSED_HOURS.sql} {waited}) AS {REFUSED_HOURS.name}\n"
-        f"{book(HERE)}\nHAVING count() > 0",
+        f"{book(HERE)} AND state = 'stranded'\n"
+        "HAVING (SELECT count() FROM v_booked_hours WHERE $__timeFilter(hour)) > 0",
         measured(STRANDED_HOURS, "stranded"),
-        Column("worth", "worth", CURRENCY),
+        measured(CAPACITY_VALUE, "worth"),
         measured(UNMET_HOURS, "waited for GPUs"),
         measured(REFUSED_HOURS, "waited for quota"),
         width=10,

@@ -22,7 +22,13 @@ from gpuledger.measures import (
 )
 from gpuledger.states import in_list
 from gpuledger.units import CURRENCY, RATIO, SECOND
-from gpuledger.view_measures import REFUSED_HOURS, UNMET_HOURS, WAITING_GPUS, WAITING_JOBS
+from gpuledger.view_measures import (
+    REFUSED_HOURS,
+    UNMET_HOURS,
+    WAITED_HOURS,
+    WAITING_GPUS,
+    WAITING_JOBS,
+)
 from gpuledger.waits import CAPACITY_REASONS, QUOTA_SQL
 
 UID = "gpuledger-queue"
@@ -215,12 +221,12 @@ def _teams() -> Panel:
             link=board_link("gpuledger-explorer"),
             empty=NOBODY_STARTED,
         ),
-        f"SELECT team, {picked(*WAITS, JOBS_STARTED)}, sum(gpus * wait_seconds) / 3600 AS waited\n"
-        f"{STARTED}\nGROUP BY team ORDER BY waited DESC, team LIMIT {ROWS}",
+        f"SELECT team, {picked(WAITED_HOURS, *WAITS, JOBS_STARTED)}\n"
+        f"{STARTED}\nGROUP BY team ORDER BY {WAITED_HOURS.name} DESC, team LIMIT {ROWS}",
         Column("team", "team", link=board_link(UID, team="team")),
+        measured(WAITED_HOURS, "GPU-hours waited"),
         *SHOWN,
         measured(JOBS_STARTED, "jobs"),
-        Column("waited", "GPU-hours waited"),
         width=12,
     )
 

@@ -174,6 +174,7 @@ class Finding(Row, table="findings", layout=Versions(key=("finding_id",))):
     cause: Label = label("what it comes from, in one word; empty = not known", default="")
     owner: Label = label("who acts: job owner, hardware operations, platform …", default="")
     action: Label = text("what to do, in one sentence", default="")
+    asks: Label = text("a smaller request that would do, a JSON object; empty = none", default="")
     confidence_ratio: Gauge = gauge(RATIO, "how sure the detector is", step=CENTI, bits=8)
     summary: Label = text("one sentence for people")
     evidence: Label = text("query that shows the rows behind it")

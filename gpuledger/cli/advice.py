@@ -18,9 +18,18 @@ def print_one(row: show.Row) -> None:
     """A recommendation as `analytics.book.recommendation` tells it."""
     lines = [{"": name, " ": text} for name, text in _lines(row) if text]
     show.plain_table(lines, f"{row['recommendation_id']}: {row['title']}")
+    print_commands(row["command"] or "", row["undo"] or "")
     if row["life"]:
         click.echo()
         show.plain_table([_step(step) for step in row["life"]], "What became of it")
+
+
+def print_commands(command: str, undo: str) -> None:
+    """As they are, outside of any table, so that they can be copied."""
+    if command:
+        click.echo(f"\nCommands, for a person to run:\n\n{command}")
+    if undo:
+        click.echo(f"\nWhat takes them back:\n\n{undo}")
 
 
 def _lines(row: show.Row) -> Iterator[tuple[str, str]]:
@@ -32,8 +41,7 @@ def _lines(row: show.Row) -> Iterator[tuple[str, str]]:
     yield "waits", _waits(row)
     yield "confidence", _percent(row["confidence_ratio"])
     yield "because", row["because"]
-    yield "to do", row["command"] or "no command"
-    yield "undo", row["undo"] or ""
+    yield "to do", "" if row["command"] else "no command"
     yield "finding", _finding(row["finding"])
     yield "outcome", _outcome(row["outcome"])
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuledger.cli import options, show
+from gpuledger.cli import advice, options, show
 from gpuledger.errors import ConfigError
 
 if TYPE_CHECKING:
     from analytics.advice.repacked import Weighed
     from analytics.advice.standing import Standing, Standings
     from analytics.advice.wording import Movable
-    from analytics.commands import Command
     from analytics.repacking.instance import Instance
     from analytics.repacking.plan import Plan
 
@@ -230,7 +229,7 @@ def _of_store(at: str, store_url: str, config_path: Path | None, fmt: str, **ask
     if found.plan.moves:
         _print_verdict(found, moment)
     if asked["commands"] and found.plan.moves:
-        _print_commands(command)
+        advice.print_commands(command.text, command.undo_text)
 
 
 def _snapshot(reader: Any, moment: datetime, configuration: Any) -> Instance:
@@ -346,7 +345,7 @@ def _ids(gpu_ids: Sequence[int]) -> str:
 def _standing(name: str, reached: Standing, sizes: Sequence[str]) -> dict[str, Any]:
     slots = {f"× {size}": reached.slots.get(size) for size in sizes}
     told = {column: show.NOTHING if n is None else n for column, n in slots.items()}
-    return {"": name, "fragmented GPUs": f"{reached.frag_gpus:,.2f}", **told}
+    return {"": name, "fragmented GPUs": f"{max(0.0, reached.frag_gpus):,.2f}", **told}
 
 
 def _whole(value: float | None) -> str:
@@ -357,10 +356,3 @@ def _print_verdict(found: Weighed, moment: datetime) -> None:
     until = moment + timedelta(hours=found.offer.hours)
     verdict = f"Worth it until {until:%Y-%m-%d %H:%M} UTC" if found.offer.offered else "Not advised"
     click.echo(f"\n{verdict}: {found.offer.why}.")
-
-
-def _print_commands(command: Command) -> None:
-    """As they are, so that they can be copied."""
-    click.echo(f"\nCommands, for a person to run:\n\n{command.text}")
-    if command.undo_text:
-        click.echo(f"\nWhat takes them back:\n\n{command.undo_text}")

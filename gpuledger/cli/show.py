@@ -14,6 +14,7 @@ import click
 
 from gpuledger.catalogue.host import MissingValue, SourceRun
 from gpuledger.catalogue.work import GpuLink
+from gpuledger.cli import notes
 from gpuledger.schema import FOREVER, Column, Kind, Samples
 from gpuledger.schema import Row as TableRow
 from gpuledger.units import BYTE
@@ -146,13 +147,15 @@ def recommendations_table(rows: Sequence[Row], title: str = "Recommendations") -
 
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("id", no_wrap=True)
-    table.add_column("what to do", ratio=1)
+    table.add_column("what to do", ratio=1, overflow="fold")
     table.add_column("team", no_wrap=True)
     for name in ("GPU-hours freed", "worth"):
         table.add_column(name, justify="right", no_wrap=True)
+    told: set[str] = set()
     for r in rows:
-        undo = f"undo: {r['undo']}" if r.get("undo") else ""
-        reasons = "\n".join(escape(t) for t in (r["because"], r["command"], undo) if t)
+        command = notes.once(r["command"] or "", told)
+        undo = notes.undo(r.get("undo") or "", told)
+        reasons = "\n".join(escape(t) for t in (r["because"], command, undo) if t)
         text = f"{escape(r['title'])}\n[dim]{reasons}[/dim]"
         worth = money(r["gain_capacity_value"], r["currency"])
         table.add_row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from analytics import accounts
 from gpuledger.batch import by_table
@@ -164,6 +165,13 @@ def _minutes() -> list[Row]:
     return out
 
 
+GAIN: dict[str, Any] = {
+    "gain_gpu_hours": 6.0,
+    "gain_low_gpu_hours": 0.0,
+    "gain_high_gpu_hours": 9.5,
+}
+
+
 def _verdicts() -> list[Row]:
     recommendation = Recommendation(
         recommendation_id=1,
@@ -175,7 +183,7 @@ def _verdicts() -> list[Row]:
         status="proposed",
         title="Release the GPU of notebook",
         command="scancel 2",
-        gain_gpu_hours=6.0,
+        **GAIN,
         gain_capacity_value=24.0,
         gain_cash_avoidable=1.2,
         currency="EUR",

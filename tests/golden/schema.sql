@@ -1229,6 +1229,7 @@ CREATE TABLE IF NOT EXISTS findings (
   `cause` LowCardinality(String) COMMENT 'what it comes from, in one word; empty = not known' CODEC(ZSTD(1)),
   `owner` LowCardinality(String) COMMENT 'who acts: job owner, hardware operations, platform …' CODEC(ZSTD(1)),
   `action` String COMMENT 'what to do, in one sentence' CODEC(ZSTD(3)),
+  `asks` String COMMENT 'a smaller request that would do, a JSON object; empty = none' CODEC(ZSTD(3)),
   `confidence_pct` Nullable(UInt8) COMMENT 'how sure the detector is' CODEC(T64, ZSTD(1)),
   `summary` String COMMENT 'one sentence for people' CODEC(ZSTD(3)),
   `evidence` String COMMENT 'query that shows the rows behind it' CODEC(ZSTD(3)),
@@ -3172,8 +3173,8 @@ SELECT hour AS hour, fingerprint AS fingerprint, formula AS formula, restated AS
 COMMENT 'gpuledger 1880e6b32c5be154';
 
 CREATE OR REPLACE VIEW v_findings AS
-SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, pool AS pool, since AS since, until AS until, open AS open, gpus AS gpus, gpu_ms / 1000 AS gpu_seconds, capacity_value / 1000000 AS capacity_value, cash_avoidable / 1000000 AS cash_avoidable, currency AS currency, grade AS grade, cause AS cause, owner AS owner, action AS action, confidence_pct / 100 AS confidence_ratio, summary AS summary, evidence AS evidence, version AS version FROM findings FINAL
-COMMENT 'gpuledger 4f2cce8b902f9a0a';
+SELECT finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, pool AS pool, since AS since, until AS until, open AS open, gpus AS gpus, gpu_ms / 1000 AS gpu_seconds, capacity_value / 1000000 AS capacity_value, cash_avoidable / 1000000 AS cash_avoidable, currency AS currency, grade AS grade, cause AS cause, owner AS owner, action AS action, asks AS asks, confidence_pct / 100 AS confidence_ratio, summary AS summary, evidence AS evidence, version AS version FROM findings FINAL
+COMMENT 'gpuledger 801c3e7bf6d4146c';
 
 CREATE OR REPLACE VIEW v_recommendations AS
 SELECT recommendation_id AS recommendation_id, finding_id AS finding_id, kind AS kind, subject AS subject, user AS user, team AS team, status AS status, title AS title, command AS command, undo AS undo, about AS about, resources AS resources, gain_gpu_hours / 1000 AS gain_gpu_hours, gain_capacity_value / 1000000 AS gain_capacity_value, gain_cash_avoidable / 1000000 AS gain_cash_avoidable, gain_low_gpu_hours / 1000 AS gain_low_gpu_hours, gain_high_gpu_hours / 1000 AS gain_high_gpu_hours, gain_wait_ms / 1000 AS gain_wait_seconds, gain_wait_low_ms / 1000 AS gain_wait_low_seconds, gain_wait_high_ms / 1000 AS gain_wait_high_seconds, calibration_bp / 10000 AS calibration_ratio, currency AS currency, horizon_seconds AS horizon_seconds, confidence_pct / 100 AS confidence_ratio, because AS because, created AS created, version AS version FROM recommendations FINAL

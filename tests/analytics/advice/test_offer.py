@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from analytics.advice.interval import Expected, Interval
-from analytics.advice.offer import KEEP, MOVES, POLICY, WAIT, Case, Policy, none_better, weigh
+from analytics.advice.offer import KEEP, MOVES, POLICY, WAIT, Case, Policy, keep, weigh
 from analytics.advice.waiting import Waiting
 from tests.analytics.advice.fleets import NOW
 
@@ -67,5 +67,5 @@ def test_nothing_is_moved_for_nobody() -> None:
     assert "nothing waited for them" in offer.why
 
 
-def test_a_plan_without_moves_is_no_offer() -> None:
-    assert (none_better().offered, none_better().why) == (False, "no move helps")
+def test_a_plan_that_gives_nothing_is_no_offer_and_says_why() -> None:
+    assert (keep("no move helps").offered, keep("no move helps").why) == (False, "no move helps")

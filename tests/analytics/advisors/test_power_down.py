@@ -79,6 +79,16 @@ def test_each_node_has_its_command_and_what_takes_it_back(store: Store) -> None:
     assert told.undo.count("POWER_UP") == 2
 
 
+def test_each_node_takes_nothing_new_before_it_is_switched_off(store: Store) -> None:
+    (told,) = advise(store, (0.0, 2.0, 7.0), EMPTY)
+    states = [line.split("State=")[1].split()[0] for line in told.command.splitlines()[1:]]
+    assert states == ["DRAIN", "POWER_DOWN_ASAP"] * 2
+    assert [line.split("State=")[1].split()[0] for line in told.undo.splitlines()[1:]] == [
+        "POWER_UP",
+        "RESUME",
+    ] * 2
+
+
 @pytest.mark.parametrize(
     "nodes",
     [

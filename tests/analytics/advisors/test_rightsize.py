@@ -34,6 +34,7 @@ def finding(native: str, hours: float = 4.0, **changed: object) -> Finding:
         "grade": "A",
         "cause": "fewer_gpus",
         "action": "Ask for 1 GPU the next time.",
+        "asks": '{"gpus": 1}',
         "confidence_ratio": 0.85,
         "summary": "would fit 1 GPU",
         "evidence": "SELECT 1",
@@ -54,7 +55,17 @@ def test_jobs_of_one_name_are_one_proposal_and_their_losses_its_gain(store: Stor
     assert (proposal.subject, proposal.gain_gpu_hours) == ("c/1", 10)
     assert proposal.gain_capacity_value == pytest.approx(30)
     assert proposal.horizon_seconds == timedelta(days=7).total_seconds()
-    assert (proposal.title, proposal.command) == ("train: Ask for 1 GPU the next time.", "")
+    assert proposal.title == "train: Ask for 1 GPU the next time."
+    assert proposal.command == "# no command: no scheduler is known that has the job"
+
+
+def test_jobs_that_wait_are_told_to_ask_for_less_with_its_undo(store: Store) -> None:
+    waits = job("8", state="pending", reason="Resources", gpus=2)
+    runs = job("1", started=at(0), gpus=2)
+    write(store, [asset(0), given("1", 0), waits, runs, finding("1", 9.0)])
+    (told,) = advisor.advise(store, RightsizeSettings(), [finding("1", 9.0)], NOW)
+    assert told.command.splitlines()[-1] == "scontrol update JobId=8 TresPerNode=gres/gpu:1"
+    assert told.undo.splitlines()[-1] == "scontrol update JobId=8 TresPerNode=gres/gpu:2"
 
 
 def test_another_users_losses_do_not_count(store: Store) -> None:

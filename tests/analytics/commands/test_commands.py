@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from analytics import commands
-from analytics.commands import Command
+from analytics.commands import Command, Move
+from tests.analytics.commands.shell import PROGRAMS, UID, Shell
 
-UID = "0a1b2c3d"
-# Each program appends its name and arguments; kubectl also answers who a pod is.
-STUB = """#!/bin/bash
-printf '%s\\0' "${0##*/}" "$@" >> "$TOLD"; printf '\\n\\0' >> "$TOLD"
-[[ $1 == get ]] && echo "$UID_OF_POD-9f00-4c1b-a111-000000000000"
-[[ $2 == --raw=* ]] && { printf 'body\\0'; cat; printf '\\0\\n\\0'; } >> "$TOLD"
-exit 0
-"""
-PROGRAMS = ("scancel", "scontrol", "sacctmgr", "kubectl", "nvidia-smi", "rm", "touch")
 HOSTILE = [
     "it's",
     'say "x"',
@@ -39,59 +29,26 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-class Shell:
-    """Bash in an empty directory, with nothing on its path but stubs, grep and cat."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory, self._told = directory, directory / "told"
-        self._programs = directory / "programs"
-        self._programs.mkdir()
-        for name in PROGRAMS:
-            (self._programs / name).write_text(STUB)
-            (self._programs / name).chmod(0o755)
-        for name in ("grep", "cat"):
-            (self._programs / name).symlink_to(f"/bin/{name}")
-
-    def run(self, text: str, program: str = "bash", uid: str = UID) -> list[list[str]]:
-        """The calls, each with its arguments; nothing else may have happened."""
-        self._told.write_text("")
-        environment = {"PATH": str(self._programs), "TOLD": str(self._told), "UID_OF_POD": uid}
-        done = subprocess.run(
-            [f"/bin/{program}", "-c", text],
-            env=environment,
-            cwd=self._directory,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stderr == ""
-        assert {p.name for p in self._directory.iterdir()} == {"programs", "told"}
-        return [c.split("\0")[:-1] for c in self._told.read_text().split("\n\0") if c]
-
-
 def made(name: str) -> list[Command]:
     """Every command, with that name wherever one goes."""
     job = f"c/{name}"
+    pod = f"c/{name}/{name}@{UID}"
     return [
         commands.cancel(job, "slurm"),
-        commands.hold(job, "slurm"),
-        commands.move(job, "slurm", name, name),
+        commands.move(Move(job, "slurm", name, name)),
         commands.ask_less(job, "slurm", 1, 2),
-        commands.drain(name, "slurm", name),
         commands.power_down(name, "slurm"),
         commands.quota("slurm", name, name, 4, 8),
-        commands.cancel(f"c/{name}/{name}@{UID}", "kubernetes"),
+        commands.lend("slurm", name, [name], [name]),
+        commands.cancel(pod, "kubernetes"),
         commands.cancel(f"c/ns/{name}", "kubernetes"),
-        commands.move(f"c/{name}/{name}@{UID}", "kubernetes", name, name),
-        commands.drain(name, "kubernetes", name),
+        commands.move(Move(pod, "kubernetes", name, name)),
+        commands.together([Move(pod, "kubernetes", name, f"{name}x")] * 2),
+        commands.next_run(pod, "kubernetes", name, 1, 2),
         commands.power_down(name, "kubernetes"),
         commands.quota("kubernetes", name, name, 4, None, queue=name),
-        commands.repartition(f"GPU-{name}", ("1g.10gb",), ("3g.40gb",)),
+        commands.recut(f"GPU-{name}", "n0", "slurm", ("1g.10gb",), ("9", "9")),
+        commands.recut("GPU-1", name, "kubernetes", (), ("9", "9"), on=False),
     ]
 
 
@@ -114,18 +71,27 @@ def test_a_name_that_a_terminal_would_obey_gets_no_command_and_a_reason(name: st
 def test_slurm_is_told_numbers_and_how_to_take_it_back(shell: Shell) -> None:
     assert commands.cancel("c/4711", "slurm").text == "scancel 4711"
     assert commands.cancel("c/4711", "slurm").undo == ("scontrol requeue 4711",)
-    move = commands.move("c/12_3", "slurm", "n0", "n1")
+    move = commands.move(Move("c/12_3", "slurm", "n0", "n1"))
     assert shell.run(move.text) == [
         ["scontrol", "requeuehold", "12_3"],
         ["scontrol", "update", "JobId=12_3", "ReqNodeList=n1"],
         ["scontrol", "release", "12_3"],
     ]
     assert shell.run(move.undo_text)[1] == ["scontrol", "update", "JobId=12_3", "ReqNodeList="]
-    drain = commands.drain("n0", "slurm", "spare at night")
-    assert shell.run(drain.text) == [
-        ["scontrol", "update", "NodeName=n0", "State=DRAIN", "Reason=spare at night"]
+
+
+def test_a_node_is_drained_before_it_is_switched_off_and_opened_after_it_is_on(
+    shell: Shell,
+) -> None:
+    off = commands.power_down("n0", "slurm")
+    update = ["scontrol", "update", "NodeName=n0"]
+    assert shell.run(off.text) == [
+        [*update, "State=DRAIN", "Reason=gpuledger: spare"],
+        [*update, "State=POWER_DOWN_ASAP"],
     ]
-    assert shell.run(drain.undo_text) == [["scontrol", "update", "NodeName=n0", "State=RESUME"]]
+    assert shell.run(off.undo_text) == [[*update, "State=POWER_UP"], [*update, "State=RESUME"]]
+    (call,) = shell.run(commands.power_down("n0", "kubernetes").text)
+    assert call[1] == "drain"
 
 
 def test_a_limit_is_put_back_to_what_it_was(shell: Shell) -> None:
@@ -142,9 +108,11 @@ def test_a_limit_is_put_back_to_what_it_was(shell: Shell) -> None:
 
 @pytest.mark.parametrize("name", ["n[1-9]", "n1,n2", "n1 n2", "", "a'b"])
 def test_what_slurm_would_read_as_several_nodes_or_accounts_gets_no_command(name: str) -> None:
-    assert commands.drain(name, "slurm", "x").do == ()
+    assert commands.power_down(name, "slurm").do == ()
     assert commands.quota("slurm", "c", name, 1, 2).do == ()
-    assert commands.move("c/1", "slurm", "n0", name).do == ()
+    assert commands.move(Move("c/1", "slurm", "n0", name)).do == ()
+    assert commands.lend("slurm", name, ["n0"], ["n1"]).do == ()
+    assert commands.lend("slurm", "gpu", ["n0"], [name]).do == ()
 
 
 def test_a_pod_is_evicted_by_the_api_that_honours_budgets(shell: Shell) -> None:
@@ -160,51 +128,80 @@ def test_a_pod_that_came_back_under_the_name_is_left_alone(shell: Shell) -> None
     assert [c[1] for c in shell.run(command.text, uid="ffff0000")] == ["get"]
 
 
-def test_a_moved_pod_does_not_come_back_to_its_node(shell: Shell) -> None:
-    command = commands.move(f"c/ml/train-0@{UID}", "kubernetes", "n0", "n1")
-    calls = [c[1:4:2] if c[1] != "get" else ["get"] for c in shell.run(command.text)]
-    assert (calls[0], calls[-1]) == (["cordon", "n0"], ["uncordon", "n0"])
-    assert commands.power_down("n0", "kubernetes").undo == ("kubectl uncordon -- n0",)
+POD = Move(f"c/ml/train-0@{UID}", "kubernetes", "n0", "n1")
+MOVED = ["cordon n0", "get pod", "create", "wait", "get pods", "uncordon n0"]
 
 
-def test_the_old_node_opens_in_a_block_of_its_own_once_somebody_has_looked() -> None:
-    command = commands.move(f"c/ml/train-0@{UID}", "kubernetes", "n0", "n1")
-    first, look, last = command.text.split("\n\n")
-    assert "pod without an owner is gone" in first.splitlines()[0]
-    assert "uncordon" not in first + look
-    assert look.splitlines()[0].startswith("# Look where the next pod runs: it should be n1")
-    assert look.splitlines()[1] == (
-        "kubectl get pods --namespace=ml --field-selector=spec.nodeName=n1 --output=wide"
-    )
-    assert last.splitlines()[0].startswith("# Only once it runs elsewhere")
-    assert last.splitlines()[1:] == ["kubectl uncordon -- n0"]
+def verbs(calls: list[list[str]]) -> list[str]:
+    """What kubectl was asked for."""
+    told = (c[1:] for c in calls if c[0] == "kubectl")
+    named = {"get": lambda c: f"get {c[1]}", "create": lambda _: "create", "wait": lambda _: "wait"}
+    return [named.get(c[0], lambda c: f"{c[0]} {c[-1]}")(c) for c in told]
+
+
+def test_the_old_node_opens_once_the_pod_is_gone_and_a_person_has_said_so(shell: Shell) -> None:
+    command = commands.move(POD)
+    assert verbs(shell.run(command.text)) == verbs(shell.run(command.text, "sh")) == MOVED
+    gone, look = shell.run(command.text)[-3:-1]
+    assert gone[2:] == ["--for=delete", "--timeout=15m", "--namespace=ml", "--", "pod/train-0"]
+    assert look[2:] == [
+        "pods",
+        "--namespace=ml",
+        "--field-selector=spec.nodeName=n1",
+        "--output=wide",
+    ]
+    assert command.undo == ("kubectl uncordon -- n0",)
+
+
+@pytest.mark.parametrize("answers", ["", "no\n", "\n", "yes, but\n"])
+def test_without_a_yes_the_old_node_stays_closed(shell: Shell, answers: str) -> None:
+    assert verbs(shell.run(commands.move(POD).text, answers=answers)) == MOVED[:-1]
+
+
+def test_pasted_as_a_whole_the_old_node_stays_closed_until_a_yes(shell: Shell) -> None:
+    both = commands.joined([commands.move(POD), commands.move(POD._replace(source="n2"))])
+    assert verbs(shell.pasted(both.text)) == MOVED[:-1]
+    assert "cordon n2" not in verbs(shell.pasted(both.text, "no"))
+    second = [*MOVED, "cordon n2", *MOVED[1:-1]]
+    assert verbs(shell.pasted(both.text, "yes", "no")) == second
+    assert both.undo == ("kubectl uncordon -- n2", "kubectl uncordon -- n0")
+
+
+def test_pods_move_at_once_where_no_node_gives_and_takes(shell: Shell) -> None:
+    told = commands.together([POD, Move(f"c/ml/b@{UID}", "kubernetes", "n2", "n1")])
+    done = verbs(shell.run(told.text))
+    assert done[:2] == ["cordon n0", "cordon n2"]
+    assert done[2:] == [
+        *["get pod", "create"] * 2,
+        *["wait"] * 2,
+        "get pods",
+        "uncordon n0",
+        "uncordon n2",
+    ]
+    assert told.undo == ("kubectl uncordon -- n0", "kubectl uncordon -- n2")
+
+
+def test_jobs_and_pods_move_in_one_plan(shell: Shell) -> None:
+    told = commands.together([Move("c/1", "slurm", "n5", "n6"), POD])
+    assert [call[0] for call in shell.run(told.text)][:4] == ["scontrol"] * 3 + ["kubectl"]
+    assert commands.together([POD, Move("c/1", "", "n5", "n6")]).do == ()
 
 
 @pytest.mark.parametrize("node", ["a,spec.x=b", "a=b", ""])
 def test_what_a_selector_would_read_as_several_gets_no_command(node: str) -> None:
-    assert commands.move("c/ml/a", "kubernetes", "n0", node).do == ()
-
-
-def test_moves_of_pods_follow_each_other_with_a_look_at_each() -> None:
-    parts = [commands.move(f"c/ml/a{i}", "kubernetes", f"n{i}", "n9") for i in range(2)]
-    blocks = commands.joined(parts).text.split("\n\n")
-    assert len(blocks) == 6
-    assert blocks[3].startswith("# Then, once that is done:\nkubectl cordon -- n1")
-    assert commands.joined(parts).undo == ("kubectl uncordon -- n1", "kubectl uncordon -- n0")
+    assert commands.move(Move("c/ml/a", "kubernetes", "n0", node)).do == ()
 
 
 def test_tasks_that_change_places_all_stop_before_one_starts(shell: Shell) -> None:
-    swap = commands.together(
-        [commands.move("c/1", "slurm", "n0", "n1"), commands.move("c/2", "slurm", "n1", "n0")]
-    )
+    swap = commands.together([Move("c/1", "slurm", "n0", "n1"), Move("c/2", "slurm", "n1", "n0")])
     verbs = [call[1] for call in shell.run(swap.text)]
     assert verbs == ["requeuehold"] * 2 + ["update"] * 2 + ["release"] * 2
 
 
 def test_pods_cannot_change_places() -> None:
-    move = commands.move("c/ml/a", "kubernetes", "n0", "n1")
-    told = commands.together([move, move])
+    told = commands.together([POD, Move("c/ml/b", "kubernetes", "n1", "n0")])
     assert (told.do, told.undo) == ((), ())
+    assert len(told.text.splitlines()) == 1
     assert "--mode live" in told.text
 
 
@@ -212,28 +209,28 @@ def test_what_to_know_stands_above_the_lines_as_comments(shell: Shell) -> None:
     off = commands.power_down("n0", "slurm")
     assert off.text.startswith("# needs SuspendProgram and ResumeProgram")
     assert commands.cancel("c/1", "slurm").undo_text.startswith("# batch jobs alone")
-    both = commands.joined([off, commands.drain("n0", "slurm", "x"), off])
+    both = commands.joined([off, commands.cancel("c/1", "slurm"), off])
     assert both.text.count("# needs") == 1
-    assert len(shell.run(both.text)) == 3
-    assert [call[0] for call in shell.run(both.undo_text, "sh")] == ["scontrol"] * 3
+    assert len(shell.run(both.text)) == 5
+    assert [call[0] for call in shell.run(both.undo_text, "sh")] == ["scontrol"] * 5
 
 
 def test_where_there_is_no_command_the_text_says_why() -> None:
     assert (
         commands.cancel("c/1", "").text == "# no command: no scheduler is known that would take it"
     )
-    assert commands.drain("a,b", "slurm", "x").undo_text == ""
+    assert commands.power_down("a,b", "slurm").undo_text == ""
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "a\x1b[2K\nb", "\u202eb", "a\u2028touch pwned"])
 def test_no_name_leaves_its_comment(shell: Shell, name: str) -> None:
     told = [
         *made(name),
-        commands.move("c/ml/a", "kubernetes", name, "n1"),
-        commands.drain(f"{name},", "slurm", "x"),
+        commands.move(Move("c/ml/a", "kubernetes", name, "n1")),
+        commands.power_down(f"{name},", "slurm"),
         commands.cancel("c/1", name),
-        commands.repartition(name, (), ()),
-        commands.repartition("GPU-1", (), (name,)),
+        commands.recut(name, "n0", "slurm", (), ()),
+        commands.recut("GPU-1", "n0", "slurm", (), (name,)),
     ]
     notes = "\n".join(line for c in told for line in c.text.splitlines() if line[:1] == "#")
     assert shell.run(notes) == shell.run(notes, "sh") == []
@@ -245,26 +242,80 @@ def test_what_names_no_pod_gets_no_command(job: str) -> None:
     assert commands.cancel(job, "kubernetes").do == ()
 
 
-def test_a_card_gets_its_old_slices_back(shell: Shell) -> None:
-    command = commands.repartition("GPU-1", ("1g.10gb", "1g.10gb"), ("3g.40gb",))
-    mig = ["nvidia-smi", "mig", "-i", "GPU-1"]
-    assert shell.run(command.text) == [
-        [*mig, "-dci"],
-        [*mig, "-dgi"],
-        [*mig, "-cgi", "3g.40gb", "-C"],
+MIG = ["nvidia-smi", "mig", "-i", "GPU-1"]
+CLOSED = ["scontrol", "update", "NodeName=n0", "State=DRAIN", "Reason=gpuledger: MIG slices"]
+OPEN = ["scontrol", "update", "NodeName=n0", "State=RESUME"]
+
+
+def test_a_card_is_cut_while_its_node_is_closed_and_gets_its_old_slices_back(shell: Shell) -> None:
+    command = commands.recut("GPU-1", "n0", "slurm", ("1g.10gb", "1g.10gb"), ("9", "9"))
+    gone = [[*MIG, "-dci"], [*MIG, "-dgi"]]
+    assert shell.run(command.text) == [CLOSED, *gone, [*MIG, "-cgi", "9,9", "-C"], OPEN]
+    back = [*MIG, "-cgi", "1g.10gb,1g.10gb", "-C"]
+    assert shell.run(command.undo_text) == [CLOSED, *gone, back, OPEN]
+    assert commands.recut("0", "n0", "slurm", (), ("9",)).do == ()
+    assert commands.recut("GPU-1", "n0", "slurm", (), ("3g;40gb",)).do == ()
+    assert commands.recut("GPU-1", "n0", "", (), ("9",)).do == ()
+
+
+def test_a_card_without_mig_gets_it_first_and_loses_it_last(shell: Shell) -> None:
+    command = commands.recut("GPU-1", "n0", "kubernetes", (), ("19",), on=False)
+    assert shell.run(command.text)[1:-1] == [
+        ["nvidia-smi", "-i", "GPU-1", "-mig", "1"],
+        [*MIG, "-cgi", "19", "-C"],
     ]
-    assert shell.run(command.undo_text)[-1] == [*mig, "-cgi", "1g.10gb,1g.10gb", "-C"]
-    assert commands.repartition("0", (), ("3g.40gb",)).do == ()
-    assert commands.repartition("GPU-1", (), ("3g;40gb",)).do == ()
+    assert shell.run(command.undo_text)[1:-1] == [
+        [*MIG, "-dci"],
+        [*MIG, "-dgi"],
+        ["nvidia-smi", "-i", "GPU-1", "-mig", "0"],
+    ]
+    assert "needs a reset" in command.text
+
+
+@pytest.mark.parametrize(
+    ("parts", "size", "cut"),
+    [
+        (7, 1, ("19",) * 7),
+        (7, 2, ("14",) * 3),
+        (7, 3, ("9", "9")),
+        (7, 4, ("5", "9")),
+        (4, 1, ("14",) * 4),
+        (4, 2, ("5", "5")),
+        (4, 3, ()),
+        (8, 1, ()),
+    ],
+)
+def test_a_card_is_cut_into_as_many_slices_as_it_holds(
+    parts: int, size: int, cut: tuple[str, ...]
+) -> None:
+    assert commands.equal(parts, size) == cut
+
+
+def test_a_service_asks_for_less_only_where_it_asked_for_as_much(shell: Shell) -> None:
+    less = commands.next_run("c/ml/chat-5d9c7b-x2x4z@0a1b", "kubernetes", "chat", 1, 2)
+    (call,) = shell.run(less.text)
+    assert call[1:5] == ["patch", "deployment", "--namespace=ml", "--type=json"]
+    path = "/spec/template/spec/containers/0/resources/limits/nvidia.com~1gpu"
+    assert json.loads(call[5].removeprefix("--patch=")) == [
+        {"op": "test", "path": path, "value": "2"},
+        {"op": "replace", "path": path, "value": "1"},
+    ]
+    assert json.loads(shell.run(less.undo_text)[0][5].removeprefix("--patch="))[1]["value"] == "2"
+
+
+def test_a_partition_gets_nodes_and_gives_them_back(shell: Shell) -> None:
+    lent = commands.lend("slurm", "small", ["n0", "n1"], ["n7"])
+    update = ["scontrol", "update", "PartitionName=small"]
+    assert shell.run(lent.text) == [[*update, "Nodes=n0,n1,n7"]]
+    assert shell.run(lent.undo_text) == [[*update, "Nodes=n0,n1"]]
 
 
 def test_a_plan_is_taken_back_from_its_end_and_is_whole_or_nothing() -> None:
-    plan = commands.joined([commands.drain("n0", "slurm", "a"), commands.power_down("n0", "slurm")])
-    assert [line.split("State=")[1].split()[0] for line in plan.do] == ["DRAIN", "POWER_DOWN_ASAP"]
-    assert [line.split("State=")[1] for line in plan.undo] == ["POWER_UP", "RESUME"]
-    broken = commands.joined(
-        [commands.drain("n0", "slurm", "a"), commands.drain("a,b", "slurm", "")]
-    )
+    off = [commands.power_down(name, "slurm") for name in ("n0", "n1")]
+    plan = commands.joined(off)
+    assert [line.split()[2] for line in plan.do] == ["NodeName=n0"] * 2 + ["NodeName=n1"] * 2
+    assert [line.split()[2] for line in plan.undo] == ["NodeName=n1"] * 2 + ["NodeName=n0"] * 2
+    broken = commands.joined([*off, commands.power_down("a,b", "slurm")])
     assert broken.do == broken.undo == ()
     assert "a,b" in broken.note
 
@@ -272,10 +323,10 @@ def test_a_plan_is_taken_back_from_its_end_and_is_whole_or_nothing() -> None:
 def test_what_no_scheduler_holds_gets_no_command() -> None:
     for command in (
         commands.cancel("c/1", ""),
-        commands.hold("c/1", "process"),
-        commands.move("c/1", "", "a", "b"),
+        commands.move(Move("c/1", "", "a", "b")),
+        commands.next_run("c/1", "slurm", "train", 1, 2),
+        commands.lend("kubernetes", "gpu", ["a"], ["b"]),
         commands.ask_less("c/1", "kubernetes", 1, 2),
-        commands.drain("n0", "", ""),
         commands.power_down("n0", ""),
         commands.quota("", "c", "t", 1, 2),
     ):

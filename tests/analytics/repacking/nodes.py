@@ -15,21 +15,35 @@ from tests.analytics.repacking.worlds import has_room
 UNSUITED = "not as many GPUs as it needs"
 
 
-def most(instance: Instance, parts: Parts, prices: Prices, at: int, moves: int) -> float:
-    """Of F, with at most so many departures and so many arrivals of tasks that may move."""
+def most(
+    instance: Instance,
+    parts: Parts,
+    prices: Prices,
+    at: int,
+    moves: int,
+    *,
+    from_elsewhere: bool = False,
+) -> float:
+    """Of F, with at most so many departures and so many arrivals of tasks that may move.
+
+    Only those that are elsewhere, and no more moves together, if so asked.
+    """
     name, of = instance.nodes[at].name, parts.classes.of.tolist()
     mine = [i for i, p in enumerate(instance.pods) if p.node == name and p.movable]
     first = {c: i for i, c in reversed(list(enumerate(of))) if instance.pods[i].movable}
     supply = Counter(c for i, c in enumerate(of) if instance.pods[i].movable)
+    if from_elsewhere:
+        supply -= Counter(of[i] for i in mine)
     yard, words = proof.rooms(instance), proof.known_words(instance)
     comers = [
         (instance.pods[i], float(prices.of_class[c]), supply[c])
         for c, i in first.items()
-        if not any(w != UNSUITED for w in proof.against(instance.pods[i], yard, name, (), words))
+        if supply[c]
+        and not any(w != UNSUITED for w in proof.against(instance.pods[i], yard, name, (), words))
     ]
     now, best = proof.of_room(yard[name], instance.target), 0.0
     for n, m in product(range(moves + 1), repeat=2):
-        for gone in combinations(mine, n):
+        for gone in combinations(mine, n) if n + m <= (1 + (not from_elsewhere)) * moves else ():
             paid = sum(
                 prices.of_class[of[i]]
                 + prices.of_move

@@ -125,5 +125,5 @@ def test_the_cheapest_task_of_a_group_leaves_first() -> None:
     state, classes, _ = grouped((node(),), pods)
     (group,) = groups_of(state, classes, np.arange(2))
     assert group.tasks == (1, 0)
-    assert group.cost.tolist() == [0, 1, 10]
-    assert group.freed[2, :2].tolist() == [1000, 1000]
+    assert group.lost == (1.0, 9.0)
+    assert group.gpus == ((1,), (0,))

@@ -71,6 +71,15 @@ def test_the_prices_that_were_once_too_good_are_not() -> None:
         assert at_most(instance, 2, seed=prices) >= saved - 1e-6
 
 
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("seed", range(60, 66))
+def test_it_holds_for_two_moves_of_whole_gpus(seed: int, tied: bool) -> None:
+    instance = unshared(world(seed, nodes=3, tied=tied))
+    saved = proof.plain(instance) - worlds.best(instance, proof.plain, 2, batch=True)
+    for prices in (None, 1, 2, 3, 4, 5):
+        assert at_most(instance, 2, seed=prices) >= saved - 1e-6
+
+
 @pytest.mark.parametrize(("wanted", "saved"), [("slots:2", 1.0), ("drain", 1.0)])
 @pytest.mark.parametrize("prices", [None, 1, 2, 3])
 def test_a_node_that_one_move_frees_is_within_it(

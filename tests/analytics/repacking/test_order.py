@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 
+from analytics.repacking import order
 from analytics.repacking.instance import Instance, Pod
 from analytics.repacking.master import Limits
 from analytics.repacking.order import Change, Slot, changes, ordered
@@ -38,6 +39,15 @@ def test_a_chain_is_undone_from_its_end() -> None:
     pods = tuple(pod(f"t{i}", f"n{i}", (0,), cpu_milli=i) for i in range(4))
     instance = one_per_node(*pods, nodes=5)
     assert steps(instance, *((i, i + 1) for i in range(4))) == ([3, 2, 1, 0], [])
+
+
+def test_out_of_time_those_that_were_found_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "AT_ONCE", 2)
+    pods = tuple(pod(f"t{i}", f"n{i}", (0,), cpu_milli=i) for i in range(4))
+    parts = built(one_per_node(*pods, nodes=5))
+    told = [Change((i,), (Slot(int(parts.classes.of[i]), i + 1, (0,)),)) for i in range(4)]
+    live, blocked = ordered(parts.space, told, lambda: True)
+    assert ([s.task for s in live], blocked) == ([3, 2], [])
 
 
 def test_tasks_that_swap_block_each_other() -> None:

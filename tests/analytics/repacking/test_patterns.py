@@ -15,7 +15,6 @@ from analytics.repacking.patterns import (
     Space,
     accepted,
     arrivals,
-    joined,
 )
 from analytics.repacking.state import Ints
 from tests.analytics.repacking import proof
@@ -128,7 +127,7 @@ def test_a_pool_keeps_what_it_had() -> None:
     rows = [pool.add([parts.patterns, parts.patterns]) for _ in range(3)]
     n = len(parts.patterns)
     assert rows[-1].tolist() == list(range(5 * n, 7 * n))
-    again = joined([parts.patterns] * 7)
+    again = parts.patterns.at(np.tile(np.arange(len(parts.patterns)), 7))
     assert (pool.patterns.value == again.value).all()
     assert (pool.patterns.leaving == again.leaving).all()
     assert pool.tried[0].all()

@@ -8,13 +8,11 @@ import numpy as np
 import pytest
 
 from analytics.repacking.bins import groups_of
-from analytics.repacking.bound import _by_gpu
 from analytics.repacking.instance import Instance
 from analytics.repacking.master import Prices
 from analytics.repacking.room import CPU_PRICES, Room
-from tests.analytics.repacking import nodes
 from tests.analytics.repacking.parts import Parts, built, some_prices
-from tests.analytics.repacking.worlds import node, pod, target, unshared, world
+from tests.analytics.repacking.worlds import node, pod, target
 
 
 def room_of(parts: Parts, prices: Prices, at: int, moves: int = 2) -> Room:
@@ -24,38 +22,10 @@ def room_of(parts: Parts, prices: Prices, at: int, moves: int = 2) -> Room:
     return Room(parts.space, parts.measure, parts.objective, prices, kind, *size)
 
 
-def gain(parts: Parts, prices: Prices, at: int) -> float:
-    """What it is worth then, less what it is worth now."""
-    state, one = parts.state, np.array([at])
-    groups = groups_of(state, parts.classes, np.flatnonzero(state.node == at))
-    now = float(parts.space.value(one, state.cpu[one], state.free[one])[0])
-    return now + _by_gpu(parts.space, room_of(parts, prices, at), at, groups)
-
-
-@pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("prices", [None, 1, 2])
-@pytest.mark.parametrize("seed", range(40, 44))
-def test_no_change_of_a_node_gains_more(seed: int, prices: int | None, shared: bool) -> None:
-    instance = world(seed, nodes=3)
-    instance = instance if shared else unshared(instance)
-    parts = built(instance, moves=2)
-    at = some_prices(parts, prices)
-    for n in range(len(instance.nodes)):
-        assert gain(parts, at, n) >= nodes.most(instance, parts, at, n, 2) - 1e-9
-
-
 def halves() -> Parts:
     """Two shares of half a GPU on GPUs of their own; a task of a whole one is expected."""
     pods = (pod("a", "n0", (0,), 500), pod("b", "n0", (1,), 500, movable=False))
     return built(Instance((node("n0", 2), node("n1", 2)), pods, (target(),)))
-
-
-def test_a_gpu_is_opened_only_where_all_its_tasks_may_leave() -> None:
-    parts = halves()
-    room = room_of(parts, some_prices(parts, None), 0)
-    (a,) = groups_of(parts.state, parts.classes, np.array([0, 1]))
-    assert room.of_gpu(500, [(a, 0)])[1] == pytest.approx(np.zeros(len(CPU_PRICES)), abs=1)
-    assert (room.of_gpu(500, [])[1] < -1e4).all()
 
 
 def test_a_crumb_is_worth_most_when_it_is_filled() -> None:

@@ -49,3 +49,13 @@ def test_a_label_binds_where_some_node_has_it() -> None:
     state = state_of(Instance(nodes, tasks, ()))
     assert state.accepts(Wish(words=frozenset({"fast"})))[state.kind].tolist() == [True, False]
     assert state.accepts(Wish(words=frozenset({"unheard"})))[state.kind].all()
+
+
+def test_a_copy_may_be_changed_and_knows_what_was_worked_out() -> None:
+    state = state_of(Instance((node("n0", 2),), (pod("a", "n0", (0,), movable=False),), ()))
+    assert not state.movable.any()
+    copy = state.copy()
+    copy.free[0, 1] = 0
+    assert state.free[0, 1] == 1000
+    assert copy.movable is state.movable
+    assert copy.kind.tolist() == state.kind.tolist() == [0]

@@ -82,6 +82,8 @@ EXPECTED: dict[str, dict[str, str]] = {
         "title": "String",
         "team": LABEL,
         "gain_gpu_hours": SHARE,
+        "gain_low_gpu_hours": SHARE,
+        "gain_high_gpu_hours": SHARE,
         "gain_capacity_value": SHARE,
         "currency": LABEL,
         "confidence_ratio": SHARE,
@@ -233,6 +235,7 @@ def test_what_to_do_next(store: Store) -> None:
     fill(store)
     [row] = ask(store, "What to do next")[1]
     assert (row["gain_gpu_hours"], row["command"]) == (6.0, "scancel 2")
+    assert (row["gain_low_gpu_hours"], row["gain_high_gpu_hours"]) == (0.0, 9.5)
     assert ask(store, "What to do next", {**ALL, "team": ["vision"]})[1] == []
 
 

@@ -32,7 +32,7 @@ EXPECTED: Expected = {
     "Stranded, and waited for": [
         {
             "stranded_gpu_hours": 0.25,
-            "worth": 1.0,
+            "capacity_value": 1.0,
             "currency": "EUR",
             "unmet_gpu_hours": 0.5,
             "refused_gpu_hours": 0.25,
@@ -97,6 +97,10 @@ def test_every_panel_is_expected() -> None:
 def test_what_the_panels_show(store: Store) -> None:
     stranded(store)
     assert differences(store, board, EXPECTED) == {}
+
+
+def test_an_empty_database_shows_no_rows(store: Store) -> None:
+    assert {title: rows for title in EXPECTED if (rows := ask(store, board, title))} == {}
 
 
 def test_its_words_and_links_are_whole() -> None:

@@ -86,6 +86,10 @@ def test_what_the_panels_show(store: Store) -> None:
     assert differences(store, board, EXPECTED) == {}
 
 
+def test_an_empty_database_shows_no_rows(store: Store) -> None:
+    assert {title: rows for title in EXPECTED if (rows := ask(store, board, title))} == {}
+
+
 def test_its_words_and_links_are_whole() -> None:
     assert defects(board) == []
 

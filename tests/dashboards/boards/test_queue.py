@@ -46,8 +46,18 @@ EXPECTED: Expected = {
         {"team": "bio", "used_ratio": 0.0, "promised_ratio": 0.125},
     ],
     "Wait by team": [
-        {"team": "speech", "wait_p90_seconds": 240, "jobs_started": 1, "waited": 240 / 3600},
-        {"team": "vision", "wait_p90_seconds": 60, "jobs_started": 1, "waited": 60 / 3600},
+        {
+            "team": "speech",
+            "wait_p90_seconds": 240,
+            "jobs_started": 1,
+            "waited_gpu_hours": 240 / 3600,
+        },
+        {
+            "team": "vision",
+            "wait_p90_seconds": 60,
+            "jobs_started": 1,
+            "waited_gpu_hours": 60 / 3600,
+        },
     ],
     "Longest waits of jobs that started": [
         {"job": NOTEBOOK, "user": "ben", "gpus": 1, "wait_seconds": 240},
@@ -72,6 +82,10 @@ def test_every_panel_is_expected() -> None:
 def test_what_the_panels_show(store: Store) -> None:
     fill_more(store)
     assert differences(store, board, EXPECTED) == {}
+
+
+def test_an_empty_database_shows_no_rows(store: Store) -> None:
+    assert {title: rows for title in EXPECTED if (rows := ask(store, board, title))} == {}
 
 
 def test_its_words_and_links_are_whole() -> None:
