@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 import yaml
@@ -37,14 +38,18 @@ def _prometheus_rule(rule: Rule) -> dict[str, Any]:
 
 def grafana(rules: Iterable[Rule]) -> str:
     """Alert rules for Grafana's file provisioning, evaluated on the ClickHouse data source."""
-    group = {
-        "orgId": 1,
-        "name": "gpuledger",
-        "folder": "gpuledger",
-        "interval": "1m",
-        "rules": [_grafana_rule(rule) for rule in rules],
-    }
-    return as_yaml({"apiVersion": 1, "groups": [group]})
+    by_period = sorted(rules, key=lambda rule: rule.every_s)
+    groups = [
+        {
+            "orgId": 1,
+            "name": f"gpuledger every {every_s:g} s",
+            "folder": "gpuledger",
+            "interval": f"{every_s:g}s",
+            "rules": [_grafana_rule(rule) for rule in of_period],
+        }
+        for every_s, of_period in groupby(by_period, key=lambda rule: rule.every_s)
+    ]
+    return as_yaml({"apiVersion": 1, "groups": groups})
 
 
 def _grafana_rule(rule: Rule) -> dict[str, Any]:

@@ -251,7 +251,7 @@ IDLE_KWH = Measure(
     "idle_kwh",
     COUNT,
     "energy that GPUs drew doing nothing: idle, stalled, or held by nobody",
-    f"sumIf(energy_joules, state IN {in_list((*IDLE, *group_of(UNOCCUPIED)))}) / 3.6e6",
+    f"sum(energy_joules * (state IN {in_list((*IDLE, *group_of(UNOCCUPIED)))})) / 3.6e6",
 )
 GRADE = Measure("grade", COUNT, "lowest evidence grade among the rows", "max(grade)")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from analytics.backfill.run import Done, Wanted
 from analytics.book import Span
 from analytics.report import weekly
 from analytics.report.book import Book
+from analytics.report.metrics import Case, success_metrics
 from gpuledger.service import Reader
 
 WEEK = timedelta(days=7)
@@ -18,6 +20,7 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 # Shorter silences are missed scrapes; Prometheus itself holds a series for five minutes.
 LONG = timedelta(minutes=10)
+NOT_COMPARED = "the baseline is what later weeks are compared with"
 SHOWN_GAPS, SHOWN_DOUBTS, SHOWN_NODES = 5, 5, 3
 
 Line = tuple[str, str]
@@ -80,18 +83,19 @@ def baseline(reader: Reader, span: Span) -> list[dict[str, Any]]:
     out = []
     since, until = weekly.last_seven_days(span.until)
     while until > span.since:
-        report = weekly.collect(reader, since, until)
-        if report.booked_hours:
+        figures = Book(reader, since, until).figures()
+        if figures.booked_hours:
+            week = Case(reader, Span(since, until), figures, None, None, NOT_COMPARED)
             out.append(
                 {
                     "since": since.isoformat(),
                     "until": until.isoformat(),
-                    "booked_hours": report.booked_hours,
-                    "expected_hours": report.expected_hours,
-                    "gpu_hours": report.gpu_hours,
-                    "unknown_ratio": report.unknown_ratio,
-                    "grade": report.grade,
-                    "metrics": [asdict(metric) for metric in report.metrics],
+                    "booked_hours": figures.booked_hours,
+                    "expected_hours": ceil((until - since) / HOUR),
+                    "gpu_hours": figures.owned_gpu_hours,
+                    "unknown_ratio": figures.unknown,
+                    "grade": figures.grade,
+                    "metrics": [asdict(metric) for metric in success_metrics(week)],
                 }
             )
         since, until = since - WEEK, since

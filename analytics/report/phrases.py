@@ -9,11 +9,11 @@ from math import floor
 
 from analytics.report import weeks, words
 from analytics.report.annex import TeamWait
+from analytics.report.edition import edition_line
 from analytics.report.value import (
     Amount,
     Baseline,
     Became,
-    Edition,
     LedgerRow,
     Metric,
     Week,
@@ -39,12 +39,6 @@ def period(report: WeeklyReport) -> str:
     zone = weeks.zone_of(report.timezone)
     since, until = report.since.astimezone(zone), report.until.astimezone(zone)
     return words.period(since, until, report.timezone)
-
-
-def edition(told: Edition) -> str:
-    """`edition 2, draft`: which frozen state of the week this is."""
-    why = f", corrects: {told.corrects}" if told.corrects else ""
-    return f"edition {told.version}, {told.state} (snapshot {told.snapshot_id}){why}"
 
 
 def deciding(report: WeeklyReport) -> str:
@@ -191,6 +185,18 @@ def starving(waits: Sequence[TeamWait]) -> str:
 
 
 PHRASES = (
-    *(period, edition, deciding, measured, change, against, trend, baseline, cost, ends, worth),
+    *(
+        period,
+        edition_line,
+        deciding,
+        measured,
+        change,
+        against,
+        trend,
+        baseline,
+        cost,
+        ends,
+        worth,
+    ),
     *(fate, unmeasured, amount, price, closing, groups, colour, width, unbooked, starving),
 )

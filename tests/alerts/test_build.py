@@ -48,13 +48,19 @@ def grafana_rules() -> list[dict[str, Any]]:
 
 
 def test_grafana_rules_have_the_plugins_v4_shape() -> None:
-    assert [r["title"] for r in grafana_rules()] == [r.name for r in rules().values()]
+    assert {r["title"] for r in grafana_rules()} == {r.name for r in rules().values()}
     for rule in grafana_rules():
         question, threshold = rule["data"]
         assert question["model"]["format"] == 1
         assert question["model"]["queryType"] == "table"
         assert threshold["model"]["expression"] == question["refId"]
         assert rule["condition"] == threshold["refId"]
+
+
+def test_grafana_asks_each_rule_as_often_as_the_engine_does() -> None:
+    every = {rule.name: f"{rule.every_s:g}s" for rule in rules().values()}
+    for group in yaml.safe_load(build()["grafana.yaml"])["groups"]:
+        assert {every[rule["title"]] for rule in group["rules"]} == {group["interval"]}
 
 
 def test_no_dollar_that_grafana_takes_for_an_environment_variable() -> None:
