@@ -114,7 +114,12 @@ MENDED = (
 )
 
 
-def happened(condition: str, hours: int = 24) -> str:
+# What an event told stands until something tells that it is mended, or for a month at most: events
+# are rare, and a card that was forgotten for longer is on the list of assets.
+FADES_H = 720
+
+
+def happened(condition: str, hours: int = FADES_H) -> str:
     """SELECT of cards of which events were told that nothing has mended since.
 
     `value` counts them, `codes` names them, `at` is the last one, `last` the same as text. Slot

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from alerts.promtest import unit_tests
@@ -18,9 +19,9 @@ def rules() -> dict[str, Rule]:
     return discover("alerts.rules", Rule)
 
 
-def build() -> dict[str, str]:
-    """File name to YAML text; the same bytes each time."""
-    known = list(rules().values())
+def build(some: Iterable[Rule] | None = None) -> dict[str, str]:
+    """File name to YAML text of these rules, or of all as they are; the same bytes each time."""
+    known = list(rules().values() if some is None else some)
     return {
         "grafana.yaml": grafana(known),
         "prometheus.yaml": prometheus(known),
@@ -28,6 +29,6 @@ def build() -> dict[str, str]:
     }
 
 
-def write(directory: Path = GENERATED) -> list[Path]:
-    """Write the files into the directory; the paths written."""
-    return write_all(directory, build())
+def write(directory: Path = GENERATED, some: Iterable[Rule] | None = None) -> list[Path]:
+    """Write the files of these rules, or of all, into the directory; the paths written."""
+    return write_all(directory, build(some))

@@ -47,7 +47,7 @@ class Basket:
     known: list[AlertState] = field(default_factory=list)
     due: dict[Due, list[AlertState]] = field(default_factory=dict)
 
-    def messages(self, rules: Mapping[str, Rule]) -> Iterator[tuple[Due, Message]]:
+    def messages(self, rules: Mapping[str, Rule], now: datetime) -> Iterator[tuple[Due, Message]]:
         """Worst first; to a user all at once, since the same rule is not told again for days."""
         key, pages = self.target.key, self.due.get(Due.PAGE, [])
         if pages and self.target.is_user:
@@ -56,7 +56,9 @@ class Basket:
             for group, alerts in words.folded(pages, self.known, rules):
                 yield Due.PAGE, words.page(group, alerts, key)
         if over := self.due.get(Due.END):
-            yield Due.END, words.ended(over, key)
+            yield Due.END, words.ended(over, key, rules)
+        if lasting := self.due.get(Due.AGAIN):
+            yield Due.AGAIN, words.again(lasting, key, now)
         if quiet := self.due.get(Due.SUMMARY):
             yield Due.SUMMARY, words.summary(quiet, key)
 
@@ -85,7 +87,7 @@ class Direct:
         ends = self._clock() + BUDGET_S
         past = history(self._store, alerts, now)
         baskets, notes = self._baskets(alerts, past, now)
-        planned = [(b, *m) for b in baskets for m in b.messages(self._rules)]
+        planned = [(b, *m) for b in baskets for m in b.messages(self._rules, now)]
         planned.sort(key=lambda p: -max(severity_of(a).rank for a in p[2].alerts))
         for basket, due, message in planned:
             if self._clock() > ends:
@@ -98,10 +100,12 @@ class Direct:
     ) -> tuple[list[Basket], Told]:
         """What is due by receiver, and notes on what is not."""
         told = told_users(self._store, now, self._timing.repeat_days)
-        judge = Judge(self._timing, past, Mutes(alerts, self._rules), told, now)
         baskets: dict[str, Basket] = {}
         notes: Told = []
-        for alert, target in self._routed(alerts, now, notes):
+        routed = list(self._routed(alerts, now, notes))
+        hearing = {(alert.rule, alert.subject, target.key) for alert, target in routed}
+        judge = Judge(self._timing, past, Mutes(alerts, self._rules), told, hearing, now)
+        for alert, target in routed:
             basket = baskets.setdefault(target.key, Basket(target))
             basket.known.append(alert)
             verdict = judge.verdict(alert, target)
@@ -126,7 +130,7 @@ class Direct:
 
     def _sent(self, target: Target, due: Due, message: Message, now: datetime) -> Told:
         outcome = self._door.send(target, message)
-        if outcome == ACCEPTED and due is Due.SUMMARY:
+        if outcome == ACCEPTED and due in {Due.SUMMARY, Due.AGAIN}:
             outcome = SUMMARISED
         out: Told = []
         for alert in message.alerts:

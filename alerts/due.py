@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -19,12 +19,13 @@ from gpuledger.schema import FOREVER
 
 
 class Due(Enum):
-    """What to do: nothing, write a note, or tell at once, in a summary, or that it is over."""
+    """What to do: nothing, write a note, or tell: at once, in a summary, again, that it is over."""
 
     NOTHING = "nothing"
     NOTE = "note"
     PAGE = "page"
     SUMMARY = "summary"
+    AGAIN = "again"
     END = "end"
 
 
@@ -42,11 +43,15 @@ HEAR_ENDS = (Owner.PLATFORM, Owner.HARDWARE)
 
 
 class Mutes:
-    """Alerts that explain others: what they mute is not told while they fire."""
+    """Alerts that explain others: what they mute is not told while they fire.
+
+    They mute what is no worse than they are and began no earlier; never one another.
+    """
 
     def __init__(self, alerts: Iterable[AlertState], rules: Mapping[str, Rule]) -> None:
         self._by_place: dict[tuple[str, ...], list[AlertState]] = {}
         self._names: set[tuple[str, ...]] = set()
+        self._muting = {rule.name for rule in rules.values() if rule.mutes}
         for alert in alerts:
             rule = rules.get(alert.rule)
             if rule and rule.mutes and alert.fired != FOREVER:
@@ -56,17 +61,20 @@ class Mutes:
                     self._names.add(rule.mutes)
                     self._by_place.setdefault(_place(rule.mutes, labels), []).append(alert)
 
-    def of(self, alert: AlertState) -> AlertState | None:
-        """The alert that mutes this one; None where none does.
+    def of(self, alert: AlertState) -> list[AlertState]:
+        """The alerts that mute this one for whoever was told of them.
 
-        One that is over stays muted if it fired while the other one did.
+        One that is over stays muted if it ended while the other one fired.
         """
+        if alert.rule in self._muting:
+            return []
         labels = labels_of(alert)
-        for names in sorted(self._names):
-            for other in self._by_place.get(_place(names, labels), []):
-                if other.rule != alert.rule and _explains(other, alert):
-                    return other
-        return None
+        return [
+            other
+            for names in sorted(self._names)
+            for other in self._by_place.get(_place(names, labels), [])
+            if _explains(other, alert)
+        ]
 
 
 def _place(names: tuple[str, ...], labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -74,35 +82,71 @@ def _place(names: tuple[str, ...], labels: Mapping[str, str]) -> tuple[str, ...]
 
 
 def _explains(other: AlertState, alert: AlertState) -> bool:
-    if other.state == FIRING:
-        return alert.state == FIRING or other.fired <= alert.resolved
-    return alert.state == RESOLVED and other.fired <= alert.resolved <= other.resolved
+    if other.fired > alert.fired or severity_of(other).rank < severity_of(alert).rank:
+        return False
+    return other.state == FIRING or (alert.state == RESOLVED and alert.resolved <= other.resolved)
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Decides by hours, history and what mutes; `told` is when users last heard of a rule."""
+    """Decides by hours, history and what mutes.
+
+    `told` is when users last heard of a rule, `routed` who hears of which rule and subject.
+    """
 
     timing: Timing
     past: History
     mutes: Mutes
     told: Mapping[tuple[str, str], datetime]
+    routed: Collection[tuple[str, str, str]]
     now: datetime
 
     def verdict(self, alert: AlertState, target: Target) -> Verdict:
         """What that receiver must hear of the alert now."""
         if self.past.heard(alert, FIRING, target.key):
-            return self._end(alert, target)
-        if muting := self.mutes.of(alert):
+            return self._again(alert, target) or self._end(alert, target)
+        if muting := self._muting(alert, target):
             return Verdict(Due.NOTE, f"{MUTED}: {muting.rule} of {muting.subject} explains it")
         severity = severity_of(alert)
         if at := self._repeats(alert, target, severity):
             return Verdict(Due.NOTE, f"{REPEATED}: told of this rule on {at:%Y-%m-%d}")
+        if alert.state == RESOLVED and self._was_repeat(alert, target):
+            return NOTHING
         if self.timing.is_summarised(severity):
-            if alert.fired >= self.timing.last_summary(self.now):
-                return self._waits("summary", self.timing.next_summary(self.now))
-            return self._tried(alert, target, FIRING, Due.SUMMARY)
+            return self._summarised(alert, target)
         return self._paged(alert, target, FIRING, Due.PAGE)
+
+    def _summarised(self, alert: AlertState, target: Target) -> Verdict:
+        if alert.fired >= self.timing.last_summary(self.now):
+            return self._waits("summary", self.timing.next_summary(self.now))
+        return self._paged(alert, target, FIRING, Due.SUMMARY)
+
+    def _muting(self, alert: AlertState, target: Target) -> AlertState | None:
+        """What mutes the alert for that receiver, who was told of it or is told now."""
+        for other in self.mutes.of(alert):
+            if self.past.heard(other, FIRING, target.key):
+                return other
+            heard_now = (other.rule, other.subject, target.key) in self.routed
+            if heard_now and self.verdict(other, target).due in {Due.PAGE, Due.SUMMARY}:
+                return other
+        return None
+
+    def _again(self, alert: AlertState, target: Target) -> Verdict | None:
+        """What lasts is told again at the hour of the summary once the days have gone by."""
+        past, days = self.past.of(alert, FIRING, target.key), self.timing.repeat_days
+        if not past or not days or alert.state != FIRING:
+            return None
+        since = self.timing.last_summary(self.now)
+        if past.heard_at > since - timedelta(days=days):
+            return None
+        if target.is_user and self._told_within(alert, target):
+            return None
+        return self._paged(alert, target, FIRING, Due.AGAIN)
+
+    def _was_repeat(self, alert: AlertState, target: Target) -> bool:
+        """Whether all that waited was the days between repeats: what ended meanwhile is no news."""
+        past = self.past.of(alert, FIRING, target.key)
+        return past is not None and past.last.startswith(REPEATED)
 
     def _end(self, alert: AlertState, target: Target) -> Verdict:
         if alert.state != RESOLVED or self.past.heard(alert, RESOLVED, target.key):
@@ -127,6 +171,9 @@ class Judge:
         """When the user was told of that rule within the days of grace; of the worst, always."""
         if not target.is_user or severity is Severity.CRITICAL:
             return None
+        return self._told_within(alert, target)
+
+    def _told_within(self, alert: AlertState, target: Target) -> datetime | None:
         at = self.told.get((alert.rule, target.key))
         days = timedelta(days=self.timing.repeat_days)
         return at if at and self.now - at < days else None

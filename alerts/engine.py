@@ -18,7 +18,7 @@ from alerts.history import is_failure, is_told, standing
 from alerts.notify import Heartbeat
 from alerts.rule import Condition, Rule, condition
 from alerts.tell import Teller
-from alerts.transition import transition
+from alerts.transition import RESOLVED, resolved, transition
 from gpuledger.batch import from_milliseconds, to_milliseconds
 from gpuledger.catalogue import AlertState
 from gpuledger.errors import StoreError
@@ -99,7 +99,13 @@ class Engine:
             except StoreError as e:
                 LOG.warning("rule %s could not be asked: %s", rule.name, e)
                 failed.append(rule.name)
-        after: dict[Key, AlertState] = {}
+        names = {rule.name for rule in self._rules}
+        # Nobody would ever end the alerts of a rule that was turned off, renamed or taken away.
+        after = {
+            key: resolved(alert, now)
+            for key, alert in before.items()
+            if alert.rule not in names and alert.state != RESOLVED
+        }
         for rule, conditions in self._priced(seen, now):
             after |= moved(rule, before, conditions, now)
         return after, tuple(failed)

@@ -14,11 +14,11 @@ from gpuledger.schema import FOREVER
 from gpuledger.store import Store
 
 # Outcomes after which nobody need be told of the same state again.
-ACCEPTED, REFRESHED, SUMMARISED = "accepted", "refreshed", "summarised"
+ACCEPTED, SUMMARISED = "accepted", "summarised"
 SHADOWED = "shadow: nobody was told"
-REPEATED = "not repeated"
-# Outcomes of what is not due yet, and of what is not told because something else says it.
-WAITS, MUTED = "waits", "muted"
+# Outcomes of what is not due yet, of what is not told because something else says it, and of what
+# a user was told of another subject not long ago.
+WAITS, MUTED, REPEATED = "waits", "muted", "not repeated"
 # How long an alert that ended is kept in mind: its message may still be on its way.
 REMEMBERED = timedelta(days=2)
 
@@ -29,7 +29,7 @@ _HISTORY = f"""
 SELECT n.rule AS rule, n.subject AS subject, n.state AS state,
   if(n.receiver = '', n.channel, n.receiver) AS told,
   maxIf(n.ts, {{heard}}) AS heard_at, countIf({{heard}}) > 0 AS heard,
-  countIf(n.outcome IN ('{ACCEPTED}', '{REFRESHED}')) > 0 AS paged,
+  countIf(n.outcome = '{ACCEPTED}') > 0 AS paged,
   countIf(NOT ({{heard}}) AND NOT ({{waiting}})) AS failures, max(n.ts) AS last_at,
   argMax(n.outcome, n.ts) AS last
 FROM v_notifications AS n
@@ -37,11 +37,8 @@ INNER JOIN ({_STANDING}) AS a ON a.rule = n.rule AND a.subject = n.subject
 WHERE n.ts >= a.fired AND n.ts >= {{first}} AND (n.state = 'firing' OR n.ts >= a.resolved)
 GROUP BY rule, subject, state, told
 """
-_HEARD = (
-    f"n.outcome IN ('{ACCEPTED}', '{REFRESHED}', '{SUMMARISED}', '{SHADOWED}')"
-    f" OR startsWith(n.outcome, '{REPEATED}')"
-)
-_WAITING = f"startsWith(n.outcome, '{WAITS}') OR startsWith(n.outcome, '{MUTED}')"
+_HEARD = f"n.outcome IN ('{ACCEPTED}', '{SUMMARISED}', '{SHADOWED}')"
+_WAITING = " OR ".join(f"startsWith(n.outcome, '{word}')" for word in (WAITS, MUTED, REPEATED))
 _TOLD_OF = f"""
 SELECT rule, receiver, max(ts) AS at FROM v_notifications
 WHERE ts >= {{since:DateTime64(3, 'UTC')}} AND ts < {{now:DateTime64(3, 'UTC')}}
@@ -53,7 +50,7 @@ GROUP BY rule, receiver
 
 def is_told(outcome: str) -> bool:
     """Whether somebody outside has it now."""
-    return outcome in {ACCEPTED, REFRESHED, SUMMARISED}
+    return outcome in {ACCEPTED, SUMMARISED}
 
 
 def is_failure(outcome: str) -> bool:
@@ -67,6 +64,7 @@ class Past:
     """What became of telling one state of one alert to one receiver, since it fired."""
 
     heard: bool
+    heard_at: datetime
     paged: bool
     failures: int
     last_at: datetime
@@ -94,11 +92,16 @@ class History:
         return past is not None and past.paged
 
     def is_news(self, message: Notification) -> bool:
-        """Whether that outcome is worth a row: the same one again within the hour is none."""
+        """Whether that outcome is worth a row: the same one again within the hour is none.
+
+        Nor is what waits for the same reason as before, however long.
+        """
         key = (message.rule, message.subject, message.state, message.receiver or message.channel)
         past = self.past.get(key)
         hour = timedelta(hours=1)
-        return past is None or past.last != message.outcome or message.ts - past.last_at >= hour
+        if past is None or past.last != message.outcome:
+            return True
+        return is_failure(message.outcome) and message.ts - past.last_at >= hour
 
 
 def standing(store: Store, now: datetime) -> list[AlertState]:
@@ -121,6 +124,7 @@ def history(store: Store, alerts: Sequence[AlertState], now: datetime) -> Histor
         {
             (r["rule"], r["subject"], r["state"], r["told"]): Past(
                 heard=bool(r["heard"]),
+                heard_at=r["heard_at"],
                 paged=bool(r["paged"]),
                 failures=r["failures"],
                 last_at=r["last_at"],

@@ -24,11 +24,14 @@ LEASE, LEASE_S = "alerts", 180.0
 def known_rules(settings: AlertSettings) -> dict[str, Rule]:
     """Every rule by its name, with the thresholds of the section, without those that are off.
 
-    ConfigError for a rule that there is not.
+    ConfigError for a rule that there is not, and for a threshold of 0 or below: all would reach it.
     """
     known = {rule.name: rule for rule in discover("alerts.rules", Rule).values()}
     _check_named("thresholds", settings.thresholds, known)
     _check_named("off", settings.off, known)
+    for name, threshold in settings.thresholds.items():
+        if not 0 < threshold < math.inf:
+            raise ConfigError(f"[alerts] thresholds: {name} = {threshold:g} is not above 0")
     return {
         name: replace(rule, threshold=settings.thresholds.get(name, rule.threshold))
         for name, rule in known.items()

@@ -21,6 +21,7 @@ from gpuledger.catalogue import AlertState
 # More than five of one rule within a minute are one message that counts them (a storm).
 STORM_OVER, STORM_WITHIN = 5, timedelta(seconds=60)
 LISTED = 20
+LATE_H = 1.0
 LONGEST_TITLE = 120
 TURNING = {*map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))}
 
@@ -110,12 +111,34 @@ def summary(alerts: Sequence[AlertState], to: str) -> Message:
     return _message(title, lines[:-1], alerts, ("summary",), to)
 
 
-def ended(alerts: Sequence[AlertState], to: str) -> Message:
-    """That alerts which were told are over."""
+def again(alerts: Sequence[AlertState], to: str, now: datetime) -> Message:
+    """What was told days ago and still fires; another message than the one before."""
+    title = f"gpuledger: {_counted(len(alerts))} still firing"
+    return _message(title, _listed(alerts, again=True), alerts, ("again", f"{now:%Y-%m-%d}"), to)
+
+
+def ended(alerts: Sequence[AlertState], to: str, rules: Mapping[str, Rule]) -> Message:
+    """That alerts which were told are over, and whether that means that they are mended."""
     one = len(alerts) == 1
     what = f"{alerts[0].rule}: {alerts[0].subject}" if one else _counted(len(alerts))
-    lines = [f"{a.rule}: {a.subject}, from {_at(a.fired)} to {_at(a.resolved)}" for a in alerts]
-    return _message(f"[ended] {what}", _cut(lines), alerts, ("ended",), to)
+    unseen = [not_mended(a, rules.get(a.rule)) for a in alerts]
+    lines = [
+        f"{a.rule}: {a.subject}, from {_at(a.fired)} to {_at(a.resolved)}{why and f': {why}'}"
+        for a, why in zip(alerts, unseen, strict=True)
+    ]
+    how = "no longer seen" if all(unseen) else "ended"
+    return _message(f"[{how}] {what}", _cut(lines), alerts, ("ended",), to)
+
+
+def not_mended(alert: AlertState, rule: Rule | None) -> str:
+    """Why an alert is over though nothing told that it was mended; empty where something did."""
+    if rule is None:
+        return "no longer looked at, its rule is off"
+    seen_h = (alert.resolved - alert.since) / timedelta(hours=1)
+    # Events may come late: what stood for nearly the whole time was not mended in it.
+    if rule.fades_h and seen_h >= rule.fades_h - LATE_H:
+        return f"no longer seen for {rule.fades_h / 24:g} days; nothing told that it was mended"
+    return ""
 
 
 def _message(
@@ -128,20 +151,22 @@ def _message(
     return Message(_short(_plain(title)), body, tuple(alerts), found)
 
 
-def _listed(alerts: Sequence[AlertState]) -> list[str]:
+def _listed(alerts: Sequence[AlertState], *, again: bool = False) -> list[str]:
     worst_first = sorted(alerts, key=lambda a: (-(a.cost_per_hour or 0), a.rule, a.subject))
-    lines = [_line(alert) for alert in worst_first]
+    lines = [_line(alert, again=again) for alert in worst_first]
     read = sorted({json.loads(a.annotations).get("runbook", "") for a in alerts} - {""})
     return [*_cut(lines), *(f"What to do: {page}" for page in read)]
 
 
-def _line(alert: AlertState) -> str:
+def _line(alert: AlertState, *, again: bool = False) -> str:
     told = json.loads(alert.annotations)
     parts = [str(told.get("summary") or alert.subject)]
     if alert.cost_per_hour:
         parts.append(f"{alert.cost_per_hour:.2f} {alert.currency} an hour")
     if alert.state == RESOLVED:
         parts.append(f"over since {_at(alert.resolved)}")
+    elif again:
+        parts.append(f"since {_at(alert.fired)}")
     return f"- {'; '.join(parts)}"
 
 

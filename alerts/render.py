@@ -135,7 +135,7 @@ def _annotations(rule: Rule, labels: str, value: str) -> dict[str, str]:
 
 def summary(rule: Rule, subject: str, value: str) -> str:
     """The sentence of an alert of that subject and value."""
-    return f"{subject}: {rule.help} ({value})"
+    return f"{subject}: {rule.meaning} ({value})"
 
 
 class _Dumper(yaml.SafeDumper):

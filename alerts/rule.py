@@ -56,7 +56,9 @@ class Rule:
     finding. `cost` is the column of GPUs lost while it lasts; empty where none are. `group` are
     labels by which alerts fold into one message, with those of other rules; none: all of this rule.
     `mutes` are labels: while it fires, no other rule is told with the same values of all of them.
-    A rule that looks at days need not be asked each minute: `every_s`.
+    A rule that looks at days need not be asked each minute: `every_s`. One that looks for events
+    no longer sees after `fades_h` hours what nothing has mended; 0: it sees what lasts.
+    `{threshold}` in `help` is the threshold as people read it.
     """
 
     name: str
@@ -75,6 +77,12 @@ class Rule:
     cost: str = ""
     mutes: tuple[str, ...] = ()
     every_s: float = 60.0
+    fades_h: int = 0
+
+    @property
+    def meaning(self) -> str:
+        """`help` with the threshold that holds here."""
+        return self.help.format(threshold=quantity(self.threshold, self.unit))
 
     def holds(self, value: float | None) -> bool:
         """Whether that value is a reason to alert; a missing one is none."""
@@ -117,7 +125,7 @@ def condition(rule: Rule, row: Mapping[str, Any]) -> Condition:
     }
     annotations = {
         "summary": rule.told(row),
-        "description": rule.help,
+        "description": rule.meaning,
         "runbook": f"alerts/runbooks/{rule.runbook}",
     }
     # To Alertmanager and Prometheus an empty label is no label.

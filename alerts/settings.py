@@ -55,7 +55,11 @@ class AlertSettings(Settings):
     digest_below: Annotated[
         Severity, "milder alerts than this come in the daily summary, not at once"
     ] = Severity.WARNING
-    repeat_days: Annotated[float, "days between two messages about one rule to the same user"] = 7.0
+    repeat_days: Annotated[
+        float,
+        "days between two messages about one rule to the same user, and after which everybody hears"
+        " again of what lasts; 0 = users hear of each alert, and nobody hears again",
+    ] = 7.0
 
     def __post_init__(self) -> None:
         self.timing()
@@ -67,6 +71,11 @@ class AlertSettings(Settings):
         quiet = None
         if self.quiet_from:
             quiet = (_hour("quiet_from", self.quiet_from), _hour("quiet_until", self.quiet_until))
+            if quiet[0] == quiet[1]:
+                raise ConfigError(
+                    f"[alerts] quiet_from and quiet_until are both {self.quiet_until}: quiet hours"
+                    " need an end; leave quiet_from empty for none"
+                )
         return Timing(
             zone=_zone(self.time_zone),
             quiet=quiet,

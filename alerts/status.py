@@ -53,7 +53,7 @@ def listed(
             "told": _told(rule, settings),
             "hears": _hears(rule, settings, receivers),
             "measure": rule.measure,
-            "help": rule.help,
+            "help": rule.meaning,
         }
         for rule in sorted(rules.values(), key=lambda r: (-r.severity.rank, r.name))
     ]

@@ -33,7 +33,7 @@ def transition(
     standing = before if before and before.state != RESOLVED else None
     if seen:
         return _holding(rule, standing, seen, now)
-    return _resolved(standing, now) if standing else None
+    return resolved(standing, now) if standing else None
 
 
 def _holding(rule: Rule, standing: AlertState | None, seen: Condition, now: datetime) -> AlertState:
@@ -58,7 +58,8 @@ def _holding(rule: Rule, standing: AlertState | None, seen: Condition, now: date
     )
 
 
-def _resolved(standing: AlertState, now: datetime) -> AlertState:
+def resolved(standing: AlertState, now: datetime) -> AlertState:
+    """The state of an alert that is over."""
     values = vars(standing) | {"state": RESOLVED, "resolved": now, "version": to_milliseconds(now)}
     return AlertState(**values)
 

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from analytics import accounts, assets, consent, goodput, learn, lifecycle
@@ -89,9 +90,38 @@ class Runner:
 
         With `reopened`, hours from there on are booked again wherever what they rest on changed,
         and places are owned from the first that is known of them now: history came in.
-        StoreError; BookNotClosed once everything else is done, since findings and alerts of the
-        hours that do close must not wait for the one that does not.
+        Where the book or a step fails, every other step is taken all the same: alerts must be
+        asked just then. The first error is raised once all is done, the others are logged.
+        StoreError; BookNotClosed, where findings of the hours that do close were looked for.
         """
+        failed = self._attempts(
+            [
+                partial(self._keep_book, now, progress, reopened),
+                *(partial(step, now) for step in self._steps),
+            ]
+        )
+        if all(isinstance(e, BookNotClosed) for e in failed):
+            progress("findings", 1.0)
+            self._restate(now - timedelta(seconds=self._settings.settle_s))
+            self.last_tick = now
+        if failed:
+            raise failed[0]
+
+    def _attempts(self, parts: Sequence[Callable[[], None]]) -> list[Exception]:
+        """Take each part, whatever became of those before it; their errors."""
+        failed: list[Exception] = []
+        for part in parts:
+            try:
+                part()
+            except Exception as e:
+                if failed:
+                    known = isinstance(e, GpuledgerError)
+                    log.error("a step failed: %s", e, exc_info=None if known else e)
+                failed.append(e)
+        return failed
+
+    def _keep_book(self, now: datetime, progress: Progress, reopened: datetime | None) -> None:
+        """Assets, prices, book, findings, recommendations: each rests on what is before it."""
         # What a live service booked since must not outrank what is booked anew of the past.
         booked_at = max(now, datetime.now(UTC)) if reopened else now
         settled = now - timedelta(seconds=self._settings.settle_s)
@@ -104,11 +134,6 @@ class Runner:
         since, broken = self._book(settled, booked_at, progress, reopened)
         progress("findings", 0.0)
         self._advise(self._detect(since))
-        for step in self._steps:
-            step(now)
-        progress("findings", 1.0)
-        self._restate(settled)
-        self.last_tick = now
         if broken:
             raise broken
 

@@ -24,6 +24,23 @@ def test_rules_are_listed_with_who_hears_and_no_secret(tmp_path: Path) -> None:
     assert "T1JJ3T3L2" not in told
 
 
+def test_rules_are_built_as_the_configuration_says(tmp_path: Path) -> None:
+    config = tmp_path / "gpuledger.toml"
+    config.write_text("[alerts]\noff = ['NodeDown']\nthresholds = {ThermalWarn = 70}\n")
+    output("alerts", "build", "--config", config, "--out", tmp_path / "rules")
+    for name in ("grafana.yaml", "prometheus.yaml", "prometheus_test.yaml"):
+        text = " ".join((tmp_path / "rules" / name).read_text().split())
+        assert "NodeDown" not in text
+        assert "been at 70" in text
+    rule = (tmp_path / "rules" / "prometheus.yaml").read_text()
+    assert 'gpuledger_alert_value{rule="ThermalWarn"} >= 70' in rule
+
+
+def test_a_store_that_does_not_answer_is_no_fault_of_the_rules() -> None:
+    said = complaint(3, "alerts", "check", "--store", "http://127.0.0.1:1")
+    assert "wrong" not in said
+
+
 def test_a_misspelt_rule_is_told_the_nearest_one(tmp_path: Path) -> None:
     store = f"chdb://{tmp_path}/store"
     assert "did you mean 'JobIdleGPU'" in complaint(

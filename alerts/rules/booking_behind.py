@@ -5,7 +5,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="BookingBehind",
-    help="nothing has been booked for 15 minutes",
+    help="nothing has been booked for {threshold}",
     sql=f"""
 SELECT 'book' AS subject,
   toFloat64(greatest(dateDiff('second', max(booked_until), {NOW}), 0)) AS value

@@ -13,7 +13,7 @@ LEAST_GPUS = 2
 
 rule = Rule(
     name="CapacityLoss",
-    help="faults have taken a tenth of a pool's GPUs",
+    help="faults have taken {threshold} of a pool's GPUs",
     sql=f"""
 SELECT subject, toFloat64(if(gpus >= {LEAST_GPUS}, share, 0)) AS value, cluster, pool, gpus
 FROM ({share(LOST, MINUTES)})

@@ -8,7 +8,7 @@ from alerts.rules import capacity_loss
 rule = replace(
     capacity_loss.rule,
     name="CapacityLossSevere",
-    help="faults have taken half of a pool's GPUs",
+    help="faults have taken {threshold} of a pool's GPUs",
     # See CapacityLoss.
     threshold=0.5,
     severity=Severity.CRITICAL,

@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="DataStarved",
-    help="a job has used little of its GPUs for an hour because it waits for data",
+    help="a job has used little of its GPUs for {threshold} because it waits for data",
     sql=finding("underused", *OF_JOB, where=f"{BY_JOB} AND cause = 'input_bound'"),
     labels=("job", "user", "team", "pool"),
     measure="underused",

@@ -1,6 +1,6 @@
 """EccUncorrectable: a GPU had uncorrectable memory errors."""
 
-from alerts.asked import grown, happened, racked
+from alerts.asked import FADES_H, grown, happened, racked
 from alerts.rule import Owner, Rule, Severity
 from gpuledger.catalogue import GpuHealth
 from gpuledger.units import COUNT
@@ -28,6 +28,7 @@ GROUP BY cluster, node, slot"""),
     owner=Owner.HARDWARE,
     group=("cluster", "rack"),
     cost="gpus",
+    fades_h=FADES_H,
     summary="uncorrectable memory errors of {subject}: {value}",
     runbook="ecc_uncorrectable.md",
 )

@@ -12,8 +12,8 @@ SELECT if(pool = '', toString(cluster), {POOL}) AS subject, cluster, pool,
   toFloat64(ifNull(max(needed / nullIf(usable, 0)), 0)) AS value,
   formatDateTime(minIf(day, needed >= usable), '%Y-%m-%d') AS first
 FROM (
-  SELECT cluster, pool, at AS day, maxIf(ifNull(expected, 0), measure = 'demand') AS needed,
-    maxIf(ifNull(expected, 0), measure = 'usable') AS usable
+  SELECT cluster, pool, at AS day, maxIf(expected, measure = 'demand') AS needed,
+    maxIf(expected, measure = 'usable') AS usable
   FROM v_forecasts
   WHERE horizon_days = 28 AND at >= {NOW} AND at < {NOW} + INTERVAL 28 DAY
   GROUP BY cluster, pool, day)

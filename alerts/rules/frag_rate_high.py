@@ -10,7 +10,7 @@ LEAST_FREE, LEAST_SHARE = 8, 0.05
 
 rule = Rule(
     name="FragRateHigh",
-    help="half of a pool's free GPUs are fragments, and those are a twentieth of its GPUs",
+    help="{threshold} of a pool's free GPUs are fragments, and those are a twentieth of its GPUs",
     sql=f"""
 SELECT {POOL} AS subject, cluster, pool, toUInt32(round(fragments)) AS gpus, largest,
   toFloat64(if(free >= {LEAST_FREE} AND fragments >= {LEAST_SHARE} * owned,

@@ -1,6 +1,6 @@
 """GPULost: a GPU fell off the bus or is gone."""
 
-from alerts.asked import happened
+from alerts.asked import FADES_H, happened
 from alerts.rule import NOW, Owner, Rule, Severity
 from gpuledger.units import COUNT
 
@@ -10,7 +10,7 @@ rule = Rule(
     # A card that tells its readings again is back, also where a new agent knows of no loss.
     sql=f"""
 SELECT e.*
-FROM ({happened("kind IN ('lost', 'reset')", hours=168)}) AS e
+FROM ({happened("kind IN ('lost', 'reset')")}) AS e
 LEFT JOIN (
   SELECT cluster, node, toString(slot) AS slot, max(ts) AS heard
   FROM gpu_samples_1m
@@ -30,6 +30,7 @@ ORDER BY subject
     owner=Owner.HARDWARE,
     group=("cluster", "rack"),
     cost="gpus",
+    fades_h=FADES_H,
     summary="{subject} was lost at {last} UTC and has not come back",
     runbook="gpu_lost.md",
 )

@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="HwSlowdown",
-    help="heat, a power brake or the hardware has held a working GPU down for 30 minutes",
+    help="heat, a power brake or the hardware has held a working GPU down for {threshold}",
     sql=finding("throttled", *OF_CARD, "pool"),
     labels=("cluster", "node", "slot", "pool"),
     measure="throttled",

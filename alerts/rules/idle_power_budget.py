@@ -9,7 +9,7 @@ IDLE = in_list(("alloc_idle", *FREE))
 
 rule = Rule(
     name="IdlePowerBudget",
-    help="a fifth of a cluster's GPU energy of a day went into GPUs that idle",
+    help="{threshold} of a cluster's GPU energy of a day went into GPUs that idle",
     sql=f"""
 SELECT toString(cluster) AS subject, cluster,
   toFloat64(ifNull(idle / nullIf(whole, 0), 0)) AS value, round(idle / 3.6e6, 1) AS kwh

@@ -9,7 +9,7 @@ IN_A_DAY_S = 18_000
 
 rule = Rule(
     name="JobIdleChronic",
-    help="a job that is idle now has been so for 2 hours, or for 5 of the last 24",
+    help="a job that is idle now has been so for {threshold}, or for 5 of the last 24",
     sql=f"""
 SELECT subject,
   toFloat64(greatest(stretch, if(in_a_day >= {IN_A_DAY_S}, in_a_day, 0))) AS value,

@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="JobIdleGPU",
-    help="a job has held idle GPUs for 15 minutes or longer",
+    help="a job has held idle GPUs for {threshold} or longer",
     sql=finding("idle", *OF_JOB, where=BY_JOB),
     labels=("job", "user", "team", "pool"),
     # Run:ai warns after 5 minutes of idleness, Northeastern's IdleBot after 15.

@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="JobStalled",
-    help="a job has hung for 15 minutes: busy by the counters, and nothing moves",
+    help="a job has hung for {threshold}: busy by the counters, and nothing moves",
     sql=finding("stalled", *OF_JOB, where=BY_JOB),
     labels=("job", "user", "team", "pool"),
     measure="stalled",

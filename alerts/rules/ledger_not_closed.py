@@ -1,6 +1,7 @@
 """LedgerNotClosed: the book does not add up to what is owned."""
 
 from alerts.rule import NOW, Owner, Rule, Severity
+from gpuledger.states import CLOSES_WITHIN
 from gpuledger.units import RATIO
 
 # Whole hours of the last 26: the newest one may still be written.
@@ -11,7 +12,7 @@ WINDOW = (
 
 rule = Rule(
     name="LedgerNotClosed",
-    help="an hour of the book is off by a thousandth from what was owned in it",
+    help="an hour of the book is off by {threshold} or more from what was owned in it",
     sql=f"""
 SELECT formatDateTime(hour, '%Y-%m-%d %H:00') AS subject,
   toFloat64(max(abs(booked - owned) / owned)) AS value, argMax(book, abs(booked - owned)) AS book
@@ -34,8 +35,7 @@ ORDER BY subject
 """.strip(),
     labels=(),
     measure="booked_hours.owned_seconds",
-    # The design's bound for the closing error of an hour, of both ledger_1h and accounts_1h.
-    threshold=0.001,
+    threshold=CLOSES_WITHIN,
     unit=RATIO,
     for_s=0.0,
     severity=Severity.HIGH,

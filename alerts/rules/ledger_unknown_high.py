@@ -2,11 +2,12 @@
 
 from alerts.rule import NOW, Owner, Rule, Severity
 from gpuledger.measures import UNKNOWN_SHARE
+from gpuledger.states import UNKNOWN_WITHIN
 from gpuledger.units import RATIO
 
 rule = Rule(
     name="LedgerUnknownHigh",
-    help="of 2 % of a cluster's time the book knows too little",
+    help="of {threshold} of a cluster's time the book knows too little",
     sql=f"""
 SELECT toString(cluster) AS subject, cluster, toFloat64(ifNull({UNKNOWN_SHARE.sql}, 0)) AS value
 FROM v_accounts_1h
@@ -16,8 +17,7 @@ ORDER BY subject
 """.strip(),
     labels=("cluster",),
     measure="unknown_ratio",
-    # Ours: the design allows 2 % of unknown time before figures are doubted.
-    threshold=0.02,
+    threshold=UNKNOWN_WITHIN,
     unit=RATIO,
     for_s=600.0,
     severity=Severity.HIGH,

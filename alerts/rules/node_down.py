@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="NodeDown",
-    help="the scheduler has called a node with GPUs down for 10 minutes",
+    help="the scheduler has called a node with GPUs down for {threshold}",
     sql=racked(f"""
 SELECT concat(cluster, '/', node) AS subject, cluster, node, gpus, reason,
   toFloat64(greatest(dateDiff('second', valid_from, {NOW}), 0)) AS value

@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="NotebookHoldingMemory",
-    help="a notebook or shell has held GPU memory without use for 4 hours",
+    help="a notebook or shell has held GPU memory without use for {threshold}",
     sql=finding("notebook", *OF_JOB, where=BY_JOB),
     labels=("job", "user", "team", "pool"),
     measure="notebook",

@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="PartialGPUUse",
-    help="some GPUs of a job have idled beside working ones for an hour",
+    help="some GPUs of a job have idled beside working ones for {threshold}",
     sql=finding("partial_idle", *OF_JOB, where=BY_JOB),
     labels=("job", "user", "team", "pool"),
     measure="partial_idle",

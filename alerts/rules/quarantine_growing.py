@@ -5,7 +5,7 @@ from gpuledger.units import COUNT
 
 rule = Rule(
     name="QuarantineGrowing",
-    help="a hundred rows in an hour came with times that cannot be right",
+    help="{threshold} rows in an hour came with times that cannot be right",
     sql=f"""
 SELECT concat(cluster, '/', node, '/', told_for) AS subject, cluster, node, told_for,
   toFloat64(sum(rows)) AS value, any(reason) AS reason

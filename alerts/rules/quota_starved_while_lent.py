@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="QuotaStarvedWhileLent",
-    help="a team has waited below its guarantee for 30 minutes while another runs above its own",
+    help="a team has waited below its guarantee for {threshold} while another runs above its own",
     sql=finding(
         "queue_starvation",
         "splitByChar('/', subject)[1] AS cluster",

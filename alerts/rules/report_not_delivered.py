@@ -1,11 +1,12 @@
 """ReportNotDelivered: a report did not reach whom it was for."""
 
+from alerts.asked import FADES_H
 from alerts.rule import NOW, Owner, Rule, Severity
 from gpuledger.units import SECOND
 
 rule = Rule(
     name="ReportNotDelivered",
-    help="a delivery of a weekly report has not succeeded for an hour",
+    help="a delivery of a weekly report has not succeeded for {threshold}",
     sql=f"""
 SELECT concat(week, '/', what, '/', channel, '/', toString(delivery_id)) AS subject,
   toFloat64(if(state = 'sent', 0, greatest(dateDiff('second', begun, {NOW}), 0))) AS value,
@@ -16,7 +17,7 @@ FROM (
     any(target) AS target, argMax(state, turn) AS state, argMax(reason, turn) AS reason,
     min(at) AS begun
   FROM v_report_deliveries
-  WHERE at > {NOW} - INTERVAL 7 DAY AND at <= {NOW}
+  WHERE at > {NOW} - INTERVAL {FADES_H} HOUR AND at <= {NOW}
   GROUP BY delivery_id)
 ORDER BY subject
 """.strip(),
@@ -28,6 +29,7 @@ ORDER BY subject
     for_s=0.0,
     severity=Severity.WARNING,
     owner=Owner.PLATFORM,
+    fades_h=FADES_H,
     summary="the report {week} ({what}) by {channel} to {target}: {state} for {value}: {reason}",
     runbook="report_not_delivered.md",
 )

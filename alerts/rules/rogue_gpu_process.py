@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="RogueGPUProcess",
-    help="a process has used a GPU without an allocation for 10 minutes",
+    help="a process has used a GPU without an allocation for {threshold}",
     sql=finding("rogue", *OF_CARD[:2], "pool"),
     labels=("cluster", "node", "pool"),
     measure="rogue",

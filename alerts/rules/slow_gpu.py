@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="SlowGPU",
-    help="a GPU has run at a lower clock than the others of its job for 30 minutes",
+    help="a GPU has run at a lower clock than the others of its job for {threshold}",
     sql=finding("straggler", *OF_JOB, where="owner = 'hardware operations'"),
     labels=("job", "user", "team", "pool"),
     measure="straggler",

@@ -6,7 +6,7 @@ from gpuledger.units import COUNT
 
 rule = Rule(
     name="StorageSlow",
-    help="a network filesystem is far slower than its norm, and 8 GPUs or more starve",
+    help="a network filesystem is far slower than its norm, and {threshold} GPUs or more starve",
     sql=finding(
         "storage_slow",
         OF_CARD[0],

@@ -6,7 +6,7 @@ from gpuledger.units import SECOND
 
 rule = Rule(
     name="StragglerRank",
-    help="one GPU of a job has been out of step with the others for 30 minutes",
+    help="one GPU of a job has been out of step with the others for {threshold}",
     sql=finding("straggler", *OF_JOB, where=BY_JOB),
     labels=("job", "user", "team", "pool"),
     measure="straggler",

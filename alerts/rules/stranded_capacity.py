@@ -12,7 +12,7 @@ UNAVAILABLE_STATES = group_of(UNAVAILABLE)
 
 rule = Rule(
     name="StrandedCapacity",
-    help="5 % of a pool's GPUs are free in pieces that no waiting job fits",
+    help="{threshold} of a pool's GPUs are free in pieces that no waiting job fits",
     sql=f"""
 SELECT a.subject AS subject, toFloat64(a.share) AS value, a.cluster AS cluster, a.pool AS pool,
   a.gpus AS gpus

@@ -6,7 +6,7 @@ from gpuledger.units import COUNT
 
 rule = Rule(
     name="TeamLowEfficiency",
-    help="a team lost 168 GPU-hours to low use in a week: as much as one GPU all week",
+    help="a team lost {threshold} GPU-hours to low use in a week",
     sql=finding(
         "low_efficiency", "team", where="startsWith(subject, 'team/')", value="gpu_ms / 3.6e6"
     ),

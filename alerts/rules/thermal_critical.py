@@ -6,7 +6,7 @@ from gpuledger.units import CELSIUS
 
 rule = Rule(
     name="ThermalCritical",
-    help="a GPU has been at 85 °C for a minute, next to its slowdown",
+    help="a GPU has been at {threshold} for a minute, next to its slowdown",
     sql=hot(minutes=2, margin=5),
     labels=("cluster", "node", "slot", "rack"),
     measure="gpu_samples.temperature_celsius",

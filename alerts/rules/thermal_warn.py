@@ -6,7 +6,7 @@ from gpuledger.units import CELSIUS
 
 rule = Rule(
     name="ThermalWarn",
-    help="a GPU has been at 80 °C on average for 5 minutes, near its slowdown",
+    help="a GPU has been at {threshold} on average for 5 minutes, near its slowdown",
     sql=hot(minutes=5, margin=10),
     labels=("cluster", "node", "slot", "rack"),
     measure="gpu_samples.temperature_celsius",

@@ -1,6 +1,6 @@
 """XidCritical: a GPU or switch reported an error of its hardware."""
 
-from alerts.asked import happened
+from alerts.asked import FADES_H, happened
 from alerts.rule import Owner, Rule, Severity
 from gpuledger.units import COUNT
 
@@ -19,6 +19,7 @@ rule = Rule(
     owner=Owner.HARDWARE,
     group=("cluster", "rack"),
     cost="gpus",
+    fades_h=FADES_H,
     summary="{subject} reported hardware errors (XID {codes}): {value}, last {last} UTC",
     runbook="xid_critical.md",
 )

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from gpuledger.cli import options, show
+from gpuledger.cli import checking, options, show
 from gpuledger.files import writable
-
-if TYPE_CHECKING:
-    from gpuledger.service import Reader
-    from gpuledger.store import Store
 
 NONE = "Nothing is wrong: no alert is pending or firing."
 # Columns for people; programs get them all.
@@ -70,15 +65,7 @@ def _some(names: Sequence[str]) -> Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 @command.command("check")
-@click.option(
-    "--store",
-    "store_url",
-    envvar="GPULEDGER_STORE",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="Ask that one; default: an empty embedded one.",
-)
+@checking.asked_option
 @options.config_option
 def check(store_url: str, config_path: Path | None) -> int:
     """Ask every rule's SQL, also as Grafana does, and let promtool look at the files.
@@ -90,42 +77,14 @@ def check(store_url: str, config_path: Path | None) -> int:
 
     known = rules()
     wrong = [*checks.of_pages(known)]
-    with _reader(store_url, config_path) as reader:
+    with checking.reader(store_url, config_path) as reader:
+        # A store that does not answer is no fault of any rule.
+        reader.select("SELECT 1 AS one")
         wrong += checks.of_queries(known, reader, datetime.now(UTC))
     promtool = checks.has_promtool()
     wrong += checks.of_prometheus() if promtool else []
-    for defect in wrong:
-        click.echo(defect)
     by = "" if promtool else " (promtool is not installed: the files for Prometheus were not seen)"
-    said = f"{len(wrong)} wrong" if wrong else "all right"
-    click.echo(f"{len(known)} rules, {2 * len(known)} queries: {said}{by}", err=bool(wrong))
-    return 1 if wrong else 0
-
-
-@contextmanager
-def _reader(store_url: str, config_path: Path | None) -> Iterator[Reader]:
-    """The store that is named, or an empty one for as long as this lasts."""
-    if store_url:
-        yield options.open_for_questions(store_url, options.load_config(config_path))
-        return
-    with _empty() as store:
-        yield store.reader()
-
-
-@contextmanager
-def _empty() -> Iterator[Store]:
-    """An empty embedded store for as long as this lasts."""
-    import tempfile
-
-    from gpuledger.store import Address, Store
-
-    with tempfile.TemporaryDirectory(prefix="gpuledger-check-") as directory:
-        store = Store(Address(directory=Path(directory) / "store"))
-        try:
-            store.apply()
-            yield store
-        finally:
-            store.close()
+    return checking.verdict(wrong, f"{len(known)} rules, {2 * len(known)} queries{by}")
 
 
 @command.command("test")
@@ -138,20 +97,23 @@ def test(names: tuple[str, ...]) -> int:
     """
     from alerts.test import differences
 
-    with _empty() as store:
+    with checking.empty_store() as store:
         wrong, seen = differences(store, names)
-    for line in wrong:
-        click.echo(line)
-    said = f"{len(wrong)} wrong" if wrong else "all right"
-    click.echo(f"{seen} rules, {2 * seen} examples: {said}", err=bool(wrong))
-    return 1 if wrong else 0
+    return checking.verdict(wrong, f"{seen} rules, {2 * seen} examples")
 
 
 @command.command("build")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Directory.")
-def build(out: Path) -> None:
-    """Write the rules as Prometheus and Grafana YAML, and Prometheus' unit tests of them."""
-    from alerts.build import write
+@options.config_option
+def build(out: Path, config_path: Path | None) -> None:
+    """Write the rules as Prometheus and Grafana YAML, and Prometheus' unit tests of them.
 
-    for path in write(writable(out)):
+    With the thresholds of the configuration, and without the rules that are off there.
+    """
+    from alerts.build import write
+    from alerts.make import known_rules
+    from alerts.settings import AlertSettings
+
+    settings = options.load_config(config_path).section("alerts", AlertSettings)
+    for path in write(writable(out), known_rules(settings).values()):
         click.echo(path)

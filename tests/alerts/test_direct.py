@@ -2,79 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from itertools import count
-from zoneinfo import ZoneInfo
-
-import pytest
 
 from alerts.direct import BUDGET_S, NOBODY, Direct
-from alerts.message import Message
 from alerts.receivers import Receivers
-from alerts.routing import Target
-from alerts.rules.job_idle_gpu import rule as idle_rule
-from alerts.rules.telemetry_stale import rule as stale_rule
-from alerts.timing import Timing
-from gpuledger.catalogue import AlertState, Person, Team
+from gpuledger.catalogue import Team
 from gpuledger.measures import PAGES
 from gpuledger.schema import FOREVER
 from gpuledger.store import Store
+from tests.alerts.telling import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    RECEIVERS,
+    RULES,
+    World,
+    own,
+    person,
+)
 from tests.alerts.world import alert
-
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-RULES = {r.name: r for r in (idle_rule, stale_rule)}
-RECEIVERS = Receivers(platform=("json://platform",), mail="mailtos://u:p@mail.example.org")
-
-
-class FakeDoor:
-    """Takes messages, but for receivers that refuse."""
-
-    def __init__(self) -> None:
-        self.refuse: set[str] = set()
-        self.sent: list[tuple[str, Message]] = []
-
-    def send(self, target: Target, message: Message) -> str:
-        if target.key in self.refuse:
-            return "not taken: 550 no such user"
-        self.sent.append((target.key, message))
-        return "accepted"
-
-    @property
-    def titles(self) -> list[tuple[str, str]]:
-        return [(key, message.title) for key, message in self.sent]
-
-
-class World:
-    """A store, a door, and one who tells."""
-
-    def __init__(self, store: Store, receivers: Receivers = RECEIVERS, **timing: object) -> None:
-        self.store = store
-        self.door = FakeDoor()
-        self.timing = Timing(**timing)  # type: ignore[arg-type]
-        self.receivers = receivers
-
-    def teller(self) -> Direct:
-        return Direct(self.store, RULES, self.receivers, self.door, self.timing, lambda: 0.0)
-
-    def tick(self, now: datetime, *alerts: AlertState) -> list[tuple[str, str, str]]:
-        """Receiver, state and outcome of what was noted, which is written down."""
-        self.store.insert_rows(list(alerts))
-        out = []
-        for notes in self.teller().tell(alerts, now):
-            self.store.insert_rows(notes)
-            out += [(n.receiver, n.state, n.outcome) for n in notes]
-        return out
-
-
-def person(user: str, mail: str) -> Person:
-    return Person(user=user, mail=mail, valid_from=NOON - 30 * DAY, version=1)
-
-
-def own(fired: datetime, job: str, user: str = "ana", **labels: str) -> AlertState:
-    """An alert for a user."""
-    place = {"owner": "user", "severity": "warning", "team": "vision", "job": job}
-    return alert(fired, job, user=user, **{**place, **labels})
 
 
 def test_the_platform_hears_at_once_and_once(store: Store) -> None:
@@ -106,31 +54,6 @@ def test_an_unknown_user_is_told_through_the_team_and_then_the_platform(store: S
 def test_with_no_receiver_at_all_it_is_written_down(store: Store) -> None:
     world = World(store, Receivers())
     assert world.tick(NOON, alert(NOON)) == [("", "firing", NOBODY)]
-
-
-def test_the_same_cause_is_told_to_a_user_again_after_seven_days(store: Store) -> None:
-    store.insert_rows([person("ana", "ana@example.org")])
-    world = World(store)
-    world.tick(NOON, own(NOON, "alpha/1"), own(NOON, "alpha/2"))
-    assert world.door.titles == [("user/ana", "[warning] 2 alerts: user/ana")]
-    later = NOON + 6 * DAY
-    assert world.tick(later, own(later, "alpha/3")) == [
-        ("user/ana", "firing", "not repeated: told of this rule on 2026-03-02")
-    ]
-    assert world.tick(later + MINUTE, own(later, "alpha/3")) == []
-    week = NOON + 7 * DAY
-    assert world.tick(week, own(week, "alpha/4")) == [("user/ana", "firing", "accepted")]
-
-
-def test_another_cause_and_another_user_are_told_within_the_seven_days(store: Store) -> None:
-    store.insert_rows([person("ana", "ana@example.org"), person("bo", "bo@example.org")])
-    world = World(store)
-    world.tick(NOON, own(NOON, "alpha/1"))
-    world.tick(NOON + HOUR, own(NOON, "alpha/2", user="bo"))
-    other = own(NOON, "alpha/3")
-    other.rule = "TelemetryStale"
-    world.tick(NOON + HOUR, other)
-    assert [key for key, _ in world.door.titles] == ["user/ana", "user/bo", "user/ana"]
 
 
 def test_users_are_not_told_that_it_is_over_and_the_platform_is(store: Store) -> None:
@@ -187,21 +110,6 @@ def test_failures_are_tried_again_after_one_two_four_minutes_up_to_an_hour(store
     assert tried == [0, 1, 3, 7, 15, 31, 63, 123, 183]
 
 
-def test_quiet_hours_hold_back_all_but_the_worst(store: Store) -> None:
-    berlin = ZoneInfo("Europe/Berlin")
-    world = World(store, zone=berlin, quiet=(time(22), time(7)))
-    night = datetime(2026, 3, 2, 23, tzinfo=berlin).astimezone(UTC)
-    mild, bad = alert(night, "alpha/1"), alert(night, "alpha/2", severity="critical")
-    assert world.tick(night, mild, bad) == [
-        ("platform", "firing", "accepted"),
-        ("platform", "firing", "waits: quiet hours, until 2026-03-03 07:00 CET"),
-    ]
-    assert world.door.titles == [("platform", "[critical] JobIdleGPU: alpha/2")]
-    assert world.tick(night + MINUTE, mild, bad) == []
-    morning = datetime(2026, 3, 3, 7, tzinfo=berlin).astimezone(UTC)
-    assert world.tick(morning, mild, bad) == [("platform", "firing", "accepted")]
-
-
 def test_mild_alerts_come_in_a_daily_summary(store: Store) -> None:
     world = World(store, digest_at=time(8))
     mild = [alert(NOON, f"alpha/{n}", severity="info") for n in range(3)]
@@ -232,34 +140,6 @@ def test_in_digest_mode_even_the_worst_comes_in_the_summary(store: Store) -> Non
     bad = alert(NOON, severity="critical")
     assert world.tick(NOON, bad)[0][2].startswith("waits: summary")
     assert world.tick(NOON + DAY, bad)[0][2] == "summarised"
-
-
-def test_a_silent_node_mutes_what_it_explains(store: Store) -> None:
-    world = World(store)
-    place = {"cluster": "alpha", "node": "n1"}
-    silent = alert(NOON, "alpha/n1", rule="TelemetryStale", **place)
-    gpu, other = alert(NOON, "alpha/n1/0", **place), alert(NOON, "alpha/n2", node="n2")
-    assert ("platform", "firing", "muted: TelemetryStale of alpha/n1 explains it") in world.tick(
-        NOON, silent, gpu, other
-    )
-    assert sorted(t for _, t in world.door.titles) == [
-        "[high] JobIdleGPU: alpha/n2",
-        "[high] TelemetryStale: alpha/n1",
-    ]
-    # The node is back, and the other thing is still wrong: now it is told.
-    back = alert(NOON, "alpha/n1", rule="TelemetryStale", resolved=NOON + HOUR, **place)
-    assert ("platform", "firing", "accepted") in world.tick(NOON + HOUR, back, gpu, other)
-
-
-def test_what_ended_with_the_silence_was_explained_by_it(store: Store) -> None:
-    world = World(store)
-    place = {"cluster": "alpha", "node": "n1", "resolved": NOON + HOUR}
-    world.tick(
-        NOON + HOUR,
-        alert(NOON, "alpha/n1", rule="TelemetryStale", **place),  # type: ignore[arg-type]
-        alert(NOON, "alpha/n1/0", **place),  # type: ignore[arg-type]
-    )
-    assert [t for _, t in world.door.titles] == ["[high] TelemetryStale: alpha/n1"]
 
 
 def test_alerts_of_one_job_are_one_message_and_a_storm_is_another(store: Store) -> None:
@@ -313,12 +193,3 @@ def test_what_is_only_pending_is_told_to_nobody(store: Store) -> None:
     waiting = alert(NOON)
     waiting.state, waiting.fired = "pending", FOREVER
     assert World(store).tick(NOON, waiting) == []
-
-
-@pytest.mark.parametrize("severity", ["critical", "odd"])
-def test_the_worst_is_repeated_to_a_user_all_the_same(store: Store, severity: str) -> None:
-    store.insert_rows([person("ana", "ana@example.org")])
-    world = World(store)
-    world.tick(NOON, own(NOON, "alpha/1", severity=severity))
-    world.tick(NOON + HOUR, own(NOON + HOUR, "alpha/2", severity=severity))
-    assert len(world.door.sent) == (2 if severity == "critical" else 1)

@@ -124,6 +124,15 @@ def test_a_rule_that_cannot_be_asked_leaves_its_alerts_and_other_rules_alone(
     assert ticked.states == {"firing": 2}
 
 
+def test_the_alerts_of_a_rule_that_is_off_end(store: Store, mailbox: Mailbox) -> None:
+    idle(store)
+    telling(store, mailbox).tick(START)
+    telling(store, mailbox, replace(idle_rule, name="Other")).tick(START + MINUTE)
+    rows = store.select("SELECT rule, state FROM v_alert_states ORDER BY rule")
+    assert [tuple(r.values()) for r in rows] == [("JobIdleGPU", "resolved"), ("Other", "firing")]
+    assert ("alpha/1", "resolved") in mailbox.asked[-1]
+
+
 def test_a_rule_of_days_is_asked_when_its_time_has_come(store: Store, mailbox: Mailbox) -> None:
     engine = telling(store, mailbox, replace(idle_rule, every_s=3600.0))
     engine.tick(START)

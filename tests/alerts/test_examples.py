@@ -16,6 +16,7 @@ from alerts.render import holding_sql
 from alerts.rule import RUNBOOKS, Condition, Rule
 from alerts.test import EXAMPLES, check, differences, fill, load
 from gpuledger.cli import alerts as cli
+from gpuledger.cli import checking
 from gpuledger.errors import ConfigError
 from gpuledger.store import Store
 
@@ -159,7 +160,7 @@ def test_a_list_makes_a_row_for_each_of_its_elements(tmp_path: Path) -> None:
 def test_the_command_says_what_is_not_as_told(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "_empty", lambda: nullcontext(store))
+    monkeypatch.setattr(checking, "empty_store", lambda: nullcontext(store))
     assert cli.test.main(["JobStalled"], standalone_mode=False) == 0
     assert "1 rules, 2 examples: all right" in capsys.readouterr().out
     monkeypatch.setattr(alerts.test, "rules", lambda: {"job_stalled": RULES["job_idle_gpu"]})

@@ -51,6 +51,12 @@ def test_thresholds_and_rules_that_are_off_are_as_the_section_says() -> None:
     assert "TelemetryStale" not in rules
 
 
+@pytest.mark.parametrize("threshold", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_threshold_that_every_subject_reaches_or_none_is_refused(threshold: float) -> None:
+    with pytest.raises(ConfigError, match="thresholds: JobIdleGPU"):
+        known_rules(AlertSettings(thresholds={"JobIdleGPU": threshold}))
+
+
 @pytest.mark.parametrize("section", [{"thresholds": {"JobIdle": 1.0}}, {"off": ["JobIdle"]}])
 def test_a_rule_that_there_is_not_is_refused(section: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="unknown rule 'JobIdle'; did you mean"):

@@ -44,10 +44,10 @@ def test_a_summary_counts_by_rule() -> None:
 
 def test_an_end_says_from_when_to_when() -> None:
     over = alert(NOW, "alpha/n1", resolved=NOW + 600 * SECOND)
-    told = message.ended([over], "platform")
+    told = message.ended([over], "platform", RULES)
     assert told.title == "[ended] JobIdleGPU: alpha/n1"
     assert "from 2026-03-02 10:00 UTC to 2026-03-02 10:10 UTC" in told.body
-    assert message.ended([over, over], "platform").title == "[ended] 2 alerts"
+    assert message.ended([over, over], "platform", RULES).title == "[ended] 2 alerts"
 
 
 def test_alerts_of_other_rules_fold_by_the_same_group() -> None:

@@ -35,4 +35,4 @@ def test_a_rule_says_what_it_says_of_one_server(pair: Pair, module: str) -> None
     for rows in firing.rows.values():
         pair.many.insert_rows(rows)
     seen = look(pair.many, rules()[module], example.now)
-    assert {subject: round(c.value, 3) for subject, c in seen.items()} == firing.alerts
+    assert {s: c.value for s, c in seen.items()} == pytest.approx(firing.alerts, rel=1e-3)

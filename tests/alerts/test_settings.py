@@ -44,6 +44,11 @@ def test_quiet_hours_are_off_until_somebody_says_when_they_begin() -> None:
     assert section(quiet_from="22:00").timing().quiet is not None
 
 
+def test_quiet_hours_that_end_as_they_begin_are_refused() -> None:
+    with pytest.raises(ConfigError, match="quiet_from and quiet_until are both 07:00"):
+        section(quiet_from="07:00", quiet_until="07:00")
+
+
 def test_digest_mode_tells_only_summaries() -> None:
     assert section(mode="digest").timing().only_summaries
     assert not section(mode="page").timing().only_summaries

@@ -202,11 +202,14 @@ def test_the_shipped_inhibition_hides_what_a_silent_node_explains(
     silent = alert(now, "alpha/n1", rule="TelemetryStale", **place)
     explained = alert(now, "alpha/7", **place)
     other = alert(now, "alpha/8", cluster="alpha", node="n2")
+    worse = alert(now, "worse", severity="critical", **place)
+    theirs = alert(now, "theirs", owner="hardware", **place)
     with or_skip(RealAlertmanager(tmp_path, inhibit=shipped["inhibit_rules"])) as real:
-        tick(store, Alertmanager(real.url), now, silent, explained, other)
-        wait_until(lambda: len(held(real)) == 4, 10, "the alerts")
+        tick(store, Alertmanager(real.url), now, silent, explained, other, worse, theirs)
+        wait_until(lambda: len(held(real)) == 6, 10, "the alerts")
         wait_until(state_of(real, "alpha/7"), 10, "the inhibition")
-        assert not state_of(real, "alpha/8")()
+        for shown in ("alpha/8", "worse", "theirs"):
+            assert not state_of(real, shown)()
         assert not state_of(real, "Watchdog")()
 
 

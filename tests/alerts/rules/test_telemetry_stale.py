@@ -9,7 +9,7 @@ from gpuledger.catalogue import Asset
 from gpuledger.identity import gpu_id
 from gpuledger.schema import FOREVER
 from gpuledger.store import Store
-from tests.alerts.world import run
+from tests.alerts.world import alert, run
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
@@ -46,6 +46,25 @@ def holds(store: Store) -> list[str]:
 def test_silence(store: Store, silent_s: int, interval_s: float, stale: bool) -> None:
     store.insert_rows([run("n1", NOW - timedelta(seconds=silent_s), interval_s)])
     assert holds(store) == (["alpha/n1"] if stale else [])
+
+
+def test_a_silent_node_is_missed_until_its_gpus_leave(store: Store) -> None:
+    silent = NOW - timedelta(days=2)
+    told = alert(
+        silent + timedelta(hours=1),
+        "alpha/n1",
+        rule="TelemetryStale",
+        cluster="alpha",
+        node="n1",
+    )
+    told.value = 3600.0
+    store.insert_rows([told])
+    assert holds(store) == []
+    store.insert_rows([asset(0)])
+    [row] = store.select(rule.sql, now=NOW)
+    assert (row["subject"], row["value"]) == ("alpha/n1", 2 * 86_400)
+    store.insert_rows([run("n1", NOW - timedelta(seconds=20), 10)])
+    assert holds(store) == []
 
 
 def test_one_source_that_still_speaks_is_enough(store: Store) -> None:
