@@ -138,6 +138,11 @@ def test_send_sends_what_is_due_now(report: Report, tmp_path: Path) -> None:
         (["--send", "--team", "vision"], "no --team"),
         (["--week", "2026-W60"], "ISO week that exists"),
         (["--week", W47, "--edition", "3"], "no edition 3"),
+        (["--edition", "3"], "of a --week"),
+        (["--week", W47, "--edition", "1", "--live"], "no --team, --live"),
+        (["--week", W47, "--edition", "1", "--team", "vision"], "no --team, --live"),
+        (["--week", "abc", "--send", "--dry-run"], "ISO week that exists"),
+        (["--week", W47, "--send", "--dry-run", "--format", "pdf"], "--format or --out"),
     ],
 )
 def test_flags_that_cannot_be_are_refused(report: Report, words: list[str], told: str) -> None:

@@ -159,7 +159,7 @@ class Book:
         return self._ask(
             f"""
 SELECT team, job_name, state, cause, uniqExact(job) AS jobs, min(job) AS first_job,
-  arraySort(groupUniqArray(user)) AS users, max(f.open) AS open,
+  max(f.open) AS open,
   min(least(hour, coalesce(f.began, hour))) AS began,
   argMax(f.told, (f.lost, f.told)) AS action,
   argMax(f.named, (f.lost, f.told)) AS found, {measures}
@@ -248,13 +248,13 @@ ORDER BY loose_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
         return self._ask(sql)[0]
 
     def _ask(self, sql: str) -> Rows:
-        return [_steady(row) for row in self._reader.select(sql, **self._period)]
+        return [steady(row) for row in self._reader.select(sql, **self._period)]
 
 
 _WAITS = f"{JOBS_STARTED.sql} AS jobs, {WAIT_MEDIAN.sql} AS p50, {WAIT_P90.sql} AS p90"
 
 
-def _steady(row: dict[str, Any]) -> dict[str, Any]:
+def steady(row: dict[str, Any]) -> dict[str, Any]:
     """The row with its floats rounded."""
     return {k: round(v, DIGITS) if isinstance(v, float) else v for k, v in row.items()}
 

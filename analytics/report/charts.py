@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from analytics.report.value import Day, Week
-from analytics.report.words import number, percent
+from analytics.report.words import STRANGER, number, percent
 from gpuledger.states import BY_NAME
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MUTED, RULE, STRANGER = "#66717e", "#c8ced5", "#616161"
+MUTED, RULE = "#66717e", "#c8ced5"
 # What is left at each step, what a week's bar shows between it and the step before, and the colour
 # of the state that is most of that.
 BANDS = (

@@ -37,8 +37,16 @@ def costs(reader: Reader, since: datetime, until: datetime, currency: str, quote
         "cost centre" if centred else "team",
         (*told, *users[:MOST]),
         same.source if same.known else "",
-        "" if same.known else NO_QUOTE,
+        "" if same.known else _unquoted(quote, currency),
     )
+
+
+def _unquoted(quote: Quote, currency: str) -> str:
+    """Why there is no quote to compare with."""
+    if not quote.known:
+        return NO_QUOTE
+    book = f"in {currency}" if currency else "not in one currency"
+    return f"the cloud quote is in {quote.currency}, the book is {book}"
 
 
 def _cost(who: str, rows: Iterable[Mapping[str, Any]], currency: str, quote: Quote) -> Cost:

@@ -9,8 +9,9 @@ from typing import Any
 from analytics.life import netting
 from analytics.life.events import short
 from analytics.life.netting import NET
+from analytics.report.persons import Persons
 from analytics.report.value import Amount, Became, Decision
-from analytics.report.words import plain, without_persons
+from analytics.report.words import plain
 from gpuledger.service import Reader
 
 # 'Which at most three decisions are mine' (design/product.md, manager).
@@ -19,6 +20,8 @@ WEEK_S = 7 * 86_400
 # Of a report that is read on Monday: decided by Friday.
 DECIDE_WITHIN = timedelta(days=4)
 DIGITS = 6
+# Of a title, a reason and a command.
+LONGEST = 600
 # Who decides where no team is told, by advisor.
 OWNERS = {
     "buy": "finance with capacity planning",
@@ -48,7 +51,9 @@ def grouped(rows: Iterable[Row]) -> list[list[Row]]:
     """
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        if row["gain_gpu_hours"] and row[NET] < netting.LEAST_TOLD:
+        gain = row["gain_gpu_hours"]
+        # Small gains are decisions, too: early advice on a job gains minutes, and may gain a week.
+        if gain and row[NET] < min(netting.LEAST_TOLD, gain / 2):
             continue
         # Without a team, each is about another place.
         key = (row["kind"], row["team"] or str(row["recommendation_id"]))
@@ -56,21 +61,21 @@ def grouped(rows: Iterable[Row]) -> list[list[Row]]:
     return sorted(groups.values(), key=lambda g: (-_sum(g, NET), g[0]["recommendation_id"]))
 
 
-def decision(rows: Sequence[Row], until: datetime, zone: tzinfo) -> Decision:
+def decision(rows: Sequence[Row], until: datetime, zone: tzinfo, known: Persons) -> Decision:
     """The decision that proposals of one kind and team come to."""
     first = rows[0]
     return Decision(
         id=short(first["recommendation_id"]),
         kind=first["kind"],
-        title=_told(first, "title"),
+        title=known.out_of(first["title"], LONGEST),
         more=len(rows) - 1,
         team=plain(first["team"]),
         owner=owner(first),
         due=_due(until, zone),
         cost=_weekly(rows),
         confidence=first["confidence_ratio"],
-        because=_because(first),
-        command=_told(first, "command"),
+        because=_because(first, known),
+        command=known.out_of(first["command"], LONGEST),
     )
 
 
@@ -81,32 +86,46 @@ def owner(row: Row) -> str:
     return OWNERS.get(row["kind"], NOBODY)
 
 
-def became(row: Row) -> Became:
-    """What became of one earlier proposal; `later` is where it stood at the end."""
+def became(row: Row, known: Persons, more: int = 0) -> Became:
+    """What became of an earlier proposal and `more` like it; `later`: where it stood at the end."""
     measured = None
     if row["measured_gpu_hours"] is not None:
         measured = Amount(row["measured_gpu_hours"], row["low_gpu_hours"], row["high_gpu_hours"])
     said = row["outcome_reason"] or row["said"]
     return Became(
         id=short(row["recommendation_id"]),
-        title=_told(row, "title"),
+        title=known.out_of(row["title"], LONGEST),
         team=plain(row["team"]),
         status=row["later"],
-        said=plain(without_persons(said, (row["user"], row["by"])), limit=200),
+        said=known.out_of(said, 200),
         horizon_seconds=float(row["horizon_seconds"]),
         predicted=Amount(
             row["gain_gpu_hours"], row["gain_low_gpu_hours"], row["gain_high_gpu_hours"]
         ),
         measured=measured,
+        more=more,
     )
 
 
-def outcomes(reader: Reader, since: datetime, until: datetime) -> tuple[Became, ...]:
+def followed(
+    reader: Reader, told: Iterable[Decision], until: datetime, known: Persons
+) -> tuple[Became, ...]:
+    """What became of decisions that a report told, in its order."""
+    rows = {
+        short(row["recommendation_id"]): row
+        for row in reader.select(_STANDING, at=until, until=until)
+    }
+    return tuple(became(rows[d.id], known, d.more) for d in told if d.id in rows)
+
+
+def outcomes(
+    reader: Reader, since: datetime, until: datetime, known: Persons
+) -> tuple[Became, ...]:
     """Advice whose outcome was judged in the period, the largest promise first."""
     rows = reader.select(_STANDING, at=until, until=until)
     judged = [r for r in rows if r["judged"] and since <= r["measured_at"] < until]
     judged.sort(key=lambda r: (-(r["gain_gpu_hours"] or 0.0), r["recommendation_id"]))
-    return tuple(became(row) for row in judged)
+    return tuple(became(row, known) for row in judged)
 
 
 def _due(until: datetime, zone: tzinfo) -> date:
@@ -153,13 +172,9 @@ def _price(rows: Sequence[Row]) -> float | None:
     return _sum(priced, "gain_capacity_value") / hours if hours else None
 
 
-def _because(row: Row) -> str:
-    told = (_told(row, "because").rstrip("."), netting.overlap(row))
+def _because(row: Row, known: Persons) -> str:
+    told = (known.out_of(row["because"], LONGEST).rstrip("."), netting.overlap(row))
     return "; ".join(filter(None, told))
-
-
-def _told(row: Row, key: str) -> str:
-    return plain(without_persons(row[key], (row["user"],)), limit=600)
 
 
 def _sum(rows: Iterable[Row], name: str) -> float:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from analytics.report.snapshot import DRAFT
 from analytics.report.value import WeeklyReport
 from analytics.report.weeks import zone_of
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~!@&])")
+from analytics.report.words import escaped
 
 
 def edition_line(report: WeeklyReport) -> str:
@@ -28,12 +25,8 @@ def edition_line(report: WeeklyReport) -> str:
 
 def edition_lines(report: WeeklyReport) -> list[str]:
     """The same for Markdown, with the remarks; foreign texts cannot format anything."""
-    lines = [f"_{_safe(edition_line(report))}_"]
+    lines = [f"_{escaped(edition_line(report))}_"]
     if report.lead_notes:
-        remarks = [f"- {_safe(note.team)}: {_safe(note.text)}" for note in report.lead_notes]
+        remarks = [f"- {escaped(note.team)}: {escaped(note.text)}" for note in report.lead_notes]
         lines = ["**Remarks of team leads**", *remarks, "", *lines]
     return lines
-
-
-def _safe(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text)

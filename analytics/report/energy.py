@@ -7,6 +7,7 @@ from typing import Any
 
 from analytics.money.book import SITE
 from analytics.report.annex import Energy, TeamEnergy
+from analytics.report.book import steady
 from analytics.report.words import plain
 from gpuledger.measures import (
     CARBON_KG,
@@ -18,7 +19,6 @@ from gpuledger.measures import (
 from gpuledger.service import Reader
 
 MOST_TEAMS = 5
-DIGITS = 6
 NO_READING = "no GPU told how much energy it drew"
 NO_FACTOR = "CO2 is not shown: set [energy] carbon_kg_per_kwh and carbon_source"
 NO_PUE = "energy is that of the GPUs alone: set [energy] pue and pue_source for the site's"
@@ -26,7 +26,7 @@ NO_PUE = "energy is that of the GPUs alone: set [energy] pue and pue_source for 
 
 def energy(reader: Reader, since: datetime, until: datetime) -> Energy:
     """What was drawn, by whom, and what it emitted. StoreError."""
-    (row,) = (_steady(r) for r in reader.select(_FLEET, since=since, until=until))
+    (row,) = (steady(r) for r in reader.select(_FLEET, since=since, until=until))
     teams = reader.select(_TEAMS, since=since, until=until)
     reasons = [] if row["energy_kwh"] else [NO_READING]
     if row["energy_kwh"]:
@@ -42,7 +42,7 @@ def energy(reader: Reader, since: datetime, until: datetime) -> Energy:
         carbon_factor=row["factor"],
         source=_source(reader, until),
         unread_ratio=row["unread"],
-        teams=tuple(_team(_steady(r)) for r in teams),
+        teams=tuple(_team(steady(r)) for r in teams),
         not_shown="; ".join(reasons),
     )
 
@@ -56,10 +56,6 @@ def _team(row: dict[str, Any]) -> TeamEnergy:
     return TeamEnergy(
         plain(row["team"]), row["energy_kwh"], row["unproductive_kwh"], row["carbon_kg"]
     )
-
-
-def _steady(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: round(v, DIGITS) if isinstance(v, float) else v for k, v in row.items()}
 
 
 _HOURS = "hour >= {since:DateTime64(3, 'UTC')} AND hour < {until:DateTime64(3, 'UTC')}"

@@ -5,20 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 
 from analytics.report.annex import TeamWait
-from analytics.report.words import plain, without_persons
+from analytics.report.persons import Persons
+from analytics.report.words import plain
 from gpuledger.service import Reader
 
 MOST = 5
 DIGITS = 6
 
 
-def team_waits(reader: Reader, since: datetime, until: datetime) -> tuple[TeamWait, ...]:
+def team_waits(
+    reader: Reader, since: datetime, until: datetime, known: Persons
+) -> tuple[TeamWait, ...]:
     """Teams by GPU-hours waited for by jobs that started; `starved` in the finding's words."""
     rows = reader.select(_WAITED, since=since, until=until)
     starved: dict[str, str] = {}
     for row in reader.select(_STARVED, since=since, until=until):
-        said = plain(without_persons(row["summary"], (row["user"],)))
-        starved.setdefault(row["team"], said)
+        starved.setdefault(row["team"], known.out_of(row["summary"]))
     told = [
         TeamWait(
             plain(row["team"]),
@@ -42,7 +44,7 @@ FROM v_queue_waits
 WHERE started >= {since:DateTime64(3, 'UTC')} AND started < {until:DateTime64(3, 'UTC')}
   AND team != '' GROUP BY team HAVING waited > 0 ORDER BY waited DESC, team"""
 _STARVED = """
-SELECT toString(team) AS team, toString(user) AS user, summary FROM v_findings
+SELECT toString(team) AS team, summary FROM v_findings
 WHERE kind = 'queue_starvation' AND team != ''
   AND since < {until:DateTime64(3, 'UTC')} AND until >= {since:DateTime64(3, 'UTC')}
 ORDER BY open DESC, until DESC, finding_id"""

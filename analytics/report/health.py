@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from analytics.report.annex import Health, Loss, Offender
-from analytics.report.words import plain
+from analytics.report.words import STRANGER, plain
 from gpuledger.service import Reader
 from gpuledger.states import BY_NAME, EXCLUDED, PEER_FAULT, UNAVAILABLE, group_of, in_list
 
@@ -16,7 +16,6 @@ APART_H = 6
 REPEATS = 2
 MOST = 5
 DIGITS = 6
-STRANGER = "#616161"
 
 
 def health(reader: Reader, since: datetime, until: datetime) -> Health:

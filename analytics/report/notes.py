@@ -7,11 +7,8 @@ from datetime import datetime, timedelta
 
 from analytics.report.book import Figures, Prices
 from analytics.report.words import NO_PRICE, at, hours, number, percent
-from gpuledger.states import LedgerSettings
+from gpuledger.states import CLOSES_WITHIN, UNKNOWN_WITHIN
 
-# The book must close within this share of the GPU-seconds owned (ledger, 'Denominator').
-CLOSES_WITHIN = 0.0001
-UNKNOWN_ABOVE = 0.02
 WEAK_GRADES = {
     "C": "utilization counters only: a GPU that spins in place looks busy",
     "D": "the scheduler only: nobody saw what the GPUs did",
@@ -20,11 +17,15 @@ WEAK_GRADES = {
 
 @dataclass(frozen=True)
 class Span:
-    """How long the period is, and how far the book goes; None before its first hour."""
+    """How long the period is, and how far the book goes; None before its first hour.
+
+    `provisional_h`: how long late data may still change what is booked.
+    """
 
     until: datetime
     expected_hours: int
     last_booked: datetime | None
+    provisional_h: float
 
 
 def quality_notes(
@@ -69,7 +70,7 @@ def _closing(now: Figures) -> str:
 
 
 def _unknown(now: Figures) -> str:
-    if (now.unknown or 0) <= UNKNOWN_ABOVE:
+    if (now.unknown or 0) <= UNKNOWN_WITHIN:
         return ""
     return (
         f"For {percent(now.unknown)} of the time nobody saw what the GPUs did: shares are ranges."
@@ -101,8 +102,8 @@ def _unowned(gpu_hours: float) -> str:
 
 
 def _provisional(span: Span) -> str:
-    wait = LedgerSettings().provisional_h
     last = span.last_booked
-    if last is None or last - span.until >= timedelta(hours=wait):
+    if last is None or last - span.until >= timedelta(hours=span.provisional_h):
         return ""
+    wait = number(span.provisional_h)
     return f"The last {wait} hours are provisional: late data may still change them."

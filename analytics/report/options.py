@@ -9,6 +9,7 @@ from analytics.money.settings import PriceSettings
 from analytics.report import weeks
 from analytics.report.settings import ReportSettings
 from gpuledger.config import Config
+from gpuledger.states import LedgerSettings
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,19 @@ class Quote:
 class Options:
     """A report's options: the readers' time zone, and what it compares with and links to.
 
-    Addresses are without a slash at their end, empty where there is none.
+    Addresses are without a slash at their end, empty where there is none. `provisional_h`: how long
+    late data may still change what is booked.
     """
 
     quote: Quote = Quote()
     grafana: str = ""
     console: str = ""
     zone: tzinfo = UTC
+    provisional_h: float = LedgerSettings().provisional_h
 
 
 def options_of(configuration: Config) -> Options:
-    """The options of `[report]` and `[prices]`. ConfigError."""
+    """The options of `[report]`, `[prices]` and `[ledger]`. ConfigError."""
     told = configuration.section("report", ReportSettings)
     prices = configuration.section("prices", PriceSettings)
     models = sorted(
@@ -53,5 +56,10 @@ def options_of(configuration: Config) -> Options:
         if model.cloud_quote is not None
     )
     quote = Quote(tuple(models), prices.cloud_quote, prices.currency, prices.cloud_quote_source)
-    zone = weeks.zone_of(told.timezone)
-    return Options(quote, told.grafana.rstrip("/"), told.console.rstrip("/"), zone)
+    return Options(
+        quote,
+        told.grafana.rstrip("/"),
+        told.console.rstrip("/"),
+        weeks.zone_of(told.timezone),
+        configuration.section("ledger", LedgerSettings).provisional_h,
+    )

@@ -14,20 +14,25 @@ _PRINTING = threading.Lock()
 
 def render_pdf(html: str) -> bytes:
     """A4 pages of a self-contained page. ConfigError says what to install where it is missing."""
-    weasyprint = _library()
+    weasyprint, fetcher_of = _library()
     identifier = hashlib.sha256(html.encode()).digest()[:16]
+    # A report has all its parts in itself, whatever a hostile name asks for.
+    fetcher = fetcher_of(allowed_protocols=())
     with _PRINTING:
-        page = weasyprint.HTML(string=html, url_fetcher=_nothing(), media_type="print")
+        page = weasyprint.HTML(string=html, url_fetcher=fetcher, media_type="print")
         made: bytes = page.write_pdf(pdf_identifier=identifier)
     return made
 
 
-def _library() -> Any:
+def _library() -> tuple[Any, Any]:
+    """WeasyPrint, and its class of what fetches parts of a page."""
     try:
         import weasyprint  # noqa: PLC0415 - an extra of its own, and slow to load
+        from weasyprint.urls import URLFetcher  # noqa: PLC0415 - see above
     except ImportError:
         raise ConfigError(
-            "PDF needs the package 'weasyprint': install 'gpuledger[pdf]', or choose another format"
+            "PDF needs the package 'weasyprint' from 68 on: install 'gpuledger[pdf]', or choose"
+            " another format"
         ) from None
     except OSError as e:
         raise ConfigError(
@@ -35,11 +40,4 @@ def _library() -> Any:
         ) from None
     for name in ("weasyprint", "fontTools"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    return weasyprint
-
-
-def _nothing() -> Any:
-    """Fetches nothing: a report has all its parts in itself, whatever a hostile name asks for."""
-    from weasyprint.urls import URLFetcher  # noqa: PLC0415 - see above
-
-    return URLFetcher(allowed_protocols=())
+    return weasyprint, URLFetcher

@@ -21,7 +21,6 @@ from analytics.report.value import (
 )
 from gpuledger.states import BY_NAME
 
-STRANGER = "#616161"
 FATES = {
     "proposed": "still open: nobody decided",
     "accepted": "accepted, not carried out yet",
@@ -36,9 +35,7 @@ FATES = {
 
 def period(report: WeeklyReport) -> str:
     """The days of the period as people of the report's time zone say them."""
-    zone = weeks.zone_of(report.timezone)
-    since, until = report.since.astimezone(zone), report.until.astimezone(zone)
-    return words.period(since, until, report.timezone)
+    return weeks.days(report.since, report.until, report.timezone)
 
 
 def deciding(report: WeeklyReport) -> str:
@@ -151,7 +148,7 @@ def groups(rows: Iterable[LedgerRow]) -> list[tuple[str, list[LedgerRow]]]:
 
 def colour(state: str) -> str:
     """The one colour of a state."""
-    return BY_NAME[state].colour if state in BY_NAME else STRANGER
+    return BY_NAME[state].colour if state in BY_NAME else words.STRANGER
 
 
 def width(share: float) -> str:

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta, tzinfo
 from analytics.book import last_booked
 from analytics.report import remarks, snapshot, weekly, weeks
 from analytics.report.options import Options, options_of
+from analytics.report.persons import persons
 from analytics.report.snapshot import DRAFT, RELEASED, Snapshot
 from analytics.report.value import WeeklyReport
 from gpuledger.config import Config
 from gpuledger.errors import ConfigError
 from gpuledger.service import Reader
-from gpuledger.states import LedgerSettings
 from gpuledger.store import Store
 
 US = "gpuledger"
@@ -40,8 +40,8 @@ class Desk:
     @classmethod
     def of(cls, configuration: Config) -> Desk:
         """The desk that a configuration describes. ConfigError."""
-        ledger = configuration.section("ledger", LedgerSettings)
-        return cls(options_of(configuration), timedelta(hours=ledger.provisional_h))
+        options = options_of(configuration)
+        return cls(options, timedelta(hours=options.provisional_h))
 
     def live(self, reader: Reader, week: str) -> WeeklyReport:
         """The week as the book is now. ConfigError where nothing of it is booked."""
@@ -113,6 +113,7 @@ def draft(
         raise ConfigError(f"week {week} is not booked to its end yet: a draft needs the whole week")
     before = snapshot.latest(store, week)
     corrects, edition = _edition(before, week, reason.strip())
+    corrects = persons(store).out_of(corrects)
     made = Snapshot(week, 0, 0, edition, DRAFT, corrects, desk.is_settled(store, week), by, now)
     return snapshot.take(store, before, made, desk.live(store, week))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from analytics.report.persons import persons
 from analytics.report.value import LeadNote
-from analytics.report.words import plain, without_persons
+from analytics.report.words import plain
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import ReportNote
 from gpuledger.errors import ConfigError, nearest
@@ -32,19 +33,12 @@ def write(store: Store, week: str, team: str, text: str, by: str, now: datetime)
 
 
 def of_week(reader: Reader, week: str) -> tuple[LeadNote, ...]:
-    """The remarks on a week by team; persons of the team are taken out of them."""
+    """The remarks on a week by team; persons, of whatever team, are taken out of them."""
     rows = reader.select(_NOTES, week=week)
     if not rows:
         return ()
-    told = reader.select(_PERSONS, teams=[row["team"] for row in rows])
-    persons = {row["team"]: row["names"] for row in told}
-    return tuple(
-        LeadNote(
-            plain(row["team"]),
-            plain(without_persons(row["note"], persons.get(row["team"], ())), LONGEST),
-        )
-        for row in rows
-    )
+    known = persons(reader)
+    return tuple(LeadNote(plain(row["team"]), known.out_of(row["note"], LONGEST)) for row in rows)
 
 
 _TEAMS = """
@@ -54,11 +48,4 @@ UNION DISTINCT SELECT DISTINCT toString(team) AS team FROM jobs WHERE team != ''
 _NOTES = """
 SELECT toString(team) AS team, note FROM report_notes FINAL
 WHERE week = {week:String} AND note != '' ORDER BY team
-"""
-_PERSONS = """
-SELECT team, arrayReverseSort(n -> (length(n), n), groupUniqArray(name)) AS names FROM (
-  SELECT toString(team) AS team, arrayJoin([toString(user), toString(name)]) AS name
-  FROM people FINAL
-  UNION ALL SELECT toString(team) AS team, toString(user) AS name FROM jobs)
-WHERE has({teams:Array(String)}, team) AND name != '' GROUP BY team
 """

@@ -2,7 +2,8 @@
 
 Every tick asks where the newest week that is due stands, and does what comes next: draft, release,
 deliveries. Nothing is remembered between ticks: what a service missed while it was down is made up
-by the first tick after, once, for the newest week alone.
+by the first tick after, once, for the newest week alone. A draft of one of the weeks before (late,
+or a correction) is released and sent in the same way, but none is made.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ from gpuledger.errors import ConfigError
 from gpuledger.store import Store
 
 LOG = logging.getLogger(__name__)
+# Weeks that are looked after, the newest one among them.
+WEEKS = 4
+# Of weeks before, older steps are sent by hand alone: a new reader gets no pile of old reports.
+FRESH = timedelta(days=7)
 
 
 class Schedule:
-    """Drafts, releases and sends the report of the newest week that is due."""
+    """Drafts the newest week that is due; releases and sends it, and drafts of weeks before."""
 
     def __init__(self, store: Store, configuration: Config) -> None:
         self._store = store
@@ -40,6 +45,11 @@ class Schedule:
         standing = self._released(self._drafted(week, now), now)
         if standing is not None:
             self._sender.send(standing, now)
+        for number in range(1, WEEKS):
+            before = weeks.before(week, self._desk.zone, number)
+            late = self._released(snapshot.latest(self._store, before), now)
+            if late is not None and now - late.at < FRESH:
+                self._sender.send(late, now)
 
     def _drafted(self, week: str, now: datetime) -> Snapshot | None:
         """Where the week stands, drafted if it was not; None while it cannot be."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from email.errors import MessageError
+from email.headerregistry import Address
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,8 +15,9 @@ from analytics.report import weeks
 from gpuledger.config import Settings
 from gpuledger.errors import ConfigError
 
-# One address of RFC 5321 as far as sites use it; no space, quote, bracket or end of line in it.
-_MAIL = re.compile(r"[^\s@<>()\[\],;:\"\\]{1,64}@[^\s@<>()\[\],;:\"\\]{1,255}")
+# One address of RFC 5321 as far as sites use it; no space, quote or bracket in it.
+_MAIL = re.compile(r"[^\s\x00-\x1f\x7f@<>()\[\],;:\"\\]{1,64}@[A-Za-z0-9.-]{1,255}")
+_WEB = re.compile(r"https?://[^/\s]+(/\S*)?")
 # The service's tick waits as long.
 LONGEST_WAIT_S = 120.0
 
@@ -67,7 +70,7 @@ class DeliverySettings(Settings):
     def _of_others(self) -> Iterator[str]:
         if self.webhook and self.webhook_file:
             yield "webhook or webhook_file: one of the two"
-        if self.webhook and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.webhook):
+        if self.webhook and not _WEB.fullmatch(self.webhook):
             yield "webhook: write https://host/path"
         if self.s3 and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", self.s3):
             yield f"s3: '{self.s3}': write s3://bucket/prefix"
@@ -97,11 +100,20 @@ class ReportSettings(Settings):
         weeks.zone_of(self.timezone)
         if self.send_at:
             weeks.moment_of(self.send_at)
+        for name, address in (("grafana", self.grafana), ("console", self.console)):
+            # It becomes a link on the page: no `javascript:`.
+            if address and not _WEB.fullmatch(address):
+                raise ConfigError(f"[report] {name}: '{address}': write https://host/path")
 
 
 def is_address(text: str) -> bool:
     """Whether the text is one mail address, and nothing else that could reach a header."""
-    return text.isascii() and bool(_MAIL.fullmatch(text))
+    if not (text.isascii() and _MAIL.fullmatch(text)):
+        return False
+    try:
+        return Address(addr_spec=text).addr_spec == text
+    except (ValueError, MessageError):
+        return False
 
 
 def _fits(address: str) -> bool:

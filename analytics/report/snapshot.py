@@ -88,6 +88,13 @@ def shown(reader: Reader, week: str, edition: int = 0) -> Snapshot | None:
     return loaded(reader, (released or taken)[-1])
 
 
+def released(reader: Reader, week: str) -> Snapshot | None:
+    """A week's newest release, with numbers; None also where another version of us kept it."""
+    taken = [s for s in steps(reader, week) if s.state == RELEASED]
+    readable = taken and taken[-1].form == document.FORM
+    return loaded(reader, taken[-1]) if readable else None
+
+
 def newest(reader: Reader) -> Snapshot | None:
     """The release of the latest week that has one, with numbers. StoreError."""
     week = reader.value(_NEWEST)

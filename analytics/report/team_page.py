@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from analytics.report import words
 from analytics.report.teams import TeamAdvice, TeamReport, TeamWaste
 from analytics.report.weeks import days
+from analytics.report.words import escaped
 
 TEMPLATE = "team.html"
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~!@&])")
 
 
 def render_html(report: TeamReport) -> str:
@@ -34,7 +33,11 @@ def render_html(report: TeamReport) -> str:
 
 def render_markdown(report: TeamReport) -> str:
     """The same in short; foreign names cannot format anything."""
-    lines = [f"**{_safe(title(report))}** ({_safe(period(report))})", "", _safe(verdict(report))]
+    lines = [
+        f"**{escaped(title(report))}** ({escaped(period(report))})",
+        "",
+        escaped(verdict(report)),
+    ]
     if report.wastes:
         lines += ["", "**To win back**", *(_waste(w, report.currency) for w in report.wastes)]
     if report.advice:
@@ -42,9 +45,9 @@ def render_markdown(report: TeamReport) -> str:
     if report.more_advice:
         lines += [f"{report.more_advice} more: `gpuledger recommend list`"]
     if report.note:
-        lines += ["", f"_Your remark: {_safe(report.note)}_"]
+        lines += ["", f"_Your remark: {escaped(report.note)}_"]
     elif report.week:
-        lines += ["", f"_{_safe(remark(report))}_"]
+        lines += ["", f"_{escaped(remark(report))}_"]
     return "\n".join(lines) + "\n"
 
 
@@ -90,9 +93,9 @@ def _of(week: str) -> str:
 
 def _waste(waste: TeamWaste, currency: str) -> str:
     who = ", ".join(filter(None, (waste.job_name, waste.user, count(waste))))
-    todo = f" → {_safe(waste.action)}" if waste.action else ""
+    todo = f" → {escaped(waste.action)}" if waste.action else ""
     return (
-        f"1. {_safe(who)}: {words.hours(waste.gpu_hours)} {waste.help}"
+        f"1. {escaped(who)}: {words.hours(waste.gpu_hours)} {waste.help}"
         f" ({words.money(waste.value, currency)}, evidence {waste.grade or words.NOTHING}){todo}"
     )
 
@@ -109,13 +112,9 @@ def _advice(advice: TeamAdvice) -> str:
         else f" ({words.hours(advice.gain_gpu_hours)} in {words.span(advice.horizon_seconds)})"
     )
     return (
-        f"1. {_safe(advice.title)}{gain}\n"
+        f"1. {escaped(advice.title)}{gain}\n"
         f"   - `{_code(advice.accept)}`, or `{_code(advice.dismiss)}`"
     )
-
-
-def _safe(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text)
 
 
 def _code(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from analytics.life.netting import net
 from analytics.report import remarks, weeks
-from analytics.report.words import plain
+from analytics.report.words import STRANGER, plain
 from gpuledger.errors import ConfigError, nearest
 from gpuledger.measures import (
     CAPACITY_VALUE,
@@ -164,7 +164,7 @@ def _state(row: dict[str, Any], everything: float, currency: str) -> TeamState:
     return TeamState(
         row["state"],
         known.help if known else row["state"].replace("_", " "),
-        known.colour if known else "#616161",
+        known.colour if known else STRANGER,
         row["gpu_hours"],
         round(row["gpu_hours"] / everything, 9) if everything else 0.0,
         row["capacity_value"] if currency else None,

@@ -195,7 +195,10 @@ class Decision:
 
 @dataclass(frozen=True)
 class Became:
-    """A decision of before, and what became of it; `predicted` and `measured` of one horizon."""
+    """A decision of before, and what became of it; `predicted` and `measured` of one horizon.
+
+    `more`: proposals that the decision stood for beside the first one, of which this tells.
+    """
 
     id: str
     title: str
@@ -205,6 +208,7 @@ class Became:
     horizon_seconds: float
     predicted: Amount
     measured: Amount | None
+    more: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from analytics.report.book import Figures
 from analytics.report.value import Demand, Piece
 from analytics.report.words import cause as cause_of
 from analytics.report.words import hours, money, percent, plural, short
+from gpuledger.states import UNKNOWN_WITHIN
 
-# Above this share of unknown time a range is told instead of a number (ledger, 'derived').
-RANGE_ABOVE = 0.02
 # Above this one, the book knows too little to judge.
 SILENT_ABOVE = 0.5
 # Page 1 stays one page, whatever a team is called.
@@ -43,7 +42,7 @@ def _paid(gpus: int, figures: Figures) -> str:
 def _work(gpus: int, figures: Figures) -> str:
     low, unknown = figures.utilization or 0.0, figures.unknown or 0.0
     share = percent(low)
-    if unknown > RANGE_ABOVE:
+    if unknown > UNKNOWN_WITHIN:
         share = f"between {share} and {percent(low + unknown)}"
     return f"Of {_paid(gpus, figures)}, {share} did productive work"
 

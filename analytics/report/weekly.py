@@ -10,7 +10,7 @@ from typing import Any
 from analytics import book as whole
 from analytics.book import last_booked
 from analytics.evidence import HARDWARE, PEER_FAULT
-from analytics.report import decisions, weeks
+from analytics.report import decisions, snapshot, weeks
 from analytics.report.asked import Asked
 from analytics.report.book import Book, Figures, Prices, Rows, total
 from analytics.report.costs import costs
@@ -23,6 +23,7 @@ from analytics.report.metrics import Case, baseline, success_metrics
 from analytics.report.notes import Span, closure, quality_notes
 from analytics.report.options import Options
 from analytics.report.outlooks import CAPACITY, outlooks, reclaimed
+from analytics.report.persons import Persons, persons
 from analytics.report.value import (
     Baseline,
     Became,
@@ -37,7 +38,7 @@ from analytics.report.value import (
     WeeklyReport,
 )
 from analytics.report.verdict import sentence
-from analytics.report.words import plain, without_persons
+from analytics.report.words import STRANGER, plain
 from gpuledger.service import Reader
 from gpuledger.states import ACTIVE, BY_NAME, OCCUPIED, STATES, UNAVAILABLE, UNOCCUPIED, State
 
@@ -47,7 +48,6 @@ __all__ = [
     "collect",
     "last_booked",
     "last_seven_days",
-    "week_bounds",
 ]
 
 WEEK = timedelta(days=7)
@@ -65,8 +65,6 @@ ACTIONS = {
     "stranded": "move tasks together: gpuledger recommend plan",
 }
 
-week_bounds = weeks.bounds
-
 
 def last_seven_days(until: datetime) -> tuple[datetime, datetime]:
     """168 hours of the book, UTC, that end with the one `until` lies in."""
@@ -78,7 +76,7 @@ def collect(
     reader: Reader, since: datetime, until: datetime, options: Options | None = None
 ) -> WeeklyReport:
     """The report on the hours that begin in [since, until), UTC. StoreError where it fails."""
-    case = _Case(Asked(reader), since, until, options or Options())
+    case = _Case(reader, since, until, options or Options())
     return WeeklyReport(
         **_head(case),
         **_page1(case),
@@ -93,7 +91,9 @@ def collect(
 class _Case:
     """What every part of a report needs: the period, its figures and its prices."""
 
-    def __init__(self, asked: Asked, since: datetime, until: datetime, options: Options) -> None:
+    def __init__(self, reader: Reader, since: datetime, until: datetime, options: Options) -> None:
+        asked = Asked(reader)
+        self.reader = reader
         self.asked, self.since, self.until, self.options = asked, since, until, options
         self.zone = options.zone
         self.book = Book(asked, since, until, options.zone)
@@ -101,6 +101,7 @@ class _Case:
         self.clusters, self.gpus = self.book.inventory()
         self.prices = self.book.prices()
         self.last = last_booked(asked)
+        self.persons = persons(reader)
         with asked.section("metrics"):
             self.figures = self.book.figures()
         with asked.section("ledger"):
@@ -108,13 +109,15 @@ class _Case:
         with asked.section("decisions"):
             standing = decisions.proposed(asked, until, until)
         self.proposals = [
-            decisions.decision(group, until, self.zone) for group in decisions.grouped(standing)
+            decisions.decision(group, until, self.zone, self.persons)
+            for group in decisions.grouped(standing)
         ]
 
 
 def _head(case: _Case) -> dict[str, Any]:
     """What the report is about, and what it rests on."""
     now, prices = case.figures, case.prices
+    span = Span(case.until, case.expected, case.last, case.options.provisional_h)
     with case.asked.section("quality"):
         unowned = case.book.unowned_hours()
     return {
@@ -133,7 +136,7 @@ def _head(case: _Case) -> dict[str, Any]:
         "money_not_shown": prices.not_shown,
         "capacity_value": _money(prices.capacity_value, prices),
         "cash_avoidable": _money(prices.cash_avoidable, prices),
-        "notes": quality_notes(now, prices, unowned, Span(case.until, case.expected, case.last)),
+        "notes": quality_notes(now, prices, unowned, span),
     }
 
 
@@ -142,7 +145,7 @@ def _page1(case: _Case) -> dict[str, Any]:
     book, asked, prices = case.book, case.asked, case.prices
     with asked.section("wastes"):
         largest = _largest(book, prices)
-        wastes = tuple(_waste(row, prices) for row in book.wastes(TOP_WASTES))
+        wastes = tuple(_waste(row, prices, case.persons) for row in book.wastes(TOP_WASTES))
     with asked.section("waits"):
         demand = _demand(book, case.figures, case.ledger)
     with asked.section("history"):
@@ -166,13 +169,13 @@ def _page1(case: _Case) -> dict[str, Any]:
 def _appendix(case: _Case) -> dict[str, Any]:
     """The rest, section by section."""
     asked, since, until = case.asked, case.since, case.until
-    currency, quote = case.prices.currency, case.options.quote
+    currency, quote, known = case.prices.currency, case.options.quote, case.persons
     advice = tuple(d for d in case.proposals if d.kind in CAPACITY)
     parts: dict[str, tuple[str, Callable[[], Any]]] = {
         "days": ("ledger", lambda: _days(case.book)),
-        "outcomes": ("outcomes", lambda: decisions.outcomes(asked, since, until)),
+        "outcomes": ("outcomes", lambda: decisions.outcomes(asked, since, until, known)),
         "waits": ("waits", lambda: tuple(_wait(row) for row in case.book.waits())),
-        "team_waits": ("waits", lambda: team_waits(asked, since, until)),
+        "team_waits": ("waits", lambda: team_waits(asked, since, until, known)),
         "health": ("health", lambda: health(asked, since, until)),
         "energy": ("energy", lambda: energy(asked, since, until)),
         "forecast": ("forecast", lambda: outlooks(asked, until, reclaimed(case.proposals))),
@@ -202,13 +205,17 @@ def _success(case: _Case) -> tuple[Baseline | None, tuple[Metric, ...]]:
 
 
 def _last_decisions(case: _Case) -> tuple[Became, ...]:
-    """The decisions of the report before, as this period found and left them."""
+    """What became of the decisions of the report before; unreleased, of those it would have had."""
+    name = weeks.label(case.since, case.until, case.zone)
+    released = name and snapshot.released(case.reader, weeks.before(name, case.zone))
     with case.asked.section("outcomes"):
+        if released:
+            told = released.report().decisions
+            return decisions.followed(case.asked, told, case.until, case.persons)
         rows = decisions.proposed(case.asked, case.since, case.until)
     return tuple(
-        decisions.became(row)
+        decisions.became(group[0], case.persons, len(group) - 1)
         for group in decisions.grouped(rows)[: decisions.MOST]
-        for row in group[:1]
     )
 
 
@@ -244,7 +251,7 @@ def _ledger_row(row: dict[str, Any], everything: float, prices: Prices) -> Ledge
 
 def _state(name: str) -> State:
     """The state of that name; a stranger (an older book) is shown, never dropped."""
-    unknown = State(name, "", name.replace("_", " "), "platform", "#616161", "")
+    unknown = State(name, "", name.replace("_", " "), "platform", STRANGER, "")
     return BY_NAME.get(name, unknown)
 
 
@@ -335,11 +342,11 @@ def _demand(book: Book, now: Figures, ledger: tuple[LedgerRow, ...]) -> Demand:
     return Demand(free, waiting["jobs"], waiting["gpus"], known)
 
 
-def _waste(row: dict[str, Any], prices: Prices) -> Waste:
+def _waste(row: dict[str, Any], prices: Prices, known: Persons) -> Waste:
     state = _state(row["state"])
     return Waste(
         team=plain(row["team"]),
-        job_name=plain(without_persons(row["job_name"], row["users"])),
+        job_name=known.out_of(row["job_name"]),
         job=plain(row["first_job"]) if row["jobs"] == 1 else "",
         jobs=row["jobs"] if row["first_job"] else 0,
         state=state.name,
@@ -351,7 +358,7 @@ def _waste(row: dict[str, Any], prices: Prices) -> Waste:
         grade=row["grade"],
         since=row["began"],
         open=bool(row["open"]),
-        action=plain(without_persons(row["action"], row["users"])) or ACTIONS.get(state.name, ""),
+        action=known.out_of(row["action"]) or ACTIONS.get(state.name, ""),
     )
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 
 NO_PRICE, SEVERAL_CURRENCIES = "no price configured", "prices in several currencies"
 NOTHING, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 HOUR_S, DAY_S = 3600, 86_400
 # Of a word that a cut would break, so much is given up.
 LONGEST_REST = 12
+# The colour of a state that this version does not know.
+STRANGER = "#616161"
 COUNTS = {1: "One", 2: "Two", 3: "Three"}
 # The book's groups in words that need no glossary.
 GROUPS = {"OCCUPIED": "Allocated", "UNOCCUPIED": "Free", "UNAVAILABLE": "Out of service"}
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# What has no width parts no word: a name with it inside reads as the name.
+_NO_WIDTH = re.compile(r"[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+# Round brackets alone make no link; chats that know no escapes would show backslashes.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@&])")
+_MARKS = re.compile(r"\\(.)|\*\*|^_|_$", re.MULTILINE)
 
 
 def number(value: float | None) -> str:
@@ -123,14 +129,6 @@ def span(seconds: float) -> str:
     return plural(days, "day") if days and not rest else plural(seconds / HOUR_S, "hour")
 
 
-def period(since: datetime, until: datetime, zone: str = "UTC") -> str:
-    """The days of a period as people say them; the last instant belongs to the next one."""
-    if since.time() == until.time() == time():
-        last = until - timedelta(days=1)
-        return f"{since.day} {since:%b %Y} to {last.day} {last:%b %Y}, {zone}"
-    return f"{since.day} {since:%b %Y, %H:%M} to {until.day} {until:%b %Y, %H:%M}, {zone}"
-
-
 def short(text: str, limit: int) -> str:
     """The beginning of a text, up to a word's end where one is near; the whole stands elsewhere."""
     if len(text) <= limit:
@@ -142,16 +140,18 @@ def short(text: str, limit: int) -> str:
 
 def plain(text: str, limit: int = 300) -> str:
     """One line of a foreign text: nothing invisible in it, and an end to its length."""
-    line = " ".join(_UNSEEN.sub(" ", text).split())
+    line = " ".join(_UNSEEN.sub(" ", _NO_WIDTH.sub("", text)).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def without_persons(text: str, users: Iterable[str]) -> str:
-    """The text with users' names taken out: the report names teams, never persons."""
-    for user in filter(None, users):
-        name = rf"(?<![^\W_]){re.escape(user)}(?![^\W_])"
-        text = re.sub(name, "owner", text, flags=re.IGNORECASE)
-    return text
+def escaped(text: str) -> str:
+    """The text for Markdown: foreign names cannot format anything."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def unmarked(markdown: str) -> str:
+    """Our Markdown as plain text: without emphasis, and as it was before `escaped`."""
+    return _MARKS.sub(lambda mark: mark[1] or "", markdown)
 
 
 def _signed(value: float, digits: int) -> str:

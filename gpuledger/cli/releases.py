@@ -43,10 +43,22 @@ class Office:
 
 
 def week_option(default: str = WHOLE) -> Callable[[Command], Command]:
-    """`--week`, empty where none is given."""
+    """`--week`, empty where none is given. ConfigError where no such week exists."""
     return click.option(
-        "--week", default="", metavar="WEEK", help=f"ISO week, e.g. 2026-W47 [default: {default}]."
+        "--week",
+        default="",
+        metavar="WEEK",
+        callback=_existing,
+        help=f"ISO week, e.g. 2026-W47 [default: {default}].",
     )
+
+
+def _existing(_context: click.Context, _option: click.Parameter, week: str) -> str:
+    from analytics.report import weeks
+
+    if week:
+        weeks.bounds(week)
+    return week
 
 
 by_option = click.option("--by", default=getpass.getuser, show_default="you", help="Who does it.")
@@ -95,7 +107,7 @@ def note(
 ) -> None:
     """Remark on a week, as the lead of a team; the last remark holds, '' takes it back.
 
-    The report shows it with the team's name; users of the team are taken out of it.
+    The report shows it with the team's name; persons are taken out of it.
     """
     from analytics.report import release
 

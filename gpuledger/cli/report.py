@@ -61,7 +61,8 @@ def weekly(
     A week that was drafted or released is shown as it was frozen; any other as the book is now.
     The same input gives the same bytes, in every format.
     """
-    _check_flags(send=send, dry_run=dry_run, again=again, shown=bool(team or live or edition))
+    _check_flags(send=send, dry_run=dry_run, again=again, shown=_shown(fmt, out, team, live=live))
+    _check_edition(edition, week=week, team=team, live=live, send=send)
     if send:
         _send(store_url, config_path, week, dry_run=dry_run, again=again)
         return
@@ -73,7 +74,22 @@ def _check_flags(*, send: bool, dry_run: bool, again: bool, shown: bool) -> None
     if (dry_run or again) and not send:
         raise ConfigError("--dry-run and --again go with --send")
     if send and shown:
-        raise ConfigError("--send sends a frozen week to everybody: no --team, --live or --edition")
+        raise ConfigError(
+            "--send sends a frozen week to everybody, in every format: no --team, --live,"
+            " --edition, --format or --out"
+        )
+
+
+def _shown(fmt: str, out: Path | None, team: str, *, live: bool) -> bool:
+    """Whether something was said of what is shown."""
+    return bool(out or team or live or fmt != FORMATS[0])
+
+
+def _check_edition(edition: int | None, *, week: str, team: str, live: bool, send: bool) -> None:
+    if edition and (send or live or team or not week):
+        raise ConfigError(
+            "--edition is of a --week as it was frozen for management: no --team, --live or --send"
+        )
 
 
 def _papers(

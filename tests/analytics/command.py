@@ -11,11 +11,17 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from http.cookiejar import CookieJar
+from io import StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from unittest.mock import patch
 
+import pytest
+
+from gpuledger.cli import main
 from tests.components.process import Child, free_port
 
 PROGRAM = Path(sys.executable).with_name("gpuledger")
@@ -77,8 +83,27 @@ def complaint(code: int, *arguments: object, **more: str) -> str:
     """The one line that a command which ends with `code` prints on standard error."""
     done = run(*arguments, **more)
     assert done.returncode == code, (done.stdout, done.stderr)
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
+    return _only_line(done.stderr)
+
+
+def refusal(code: int, *arguments: object, **more: str) -> str:
+    """The same in this process: for what is refused before a store is opened."""
+    said, complained = StringIO(), StringIO()
+    with (
+        patch.dict(os.environ, environment(**more), clear=True),
+        patch.object(sys, "argv", [str(PROGRAM), *map(str, arguments)]),
+        redirect_stdout(said),
+        redirect_stderr(complained),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    assert ended.value.code == code, (said.getvalue(), complained.getvalue())
+    return _only_line(complained.getvalue())
+
+
+def _only_line(complained: str) -> str:
+    lines = complained.splitlines()
+    assert len(lines) == 1, complained
     assert lines[0].startswith("gpuledger: ")
     return lines[0].removeprefix("gpuledger: ")
 

@@ -10,8 +10,16 @@ import pytest
 
 from analytics.booking.conditions import reach_ms
 from analytics.booking.occupancy import MINUTE_MS
-from analytics.ledger import TOLERANCE
-from gpuledger.states import BY_POOL, FAULTS, FLAGS, MIG_SHAPE, PEER_FAULT, STATES, LedgerSettings
+from gpuledger.states import (
+    BY_POOL,
+    CLOSES_WITHIN,
+    FAULTS,
+    FLAGS,
+    MIG_SHAPE,
+    PEER_FAULT,
+    STATES,
+    LedgerSettings,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text()
 SETTINGS = {name: getattr(LedgerSettings(), name) for name in LedgerSettings.__struct_fields__}
@@ -51,7 +59,7 @@ def test_the_neighbourhood_of_an_hour_is_the_reach() -> None:
 
 
 def test_the_tolerance_is_the_promised_one() -> None:
-    assert f"more than\n{TOLERANCE:.2%}".replace("%", " %") in PAGE
+    assert f"more than\n{CLOSES_WITHIN:.2%}".replace("%", " %") in PAGE
 
 
 def test_every_flag_and_cause_is_explained() -> None:

@@ -159,6 +159,25 @@ def test_an_hour_that_does_not_close_stops_no_other_and_is_told(
     assert [r["h"] for r in booked] == [at(0), at(120)]
 
 
+def test_a_booking_that_fails_silences_no_step_and_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone(*_: object) -> None:
+        raise StoreError("no room")
+
+    def wrong(_now: datetime) -> None:
+        raise ValueError("a step of ours is wrong")
+
+    asked: list[datetime] = []
+    ticking = Runner(store, Config(PRICED), steps=(wrong, asked.append))
+    monkeypatch.setattr(ticking, "_book", gone)
+    with caplog.at_level(logging.ERROR), pytest.raises(StoreError, match="no room"):
+        ticking.tick(at(150))
+    assert asked == [at(150)]
+    assert caplog.messages == ["a step failed: a step of ours is wrong"]
+    assert ticking.last_tick is None
+
+
 class _ByTheHour:
     """A ledger that books hour by hour; one hour cannot close, or the first ends the service."""
 

@@ -21,7 +21,7 @@ from analytics.report.send.log import Delivery
 from analytics.report.send.outcome import FAILED, REFUSED, SENT, UNSURE, Outcome, told
 from analytics.report.send.papers import Papers
 from analytics.report.settings import DeliverySettings, Security
-from analytics.report.words import plain
+from analytics.report.words import plain, unmarked
 from gpuledger.errors import ConfigError, GpuledgerError
 
 DONE, PERMANENT = 250, 500
@@ -105,7 +105,7 @@ class Mailer:
             for ask, address in ((server.mail, self._settings.sender), (server.rcpt, recipient)):
                 code, said = ask(address)
                 if code not in TAKEN:
-                    server.rset()
+                    self._reset(server)
                     raise _Ended(told(_kind(code), f"{code} {said.decode(errors='replace')}"))
         except (OSError, smtplib.SMTPException) as e:
             self._close()
@@ -115,7 +115,7 @@ class Mailer:
         try:
             code, said = server.data(message.as_bytes())
         except smtplib.SMTPDataError as e:
-            server.rset()
+            self._reset(server)
             return told(_kind(e.smtp_code), _reason(e))
         except (OSError, smtplib.SMTPException) as e:
             self._close()
@@ -123,6 +123,13 @@ class Mailer:
         if code == DONE:
             return Outcome(SENT)
         return told(_kind(code), f"{code} {said.decode(errors='replace')}")
+
+    def _reset(self, server: smtplib.SMTP) -> None:
+        """Forget the message; with 421 (RFC 5321, 3.8) the server has closed the connection."""
+        try:
+            server.rset()
+        except (OSError, smtplib.SMTPException):
+            self._close()
 
     def _close(self) -> None:
         server, self._server = self._server, None
@@ -148,7 +155,7 @@ def compose(
     domain = settings.sender.rpartition("@")[2]
     message["Message-ID"] = f"<{delivery.delivery_id:016x}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(papers.markdown)
+    message.set_content(unmarked(papers.markdown))
     message.add_alternative(papers.html, subtype="html")
     if papers.pdf:
         message.add_attachment(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from email.errors import MessageError
 from pathlib import Path
 
 from analytics.report import remarks, snapshot, teams, weeks
@@ -15,7 +16,7 @@ from analytics.report.release import Desk
 from analytics.report.send import log, s3, webhook
 from analytics.report.send.log import MANAGEMENT, TEAM, Delivery, Turn
 from analytics.report.send.mail import Mailer, compose, secret
-from analytics.report.send.outcome import FAILED, Outcome, told
+from analytics.report.send.outcome import FAILED, REFUSED, Outcome, told
 from analytics.report.send.papers import Papers
 from analytics.report.settings import DeliverySettings, is_address
 from analytics.report.snapshot import RELEASED, Snapshot
@@ -88,8 +89,8 @@ def leads(reader: Reader, now: datetime) -> dict[str, list[str]]:
     """Mail addresses of each team: of its leads, else the team's own."""
     out: dict[str, list[str]] = {}
     for row in reader.select(_LEADS, now=now):
-        given = row["leads"] or row["mails"]
-        out[row["team"]] = [address for address in given if is_address(address)]
+        of_lead, of_team = ([*filter(is_address, row[of])] for of in ("leads", "mails"))
+        out[row["team"]] = of_lead or of_team
     return out
 
 
@@ -164,14 +165,20 @@ class Sender:
         try:
             papers = self._of(delivery, frozen)
             if delivery.channel == MAIL:
-                message = compose(delivery, papers, self._settings, now)
-                return mailer.send(delivery.target, message)
+                return self._mail(delivery, papers, mailer, now)
             if delivery.channel == S3:
                 return s3.upload(delivery, papers, self._settings)
             url = webhook_url(self._settings)
             return webhook.post(url, papers, self._settings.timeout_s, self._desk.link)
         except (ConfigError, StoreError) as e:
             return told(FAILED, e)
+
+    def _mail(self, delivery: Delivery, papers: Papers, mailer: Mailer, now: datetime) -> Outcome:
+        try:
+            message = compose(delivery, papers, self._settings, now)
+        except (ValueError, MessageError) as e:
+            return told(REFUSED, f"no message can be made of it: {e}")
+        return mailer.send(delivery.target, message)
 
     def _of(self, delivery: Delivery, frozen: Snapshot) -> Papers:
         """The papers that the delivery needs, made once a run."""

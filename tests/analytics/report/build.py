@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from analytics import accounts
+from analytics.report import weeks
+from analytics.report.weekly import WeeklyReport, collect
 from gpuledger.batch import by_table
 from gpuledger.catalogue import (
     Allocation,
@@ -25,6 +27,7 @@ from gpuledger.catalogue import (
     RecommendationEvent,
 )
 from gpuledger.schema import Row
+from gpuledger.service import Reader
 from gpuledger.store import Store
 
 # Monday of 2026-W47.
@@ -44,6 +47,9 @@ class Fleet:
     owned: dict[datetime, float] = field(default_factory=dict)
     # Apart by day: one insert may not touch more than a hundred hourly partitions.
     minutes: dict[date, list[Row]] = field(default_factory=dict)
+    # Hours booked since the last writing, and how often it was written.
+    fresh: set[datetime] = field(default_factory=set)
+    written: int = 0
 
     def gpus(self, count: int, *models: str) -> None:
         for gpu in range(count):
@@ -112,13 +118,18 @@ class Fleet:
                 "grade": grade,
                 "cause": cause,
             }
-            self.owned[at] = self.owned.get(at, 0.0) + 3600.0
+            self.own(at, 3600.0)
             energy = None if watts is None else watts * 3600
             self.rows.append(CellHour(hour=at, gpu_seconds=3600.0, energy_joules=energy, **cell))
             minute = {"minute": at, "gpu_seconds": 60.0, "intensity_ratio": None}
             self.minutes.setdefault(at.date(), []).append(
                 Cell(energy_joules=None, **minute, **cell)
             )
+
+    def own(self, at: datetime, seconds: float) -> None:
+        """Own more GPU-seconds in an hour, booked or not."""
+        self.owned[at] = self.owned.get(at, 0.0) + seconds
+        self.fresh.add(at)
 
     def _allocate(self, gpu: int, job_id: str, since: datetime, count: int) -> int:
         if not job_id:
@@ -238,23 +249,33 @@ class Fleet:
         )
 
     def write(self) -> None:
-        for at, owned in self.owned.items():
+        """Write what was added since the last time; of an hour told of again the new sum counts."""
+        self.written += 1
+        for at in self.fresh:
             self.rows.append(
                 BookedHour(
                     hour=at,
                     fingerprint=1,
                     booked_until=at + HOUR,
-                    owned_seconds=owned,
+                    owned_seconds=self.owned[at],
                     booked_at=at + HOUR,
-                    version=1,
+                    version=self.written,
                 )
             )
         for batch in by_table(self.rows):
             self.store.insert(batch)
         for day in self.minutes.values():
             self.store.insert_rows(day)
-        for days in neighbours(sorted({at.date() for at in self.owned})):
+        for days in neighbours(sorted({at.date() for at in self.fresh})):
             accounts.write(self.store, days)
+        for told in (self.rows, self.minutes, self.fresh):
+            told.clear()
+
+
+def report_of(fleet: Fleet, reader: Reader | None = None) -> WeeklyReport:
+    """The report on 2026-W47 of the fleet, as its store or another reader of it answers."""
+    fleet.write()
+    return collect(reader or fleet.store, *weeks.bounds("2026-W47"))
 
 
 def neighbours(days: list[date]) -> Iterator[list[date]]:
@@ -272,5 +293,5 @@ def hours_from(since: datetime, count: int) -> Iterator[datetime]:
 
 
 def hash_of(text: str) -> int:
-    """A small stable number; Python's own hash differs from process to process."""
-    return sum((i + 1) * ord(c) for i, c in enumerate(text)) % 1_000_003 + 1
+    """A stable number, and so is its short form; Python's hash differs by process."""
+    return sum((i + 1) * ord(c) for i, c in enumerate(text)) % 1_000_003 + 1 << 40

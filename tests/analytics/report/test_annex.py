@@ -14,6 +14,7 @@ from analytics.report.health import health
 from analytics.report.inventory import FOUND, LISTED, SILENT, grades, reconciled
 from analytics.report.options import Quote
 from analytics.report.outlooks import outlooks
+from analytics.report.persons import Persons
 from analytics.report.value import Amount
 from gpuledger.catalogue import Asset, Forecast, PriceEntry, Rate, Team
 from gpuledger.catalogue.work import version
@@ -104,7 +105,9 @@ def test_cost_by_team_against_a_quote(fleet: Fleet, store: Store) -> None:
         ("vision", 20, 4, 3.5),
         ("speech", 5, 2, 3.5),
     ]
-    assert costs(store, MONDAY, UNTIL, "USD", quote).not_shown == NO_QUOTE
+    other = costs(store, MONDAY, UNTIL, "USD", quote).not_shown
+    assert other == "the cloud quote is in EUR, the book is in USD"
+    assert costs(store, MONDAY, UNTIL, "EUR", Quote()).not_shown == NO_QUOTE
     assert costs(store, MONDAY, UNTIL, "", Quote()).rows[0].per_productive is None
 
 
@@ -153,7 +156,7 @@ def test_teams_that_waited_most_and_who_is_starved(fleet: Fleet, store: Store) -
         fleet.job(f"alpha/{number}", team, submitted=at, started=at + hours * HOUR, gpus_per_node=4)
     fleet.finding("c/a/1", MONDAY, UNTIL, kind="queue_starvation", team="a")
     fleet.write()
-    found = team_waits(store, MONDAY, UNTIL)
+    found = team_waits(store, MONDAY, UNTIL, Persons(()))
     assert [(w.team, w.jobs, w.waited_gpu_hours, w.starved) for w in found] == [
         ("a", 2, 12, "idle"),
         ("b", 1, 20, ""),

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, date
 
 from analytics.report.decisions import became, decision, grouped, outcomes, proposed
+from analytics.report.persons import Persons
 from analytics.report.value import Decision
 from gpuledger.store import Store
 from tests.analytics.report.build import HOUR, MONDAY, WEEK, Fleet
 
 UNTIL = MONDAY + WEEK
+KNOWN = Persons(["ada"])
 
 
 def decided(store: Store) -> list[Decision]:
-    return [decision(g, UNTIL, UTC) for g in grouped(proposed(store, UNTIL, UNTIL))]
+    return [decision(g, UNTIL, UTC, KNOWN) for g in grouped(proposed(store, UNTIL, UNTIL))]
 
 
 def test_the_largest_first_and_those_of_one_team_together(store: Store) -> None:
@@ -52,6 +54,15 @@ def test_what_adds_nothing_is_no_decision(store: Store) -> None:
     assert [d.title for d in decided(store)] == ["large"]
 
 
+def test_a_small_gain_that_nothing_else_counts_is_a_decision(store: Store) -> None:
+    """Regression: a job that had idled for two minutes was left out of the report."""
+    fleet = Fleet(store)
+    fleet.recommend("large", 9.0, resources='{"node/a/n1": 9}')
+    fleet.recommend("early", 0.07, "repack", resources='{"node/a/n2": 0.07}')
+    fleet.write()
+    assert [d.title for d in decided(store)] == ["large", "early"]
+
+
 def test_without_a_team_a_role_decides(store: Store) -> None:
     fleet = Fleet(store)
     fleet.recommend("buy", 9.0, "buy", team="")
@@ -66,7 +77,7 @@ def test_a_decision_is_seen_as_it_stood_then(store: Store) -> None:
     fleet.decide("End it", "applied", MONDAY + WEEK + HOUR, 2)
     fleet.write()
     (before,) = proposed(store, MONDAY, UNTIL)
-    assert became(before).status == "accepted"
+    assert became(before, KNOWN).status == "accepted"
     assert proposed(store, UNTIL, UNTIL) == []
 
 
@@ -79,7 +90,7 @@ def test_outcomes_of_the_period_are_told_against_the_promise(store: Store) -> No
     fleet.outcome("unclear", None, MONDAY + HOUR, "only 3 jobs, says ada")
     fleet.outcome("old", 1.0, MONDAY - HOUR)
     fleet.write()
-    found = {b.title: b for b in outcomes(store, MONDAY, UNTIL)}
+    found = {b.title: b for b in outcomes(store, MONDAY, UNTIL, KNOWN)}
     assert set(found) == {"won", "unclear"}
     measured = found["won"].measured
     assert measured is not None

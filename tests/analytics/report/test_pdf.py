@@ -83,19 +83,20 @@ def test_a_page_cannot_make_it_fetch_anything(tmp_path: Path, caplog: Any) -> No
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("module", "error", "told"),
     [
-        (ImportError("no weasyprint"), r"gpuledger\[pdf\]"),
-        (OSError("cannot load library 'libpango-1.0-0'"), "libpango-1.0-0"),
+        ("weasyprint", ImportError("no weasyprint"), r"gpuledger\[pdf\]"),
+        ("weasyprint.urls", ImportError("no URLFetcher"), "from 68 on"),
+        ("weasyprint", OSError("cannot load library 'libpango-1.0-0'"), "libpango-1.0-0"),
     ],
 )
 def test_what_is_missing_is_said(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+    monkeypatch: pytest.MonkeyPatch, module: str, error: Exception, told: str
 ) -> None:
     real = builtins.__import__
 
     def missing(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "weasyprint":
+        if name == module:
             raise error
         return real(name, *args, **kwargs)
 

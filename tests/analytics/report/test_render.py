@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 from pypdfium2 import PdfDocument
 
+from analytics.report import weeks
 from analytics.report.pdf import render_pdf
 from analytics.report.render import render_html, render_markdown
-from analytics.report.weekly import WeeklyReport, collect, week_bounds
+from analytics.report.weekly import WeeklyReport, collect
 from gpuledger.store import Store
 from tests.analytics.report.build import HOUR, MONDAY, Fleet
 from tests.analytics.report.sample import build
@@ -54,7 +55,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def report(engine: Store) -> WeeklyReport:
     build(engine, 16)
-    report = collect(engine, *week_bounds("2026-W47"))
+    report = collect(engine, *weeks.bounds("2026-W47"))
     for name, columns in engine.existing().items():
         if columns and not name.startswith("v_") and not name.endswith("_mv"):
             engine.command(f"TRUNCATE TABLE `{name}`")
@@ -178,10 +179,10 @@ def test_hostile_names_are_shown_and_do_nothing(store: Store) -> None:
     fleet = Fleet(store, cluster="<b>alpha</b>")
     fleet.gpus(1)
     fleet.job("<i>/1", team=HOSTILE, name=HOSTILE, started=MONDAY)
-    fleet.hours(0, "alloc_idle", MONDAY, 168, "<i>/1", cause="<u>")
+    fleet.hours(0, "alloc_idle", MONDAY, 24, "<i>/1", cause="<u>")
     fleet.recommend(HOSTILE, 5.0, team=HOSTILE, because=HOSTILE, command=HOSTILE)
     fleet.write()
-    report = collect(store, *week_bounds("2026-W47"))
+    report = collect(store, *weeks.bounds("2026-W47"))
     page = Page(html := render_html(report))
     assert {"script", "i", "u"}.isdisjoint(page.tags)
     assert "<b>alpha" not in html
@@ -205,7 +206,7 @@ def test_page_1_is_one_page_whatever_names_are_like(report: WeeklyReport) -> Non
 
 
 def test_no_gpu_is_a_short_page(store: Store) -> None:
-    page = Page(render_html(collect(store, *week_bounds("2026-W47"))))
+    page = Page(render_html(collect(store, *weeks.bounds("2026-W47"))))
     assert "No GPU owned" in page.text
     assert "Four measures" not in page.text
     assert "Nothing is booked yet" in page.text
@@ -216,7 +217,7 @@ def test_gpus_without_a_booked_hour_are_a_page(store: Store) -> None:
     fleet = Fleet(store)
     fleet.gpus(1)
     fleet.write()
-    page = Page(render_html(collect(store, *week_bounds("2026-W47"))))
+    page = Page(render_html(collect(store, *weeks.bounds("2026-W47"))))
     assert "Not enough data: 1 GPU owned" in page.text
     assert "not shown: no hour of this period is booked" in page.text
 
@@ -225,10 +226,10 @@ def test_no_price_is_written_in_every_money_column(store: Store) -> None:
     fleet = Fleet(store)
     fleet.gpus(1)
     fleet.job("alpha/1", started=MONDAY)
-    fleet.hours(0, "alloc_idle", MONDAY, 168, "alpha/1")
+    fleet.hours(0, "alloc_idle", MONDAY, 24, "alpha/1")
     fleet.recommend("End it", 5.0, gain_capacity_value=None, currency="")
     fleet.write()
-    html = render_html(collect(store, *week_bounds("2026-W47")))
+    html = render_html(collect(store, *weeks.bounds("2026-W47")))
     # Row and sum of the ledger, the waste, the decision, the costs, and the note.
     assert html.count("no price configured") == 6
     assert "EUR" not in html
@@ -252,9 +253,9 @@ def test_markdown_without_price_and_baseline(store: Store) -> None:
     fleet = Fleet(store)
     fleet.gpus(1)
     fleet.job("alpha/1", started=MONDAY + HOUR)
-    fleet.hours(0, "alloc_idle", MONDAY, 168, "alpha/1")
+    fleet.hours(0, "alloc_idle", MONDAY, 24, "alpha/1")
     fleet.write()
-    text = render_markdown(collect(store, *week_bounds("2026-W47")))
+    text = render_markdown(collect(store, *weeks.bounds("2026-W47")))
     assert "(no price configured, evidence A)" in text
     assert "change not shown: first week, no baseline yet" in text
 
@@ -262,9 +263,9 @@ def test_markdown_without_price_and_baseline(store: Store) -> None:
 def test_a_gain_is_told_with_its_interval(store: Store) -> None:
     fleet = Fleet(store)
     fleet.gpus(1)
-    fleet.hours(0, "free_surplus", MONDAY, 168)
+    fleet.hours(0, "free_surplus", MONDAY, 24)
     fleet.recommend("wide", 247.0, gain_low_gpu_hours=0.0, gain_high_gpu_hours=1344.0)
     fleet.write()
-    report = collect(store, *week_bounds("2026-W47"))
+    report = collect(store, *weeks.bounds("2026-W47"))
     assert "costs 247 GPU-hours (0 to 1,344), EUR 494 (0 to 2,688)" in render_markdown(report)
     assert "<small>0 to 1,344</small>" in render_html(report)

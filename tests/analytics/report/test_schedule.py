@@ -163,3 +163,29 @@ def test_the_service_has_the_schedule_among_its_steps(store: Store) -> None:
     assert len(serving._steps) == len(alone._steps) + 1
     serving._steps[-1](DRAFTED)
     assert store.value("SELECT count() FROM report_snapshots") == 0
+
+
+def test_a_week_that_is_released_late_or_corrected_reaches_everybody(
+    store: Store, settings: dict[str, Any], mail: SmtpServer
+) -> None:
+    accounts(store, hours=168 + 192)
+    plan = scheduled(store, {**settings, "team_leads": False}, release_after_h=-1)
+    plan.step(DRAFTED)
+    late = DRAFTED + WEEK + HOUR
+    release.release(store, quick(), W47, "ada", late)
+    plan.step(late)
+    assert recipients(mail) == list(EVERYBODY)
+    release.draft(store, quick(), W47, "ada", late + HOUR, "prices")
+    release.release(store, quick(), W47, "ada", late + 2 * HOUR)
+    plan.step(late + 2 * HOUR)
+    plan.step(late + 3 * HOUR)
+    assert recipients(mail) == list(EVERYBODY) * 2
+
+
+def test_a_new_reader_gets_no_pile_of_old_reports(
+    store: Store, settings: dict[str, Any], mail: SmtpServer
+) -> None:
+    accounts(store, hours=168 + 192)
+    scheduled(store, {}, release_after_h=0).step(RELEASED)
+    scheduled(store, settings, release_after_h=-1).step(RELEASED + WEEK + HOUR)
+    assert mail.mails == []

@@ -9,6 +9,7 @@ from gpuledger.errors import ConfigError
 from gpuledger.store import Store
 from tests.analytics.report.build import HOUR, MONDAY, Fleet
 from tests.analytics.report.office import W47, accounts
+from tests.conftest import empty
 
 HOSTILE = "<script>alert(1)</script> =cmd() 'q' \"d\" 🚀 **b** [x](y)".ljust(300, "Ω")
 UTC = weeks.zone_of("UTC")
@@ -34,9 +35,24 @@ def world(store: Store, name: str = "notebook", team: str = "vision") -> Fleet:
     return fleet
 
 
-def test_a_team_gets_its_part_of_the_book_with_users_and_what_to_do(store: Store) -> None:
-    world(store)
-    report = of(store, "vision")
+@pytest.fixture(scope="module")
+def twice(engine: Store) -> tuple[teams.TeamReport, teams.TeamReport]:
+    """What team vision is told of `world`, asked for two times."""
+    empty(engine)
+    world(engine)
+    one, other = of(engine, "vision"), of(engine, "vision")
+    empty(engine)
+    return one, other
+
+
+@pytest.fixture
+def report(twice: tuple[teams.TeamReport, teams.TeamReport]) -> teams.TeamReport:
+    return twice[0]
+
+
+def test_a_team_gets_its_part_of_the_book_with_users_and_what_to_do(
+    report: teams.TeamReport,
+) -> None:
     assert (report.week, report.jobs, report.gpu_hours) == (W47, 2, 168)
     assert report.utilization_ratio == pytest.approx(100 / 168, abs=1e-6)
     assert (report.loose_gpu_hours, report.loose_value, report.currency) == (68, 136, "EUR")
@@ -78,14 +94,16 @@ def test_hostile_names_are_shown_in_full_and_do_nothing(store: Store) -> None:
     assert "<script>" not in text
 
 
-def test_the_same_part_gives_the_same_bytes(store: Store) -> None:
-    world(store)
-    one, other = of(store, "vision"), of(store, "vision")
+def test_the_same_part_gives_the_same_bytes(
+    twice: tuple[teams.TeamReport, teams.TeamReport],
+) -> None:
+    one, other = twice
     assert one == other
     assert team_page.render_html(one) == team_page.render_html(other)
 
 
-def test_the_page_says_how_to_remark_until_there_is_a_remark(store: Store) -> None:
-    world(store)
-    page = team_page.render_html(of(store, "vision"))
+def test_the_page_says_how_to_remark_until_there_is_a_remark(
+    report: teams.TeamReport,
+) -> None:
+    page = team_page.render_html(report)
     assert "gpuledger report note --week 2026-W47 --team &#34;vision&#34;" in page

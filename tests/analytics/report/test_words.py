@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from analytics.report import words
-from tests.analytics.report.build import HOUR, MONDAY, WEEK
 
 
 @pytest.mark.parametrize(
@@ -95,19 +92,18 @@ def test_plain_is_one_visible_line() -> None:
     assert words.plain("x" * 301) == "x" * 299 + "…"
 
 
-def test_without_persons_takes_whole_words() -> None:
-    assert words.without_persons("ada-notebook of Ada, canada", ["ada"]) == (
-        "owner-notebook of owner, canada"
-    )
-    assert words.without_persons("a.b (x)", ["a.b", ""]) == "owner (x)"
+def test_what_has_no_width_parts_no_word() -> None:
+    assert words.plain("b\u200bo\u00adb\ufeff") == "bob"
 
 
-def test_period_of_whole_days_and_of_hours() -> None:
-    assert words.period(MONDAY, MONDAY + WEEK) == "16 Nov 2026 to 22 Nov 2026, UTC"
-    since = MONDAY + HOUR
-    assert words.period(since, since + timedelta(minutes=90)) == (
-        "16 Nov 2026, 01:00 to 16 Nov 2026, 02:30, UTC"
-    )
+def test_markdown_needs_no_backslash_before_round_brackets() -> None:
+    assert words.escaped("paid for (256 GPUs) *") == "paid for (256 GPUs) \\*"
+
+
+def test_plain_text_has_neither_emphasis_nor_backslashes() -> None:
+    name = "a_b*c**d\\e_ [x](y)"
+    markdown = f"**Title {words.escaped(name)}**\n_{words.escaped(name)}_\n- {words.escaped(name)}"
+    assert words.unmarked(markdown) == f"Title {name}\n{name}\n- {name}"
 
 
 def test_span() -> None:

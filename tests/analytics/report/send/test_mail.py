@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -187,7 +188,7 @@ def test_a_message_has_text_page_and_pdf(
     message = server.mails[0].content
     kinds = [part.get_content_type() for part in message.walk() if not part.is_multipart()]
     assert kinds == ["text/plain", "text/html", "application/pdf"]
-    assert "**GPU report for team vision" in server.mails[0].text
+    assert "GPU report for team vision" in server.mails[0].text
     (attached,) = message.iter_attachments()
     assert attached.get_filename() == "gpu-report-2026-W47-vision.pdf"
     assert attached.get_content().startswith(b"%PDF-")
@@ -249,3 +250,42 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], told: str
 
     with pytest.raises(ConfigError, match=told):
         Config({"report": {"delivery": settings}}).section("report", ReportSettings)
+
+
+class Leaving:
+    """An SMTP connection that answers DATA with 421 and closes, as RFC 5321, 3.8 has it."""
+
+    def mail(self, _address: str) -> tuple[int, bytes]:
+        return 250, b"OK"
+
+    rcpt = mail
+
+    def data(self, _message: bytes) -> tuple[int, bytes]:
+        raise smtplib.SMTPDataError(421, b"shutting down")
+
+    def rset(self) -> None:
+        raise smtplib.SMTPServerDisconnected("Connection unexpectedly closed")
+
+    quit = rset
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_server_that_leaves_at_data_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = DeliverySettings(smtp_host="h", sender="a@example.org")
+    monkeypatch.setattr(Mailer, "_connect", lambda _: Leaving())
+    with Mailer(settings) as mailer:
+        outcome = mailer.send("a@example.org", compose(to(), Plain(TEAM), settings, DRAFTED))
+        assert mailer._server is None
+    assert (outcome.state, outcome.reason) == (FAILED, "421 shutting down")
+
+
+def test_the_plain_part_shows_no_markdown() -> None:
+    settings = DeliverySettings(smtp_host="h", sender="a@example.org")
+    team = replace(TEAM, team="a_b*")
+    part = compose(to(), Plain(team), settings, DRAFTED).get_body(("plain",))
+    assert part is not None
+    text = part.get_content()
+    assert text.startswith("GPU report for team a_b*")
+    assert "\\" not in text

@@ -18,6 +18,8 @@ from analytics.report.send.papers import Papers
 from analytics.report.send.run import Sender, Sent, planned
 from analytics.report.settings import DeliverySettings
 from analytics.report.snapshot import Snapshot
+from gpuledger.catalogue import Team
+from gpuledger.schema import UNSET_TIME
 from gpuledger.store import Store
 from tests.analytics.report.office import (
     DRAFTED,
@@ -287,3 +289,28 @@ def test_a_webhook_that_breaks_off_is_unsure_and_one_that_is_away_is_tried_again
     away = delivery({"webhook": hook.url.replace("secret", "other").replace("127.0.0.1", "[::1]")})
     assert sent(store, away, done).states == {"failed": 1}
     assert all("secret" not in row["reason"] for row in log.listed(store, W47))
+
+
+def test_a_lead_without_a_usable_address_is_told_by_the_teams(store: Store) -> None:
+    accounts(store)
+    staff(store, {"robotics": ("rob", "rob..x@example.org")})
+    account = {"kind": "account", "name": "robotics", "valid_from": UNSET_TIME, "version": 2}
+    store.insert_rows([Team(team="robotics", lead="rob", mail="team@example.org", **account)])
+    assert run.leads(store, DRAFTED)["robotics"] == ["team@example.org"]
+
+
+def test_a_message_that_cannot_be_made_is_refused_and_stops_nobody(
+    store: Store, mail: SmtpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts(store)
+    real = run.compose
+
+    def compose(delivery: log.Delivery, *of: Any) -> Any:
+        if delivery.target == EVERYBODY[0]:
+            raise ValueError("no address")
+        return real(delivery, *of)
+
+    monkeypatch.setattr(run, "compose", compose)
+    settings = delivery(by_mail(mail, tmp_path, team_leads=False))
+    release.draft(store, quick(), W47, "ada", DRAFTED)
+    assert sent(store, settings, released(store)).states == {"refused": 1, "sent": 2}
