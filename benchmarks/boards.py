@@ -1,11 +1,11 @@
 """Time to an answer of every panel of every board at 10,000 GPUs, beside the promise.
 
 The fleet is that of `scale.py`: 30 days of minutes and 13 months of hours and days of telemetry and
-book, with its jobs. Each panel's query is asked several times over each range, all choices open,
-with the point width that Grafana would take, without the engine's caches. Prints p50 and p95, and
-the share of the promise that the p95 takes; `--quick` is 64 GPUs and one day: its times
-prove only that every query works. `--keep DIR` leaves the database there, or asks the one that an
-earlier run (of `scale.py`, too) left.
+book, with its jobs; `boards_rows.py` adds what else the panels read. Each panel's query is asked
+several times over each range, all choices open, with the point width that Grafana would take,
+without the engine's caches. Prints p50 and p95, and the share of the promise that the p95 takes;
+`--quick` is 64 GPUs and one day: its times prove only that every query works. `--keep DIR` leaves
+the database there, or asks the one that an earlier run (of `scale.py`, too) left.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.boards_rows import fill_more
 from benchmarks.scale import END, NO_CACHE, PANEL_PROMISE_S, Fleet, Question, asked, fill, sql
 from dashboards.build import boards
 from dashboards.check import questions
@@ -85,6 +86,8 @@ def main() -> int:
         stack.callback(store.close)
         if not made:
             fill(store, fleet)
+        if store.value("SELECT count() FROM source_runs") == 0:
+            fill_more(store, fleet)
         store.command(NO_CACHE)
         print(f"{fleet.gpus:,} GPUs, {fleet.minute_days:g} days of minutes")
         over = ranges(fleet, quick=given.quick)

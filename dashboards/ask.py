@@ -71,7 +71,9 @@ def book_by(time: str, names: tuple[str, ...] = OWNER, *, minutes: bool = False)
 
 
 def samples(table: Table, *names: str, time: str = "at", steps: tuple[int, ...] = STEPS_S) -> str:
-    """FROM over telemetry: `time`, cluster, the table's key, `cell_seconds` and `names`.
+    """FROM over telemetry: `time`, cluster, the table's key, `names`, and how wide a cell is.
+
+    `cell_seconds` is its width, `covered_seconds` how much of that somebody told of.
 
     Rows where a point is no wider than they are, else minutes, hours and days, as far as the table
     has them. Names are those that people see (`power_watts`); a counter gives `<name>_first` and
@@ -87,8 +89,9 @@ def samples(table: Table, *names: str, time: str = "at", steps: tuple[int, ...] 
         below = steps[place] if place + 1 < len(levels) else None
         since = steps[place - 1] if place else 0
         shown = ", ".join(_sample(table, name, raw=not suffix) for name in names)
+        covered = "covered_seconds" if suffix else "interval_seconds AS covered_seconds"
         branches.append(
-            f"SELECT ts AS {time}, {', '.join(keys)}, {width} AS cell_seconds, {shown}"
+            f"SELECT ts AS {time}, {', '.join(keys)}, {width} AS cell_seconds, {covered}, {shown}"
             f" FROM v_{table.name}{suffix}\n  WHERE {_within('ts', since, below)}"
         )
     return f"FROM ({_union(branches)})"
@@ -127,12 +130,16 @@ def _union(branches: Iterable[str]) -> str:
 
 
 def changes() -> str:
-    """What was changed on the fleet, newest first: `time`, `text` and `tags`."""
+    """What was changed on the fleet, newest first: `time`, `text` and `tags`.
+
+    Without cards seen for the first time: a new fleet would be nothing but marks.
+    """
     return f"""SELECT ts AS time, kind AS tags, concat(kind, ' of ', arrayStringConcat(
   arrayFilter(x -> x != '', [if(node = '', cluster, node),
     if(slot = {NO_SLOT}, '', concat('GPU ', toString(slot))), subject]), ' '),
   ': ', if(before = '', 'none', before), ' → ', if(after = '', 'none', after)) AS text
 FROM v_changes WHERE $__timeFilter(ts) AND {chosen(("cluster",))}
+  AND NOT (kind = 'card' AND before = '')
 ORDER BY time DESC, text LIMIT {MARKS}"""
 
 

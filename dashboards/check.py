@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
 from typing import Annotated
 
-from dashboards import roundtrip, shapes
+from dashboards import ask, parts, roundtrip, shapes, telemetry
 from dashboards.macros import expand
 from dashboards.panel import Board, Panel
 from dashboards.words import BOARD_LINK
@@ -27,7 +28,11 @@ RANGES = {
 }
 # The range over which rows are looked at; of the others only what would be read.
 LOOKED_AT = "7 days"
+# What boards share may type a threshold as well.
+SHARED = (ask, parts, telemetry)
 TIMED = ("$__timeFilter", "$__fromTime", "$__toTime")
+NOW = re.compile(r"\b(now|open)\b", re.IGNORECASE)
+UNSAID = "its query does not change with {0}, and its help does not say: whatever {0} is chosen"
 SET_BY_LINK = re.compile(r"[?&]var-(\w+)=")
 # A comparison with a number: nothing (0) and one are no thresholds.
 TYPED = re.compile(r"[<>]=?\s*(\d+(?:\.\d+)?)")
@@ -74,6 +79,8 @@ def check(
     """
     reader.value("SELECT 1")
     yield from _addresses(boards)
+    for module in SHARED:
+        yield from (Defect(module.__name__, "", what) for what in typed(module))
     for name, board in boards.items():
         for where, what in (*words(board, boards), *thresholds(board)):
             yield Defect(name, where, what)
@@ -103,10 +110,17 @@ def words(board: Board, boards: Mapping[str, Board]) -> Iterator[tuple[str, str]
         said = {"help": panel.text.help, "next": panel.text.next, "link": panel.text.link}
         for part in (part for part, text in said.items() if not text.strip()):
             yield panel.title, f"it has no {part}"
-        if panel.kind in shapes.SERIES_KINDS and not any(t in panel.sql for t in TIMED):
+        yield from ((panel.title, UNSAID.format(name)) for name in board.unsaid(panel))
+        if not (any(t in panel.sql for t in TIMED) or _of_now(panel)):
             yield panel.title, "its query has no time filter"
         for link in filter(None, (panel.text.link, *(c.link for c in panel.columns))):
             yield from ((panel.title, what) for what in _link(link, by_uid))
+
+
+def _of_now(panel: Panel) -> bool:
+    """Whether it tells how things stand, and says so: nothing over time does."""
+    said = NOW.search(f"{panel.title} {panel.text.help}")
+    return panel.kind not in shapes.SERIES_KINDS and said is not None
 
 
 def _link(link: str, by_uid: Mapping[str, Board]) -> Iterator[str]:
@@ -128,20 +142,19 @@ def thresholds(board: Board) -> Iterator[tuple[str, str]]:
     for panel in board.model()["panels"]:
         if panel["fieldConfig"]["defaults"]["thresholds"]["steps"]:
             yield panel["title"], "it types thresholds of its own; quote the setting"
-    for text in sorted(_texts(board)):
-        for found in TYPED.finditer(text):
-            if float(found[1]) not in {0, 1}:
-                yield "", f"its source types the threshold '{found[0]}'; quote the setting"
-
-
-def _texts(board: Board) -> set[str]:
-    """The literal texts of the module that has this board; what is put into them is left out."""
     for module in (m for n, m in sys.modules.items() if n.startswith("dashboards.boards.")):
         if getattr(module, "board", None) is board:
-            nodes = ast.walk(ast.parse(inspect.getsource(module)))
-            found = (n.value for n in nodes if isinstance(n, ast.Constant))
-            return {text for text in found if isinstance(text, str)}
-    return set()
+            yield from (("", what) for what in typed(module))
+
+
+def typed(module: ModuleType) -> Iterator[str]:
+    """Thresholds in the literal texts of a module; what is put into these is left out."""
+    nodes = ast.walk(ast.parse(inspect.getsource(module)))
+    found = (n.value for n in nodes if isinstance(n, ast.Constant))
+    for text in sorted({text for text in found if isinstance(text, str)}):
+        for number in TYPED.finditer(text):
+            if float(number[1]) not in {0, 1}:
+                yield f"its source types the threshold '{number[0]}'; quote the setting"
 
 
 def questions(board: Board) -> Iterator[Question]:

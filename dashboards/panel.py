@@ -7,8 +7,9 @@ leaves out what grafanalib writes for the versions before.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -230,15 +231,19 @@ def heat(
     """
     unit = column.unit.grafana
     options = {**HEAT_OPTIONS, "cellValues": {"unit": unit}}
+    more = _more(text, displayName=f"${{__field.labels.{by}}}", unit=unit)
+    # A name for the column would be the name of every row.
+    more["fieldConfig"]["overrides"] = []
     drawing = core.Heatmap(
         **text.common(sql, SERIES),
         interval=interval,
         options=options,
-        extraJson=_more(text, displayName=f"${{__field.labels.{by}}}", unit=unit),
+        extraJson=more,
     )
     return Panel("heat", text, sql, (column,), width, height, drawing, by, column.name)
 
 
+WHATEVER = re.compile(r"whatever ([a-z, ]+?) is chosen")
 DATASOURCE_VARIABLE = {
     "name": "ds",
     "label": "data source",
@@ -250,7 +255,11 @@ DATASOURCE_VARIABLE = {
 
 @dataclass(frozen=True)
 class Board:
-    """One dashboard: its address, what it tells, what one can choose, and its panels in order."""
+    """One dashboard: its address, what it tells, what one can choose, and its panels in order.
+
+    `kept` are choices that links hand on, though not every panel is filtered by them: machines,
+    for instance, have no team. Panels that are not say so.
+    """
 
     uid: str
     title: str
@@ -259,6 +268,34 @@ class Board:
     panels: tuple[Panel, ...]
     marks: tuple[Marks, ...] = ()
     since: str = "now-7d"
+    kept: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Let panels tell which of the kept choices do not count for them."""
+        told = tuple(map(self._telling, self.panels))
+        object.__setattr__(self, "panels", told)
+
+    def _telling(self, panel: Panel) -> Panel:
+        names = [name for name in self.unsaid(panel) if name in self.kept]
+        if not names:
+            return panel
+        more = f"{panel.text.help} Whatever {' or '.join(names)} is chosen above."
+        text = replace(panel.text, help=more)
+        drawing = attr.evolve(panel.drawing, description=text.description)
+        return replace(panel, text=text, drawing=drawing)
+
+    def unsaid(self, panel: Panel) -> list[str]:
+        """Choices that do not change a panel's question, though its help does not say so.
+
+        It says so as "whole fleet", or as "whatever pool or user is chosen".
+        """
+        said = panel.text.help.casefold()
+        if "whole fleet" in said:
+            return []
+        told = set(re.findall(r"\w+", " ".join(WHATEVER.findall(said))))
+        names = (v.name for v in self.variables)
+        used = {n for n in names if re.search(rf"\$(?:{n}\b|\{{{n}[:}}])", panel.sql)}
+        return [v.name for v in self.variables if v.name not in used | told]
 
     def model(self) -> dict[str, Any]:
         """The dashboard as Grafana 11 and later know it."""

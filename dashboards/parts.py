@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dashboards.ask import book_by
+from dashboards.panel import Panel, table
+from dashboards.words import Column, Text
 from gpuledger.states import State
+from gpuledger.units import CURRENCY, RATIO
 
 # As the command line prints it, and takes it.
 SHORT_ID = "left(leftPad(lower(hex(recommendation_id)), 16, '0'), 8)"
@@ -66,15 +69,42 @@ def findings(*kinds: str, where: str = TOUCHED, names: tuple[str, ...] = ()) -> 
     return f"FROM ({inner})\nWHERE kind IN ({listed}) AND {where}{chosen_too}"
 
 
-def proposed(*kinds: str, names: tuple[str, ...] = ("team",)) -> str:
-    """Open recommendations of some kinds, the largest gain first."""
+# A subject is a job, or begins with the cluster and, where it is about a pool, with that.
+_OF_POOLS = (
+    "$__conditionalAll((splitByChar('/', subject)[2] IN (${pool:singlequote}) OR finding_id IN"
+    " (SELECT finding_id FROM v_findings WHERE pool IN (${pool:singlequote}))), $pool)"
+)
+_OF_CLUSTERS = (
+    "$__conditionalAll(splitByChar('/', subject)[1] IN (${cluster:singlequote}), $cluster)"
+)
+_OF_JOBS = "$__conditionalAll(subject IN (${job:singlequote}), $job)"
+
+
+def proposals(
+    text: Text, *kinds: str, more: tuple[str, ...] = (), most: int = 20, height: int = 8
+) -> Panel:
+    """Open recommendations of some kinds, or of all, the largest gain first, with its interval.
+
+    `more` are the choices that filter beside cluster, pool and team: user or job.
+    """
     listed = ", ".join(f"'{kind}'" for kind in kinds)
-    chosen_too = "".join(f" AND {_CHOSEN.format(name=name)}" for name in names)
-    return (
-        f"SELECT {SHORT_ID} AS id, title, kind, team, gain_gpu_hours, gain_capacity_value,"
-        " currency, confidence_ratio, command\nFROM v_recommendations\n"
-        f"WHERE status = 'proposed' AND kind IN ({listed}){chosen_too}\n"
-        "ORDER BY gain_gpu_hours DESC, recommendation_id LIMIT 20"
+    of_kinds = f" AND kind IN ({listed})" if kinds else ""
+    conditions = (_OF_JOBS if n == "job" else _CHOSEN.format(name=n) for n in ("team", *more))
+    chosen_too = "".join(f" AND {condition}" for condition in conditions)
+    return table(
+        text,
+        f"SELECT {SHORT_ID} AS id, title, kind, team, gain_gpu_hours, gain_low_gpu_hours,"
+        " gain_high_gpu_hours, gain_capacity_value, currency, confidence_ratio, command\n"
+        "FROM v_recommendations\n"
+        f"WHERE status = 'proposed'{of_kinds} AND {_OF_CLUSTERS} AND {_OF_POOLS}{chosen_too}\n"
+        f"ORDER BY gain_gpu_hours DESC, recommendation_id LIMIT {most}",
+        Column("gain_gpu_hours", "GPU-hours"),
+        Column("gain_low_gpu_hours", "low"),
+        Column("gain_high_gpu_hours", "high"),
+        Column("gain_capacity_value", "worth", CURRENCY),
+        Column("confidence_ratio", "confidence", RATIO),
+        width=24,
+        height=height,
     )
 
 

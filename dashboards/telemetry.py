@@ -16,6 +16,11 @@ MOST_CHOSEN = 8
 MOST_GPUS = 16
 # A point from which strips are drawn from hours: ten days of minutes are as many as one may read.
 HOURS_FROM_S = 1_000
+# Agents tell of their sources in rows that nothing adds up: of a long range the end is read.
+HEARD_HOURS = 2
+LAST_HEARD = (
+    f"ts >= greatest($__fromTime, $__toTime - INTERVAL {HEARD_HOURS} HOUR) AND ts <= $__toTime"
+)
 _LIMIT = f"LIMIT if($__conditionalAll(1=0, ${{name}}), 1, {MOST_CHOSEN})"
 _DAYS = "day >= toStartOfDay($__fromTime) AND day <= $__toTime"
 
@@ -42,8 +47,9 @@ def grown(
 ) -> str:
     """FROM over telemetry in which each counter is by how much it grew since the row before.
 
-    Columns: at, cluster, the table's key, `lasted` (s since the row before), counters and `keep`
-    (other columns as they are). A counter that fell began anew: what it grew by is missing.
+    Columns: at, cluster, the table's key, `lasted` (s since the row before), covered_seconds,
+    counters and `keep` (other columns as they are). A counter that fell began anew: by how much
+    it grew is missing.
     """
     assert isinstance(table.layout, Samples)
     keys = ", ".join(("cluster", *table.layout.key))
@@ -53,10 +59,11 @@ def grown(
         for c in counters
     )
     grew = "".join(f", if(more_{c} >= 0, toFloat64(more_{c}), NULL) AS {c}" for c in counters)
-    before = "ifNull(dateDiff('second', lagInFrame(toNullable(at)) OVER w, at), cell_seconds)"
+    gap = "dateDiff('second', lagInFrame(toNullable(at)) OVER w, at)"
+    before = f"ifNull(toFloat64({gap}), covered_seconds)"
     return (
-        f"FROM (SELECT at, {keys}{kept}, lasted{grew}\n"
-        f"FROM (SELECT at, {keys}{kept}, {before} AS lasted{last}\n"
+        f"FROM (SELECT at, {keys}{kept}, covered_seconds, lasted{grew}\n"
+        f"FROM (SELECT at, {keys}{kept}, covered_seconds, {before} AS lasted{last}\n"
         f"{samples(table, *counters, *keep, steps=steps)}\nWHERE {where}\n"
         f"WINDOW w AS (PARTITION BY {keys} ORDER BY at"
         " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)))"
@@ -88,6 +95,9 @@ def on_pools() -> str:
     nodes = "SELECT cluster, node FROM v_assets WHERE pool IN (${pool:singlequote})"
     return f"{chosen(('cluster',))} AND $__conditionalAll((cluster, node) IN ({nodes}), $pool)"
 
+
+# Whose the book says that each job is: schedulers know accounts, which may be called otherwise.
+BOOKED_TEAM = f"SELECT job, any(team) AS team FROM v_accounts_1d WHERE {_DAYS}"
 
 # The chosen nodes; with All the one of the chosen pools that lost most GPU-hours to its hardware.
 ONE_NODE = f"""

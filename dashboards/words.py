@@ -124,11 +124,16 @@ class Text:
     link: str = ""
     empty: str = NO_DATA
 
+    @property
+    def description(self) -> str:
+        """What Grafana shows on hovering: what it says and what to do."""
+        return f"{self.help}\n\nNext: {self.next}"
+
     def common(self, sql: str, kind: str) -> dict[str, Any]:
         """Arguments that every kind of panel takes."""
         return {
             "title": self.title,
-            "description": f"{self.help}\n\nNext: {self.next}",
+            "description": self.description,
             "dataSource": DATASOURCE,
             "targets": [Query(sql, kind)],
             "maxDataPoints": MAX_DATA_POINTS,

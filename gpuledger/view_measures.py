@@ -124,6 +124,29 @@ CLOSURE_ERROR = Measure(
     "maxOrNull(abs(booked_seconds - owned_seconds) / nullIf(owned_seconds, 0))",
 )
 
+
+def paging(notices: str, hours: str, until: str) -> str:
+    """SELECT of one row: `pages` and `owned_seconds` of a range; pages only if any could come.
+
+    `notices` and `hours` are conditions on `ts` and `hour` (SQL), `until` the end of the range:
+    where nothing was handed over before it, silence is no measurement, and `pages` is null.
+    """
+    ever = f"SELECT countIf(outcome = 'accepted') FROM v_notifications WHERE ts <= {until}"
+    pages = f"SELECT {PAGES.sql} FROM v_notifications WHERE {notices}"
+    return (
+        f"SELECT if(({ever}) = 0, NULL, ({pages})) AS pages,"
+        f" sum(owned_seconds) AS owned_seconds FROM v_booked_hours WHERE {hours}"
+    )
+
+
+# Over the row of `paging()`.
+PAGE_RATE = Measure(
+    "pages_per_1000_gpu_hours",
+    COUNT,
+    "pages per 1,000 GPU-hours owned; null where nobody was ever told of an alert",
+    "any(pages) * 3600000 / nullIf(any(owned_seconds), 0)",
+)
+
 # Of which view, beside the book's, a measure is about.
 OF_VIEWS: dict[str, tuple[Measure, ...]] = {
     "v_queue_waits": (JOBS_STARTED, WAIT_MEDIAN, WAIT_P90, WAIT_P99, WAITED_HOURS),
@@ -142,5 +165,6 @@ OF_VIEWS: dict[str, tuple[Measure, ...]] = {
     "v_quarantine": (ROWS_ASIDE,),
     f"({closure()})": (CLOSURE_ERROR,),
     "v_notifications": (PAGES,),
+    f"({paging('true', 'true', 'now()')})": (PAGE_RATE,),
     "v_alert_states": (RESOLVE_MEDIAN,),
 }

@@ -6,7 +6,7 @@ from dashboards.ask import FLEET_S, OWNER, PLACE, book, changes, chosen, picked,
 from dashboards.choices import COMMON, board_link
 from dashboards.panel import FINE, Board, Panel, area, lines, stat, table
 from dashboards.parts import mean_gpus
-from dashboards.telemetry import grown, on_pools, told
+from dashboards.telemetry import HEARD_HOURS, LAST_HEARD, grown, on_pools, told
 from dashboards.words import Column, Marks, Text, coloured, measured
 from gpuledger.catalogue import AgentSample, MissingValue, SourceRun, SpoolLoss
 from gpuledger.measures import GRADE, PRICED, UNKNOWN_SHARE, UNMAPPED_SHARE
@@ -22,7 +22,7 @@ from gpuledger.view_measures import (
 )
 
 UID = "gpuledger-collection"
-ROWS = 20
+ROWS, SILENT = 20, 10
 # Thousandths of a GPU: all of it.
 WHOLE = 1000
 NODE_LINK = board_link("gpuledger-node", node="node", cluster="cluster")
@@ -115,18 +115,19 @@ def _sources() -> Panel:
     return table(
         Text(
             "Sources",
-            "Each source of the agents in this range: nodes that read it, readings, share that"
-            " failed, time that one takes (mean and longest), last heard, and why the last failed.",
+            f"Each source of the agents in the last {HEARD_HOURS} hours of this range: nodes that"
+            " read it, readings, share that failed, time that one takes (mean and longest), last"
+            " heard, and why the last failed.",
             "One that fails: its row in docs/sources.md says what it needs.",
-            "SELECT * FROM v_source_runs WHERE $__timeFilter(ts) ORDER BY ts LIMIT 1000",
+            f"SELECT * FROM v_source_runs WHERE {LAST_HEARD} ORDER BY ts LIMIT 1000",
             link=NODE,
-            empty="no agent told of its sources in this range",
+            empty=f"no agent told of its sources in the last {HEARD_HOURS} hours of this range",
         ),
         f"SELECT source, cluster, uniqExact(node) AS nodes, {picked(READINGS, FAILED_READINGS)},"
         f" {picked(FAILED_SHARE)}, avg(duration_seconds) AS duration_seconds,"
         " max(duration_seconds_max) AS duration_seconds_max, max(ts) AS heard,"
         " argMaxIf(reason, ts, reason != '') AS reason\n"
-        f"FROM v_source_runs WHERE $__timeFilter(ts) AND {on_pools()}\n"
+        f"FROM v_source_runs WHERE {LAST_HEARD} AND {on_pools()}\n"
         f"GROUP BY source, cluster ORDER BY {FAILED_SHARE.name} DESC, source, cluster LIMIT {ROWS}",
         measured(READINGS),
         measured(FAILED_READINGS, "failed"),
@@ -147,13 +148,14 @@ def _silent() -> Panel:
     )
     heard = (
         "SELECT cluster, node, max(ts) AS heard FROM v_source_runs"
-        " WHERE $__timeFilter(ts) GROUP BY cluster, node"
+        f" WHERE {LAST_HEARD} GROUP BY cluster, node"
     )
     return table(
         Text(
             "Nodes by how long they are silent",
-            "Nodes with GPUs, the longest silent first: last word of the agent in this range, and"
-            " how long before its end that was. A dash: none.",
+            "Nodes with GPUs, the longest silent first: last word of the agent in the last"
+            f" {HEARD_HOURS} hours of this range, and how long before its end that was. A dash:"
+            " none.",
             "Restart the agent there; alerts/runbooks/telemetry_stale.md says how to look.",
             link=NODE,
             empty="no node is on the asset list",
@@ -163,7 +165,7 @@ def _silent() -> Panel:
         " dateDiff('second', heard, $__toTime) AS silent_seconds\n"
         f"FROM ({owned}) AS o\nLEFT JOIN ({heard}) AS h"
         " ON h.cluster = o.cluster AND h.node = o.node\n"
-        f"ORDER BY heard ASC NULLS FIRST, cluster, node LIMIT {ROWS}",
+        f"ORDER BY heard ASC NULLS FIRST, cluster, node LIMIT {SILENT}",
         NODE_COLUMN,
         Column("gpus", "GPUs"),
         Column("heard", "last heard"),
@@ -248,7 +250,7 @@ def _aside() -> Panel:
         ),
         f"SELECT of AS told_for, node, cluster, reason, {picked(ROWS_ASIDE)},"
         " max(ts) AS last_seen\n"
-        f"FROM v_quarantine WHERE $__timeFilter(ts) AND {chosen(('cluster',))}\n"
+        f"FROM v_quarantine WHERE $__timeFilter(ts) AND {on_pools()}\n"
         "GROUP BY told_for, node, cluster, reason"
         f" ORDER BY {ROWS_ASIDE.name} DESC, cluster, node, told_for, reason LIMIT {ROWS}",
         Column("told_for", "rows of"),
@@ -324,6 +326,7 @@ board = Board(
     title="gpuledger: collection",
     help="Whether what the boards say rests on enough, and what is wrong with our own parts.",
     variables=COMMON,
+    kept=("team",),
     panels=(
         _cover(),
         _booking(),

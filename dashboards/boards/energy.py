@@ -24,6 +24,7 @@ from gpuledger.measures import (
     SITE_ENERGY_KWH,
     THEIRS,
 )
+from gpuledger.states import BY_NAME
 from gpuledger.units import COUNT, CURRENCY, WATT
 
 UID = "gpuledger-energy"
@@ -132,8 +133,8 @@ def _over_time() -> Panel:
         ),
         f"SELECT $__timeInterval(at) AS time, {busy} AS at_work_kwh, {idle} AS {IDLE_KWH.name}\n"
         f"{book_by('at')}\nGROUP BY time HAVING at_work_kwh IS NOT NULL ORDER BY time",
-        Column("at_work_kwh", "all others", colour="#2e7d32"),
-        Column(IDLE_KWH.name, "idle", colour="#ef6c00"),
+        Column("at_work_kwh", "all others", colour=BY_NAME["productive"].colour),
+        Column(IDLE_KWH.name, "idle", colour=BY_NAME["alloc_idle"].colour),
         width=12,
     )
 
@@ -248,7 +249,8 @@ def _rates() -> Panel:
         Text(
             "Prices and factors",
             "What the figures above rest on: the price book's entries and where each is from;"
-            " prices told for a model alone have no source.",
+            " prices told for a model alone have no source. Whole fleet, whatever is chosen"
+            " above.",
             "Wrong or missing: set [prices] and [energy], or import a price book.",
             link=EXPLORER,
             empty=NO_PRICE,
@@ -276,6 +278,7 @@ board = Board(
     title="gpuledger: energy and cost",
     help="What was drawn, by whom and for what, what it cost, and what it emitted.",
     variables=COMMON,
+    kept=("team",),
     panels=(
         _drawn(),
         _money(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.ask import OWNER, PLACE, book, book_by, changes, chosen, picked
 from dashboards.choices import COMMON, board_link
 from dashboards.panel import Board, Panel, area, bars, lines, stat, table
-from dashboards.parts import CURRENCY_SQL, SHORT_ID, mean_gpus, on_chosen_pools
+from dashboards.parts import CURRENCY_SQL, mean_gpus, on_chosen_pools, proposals
 from dashboards.words import Column, Marks, Text, coloured, measured
 from gpuledger.measures import (
     ACTIVITY,
@@ -17,7 +17,6 @@ from gpuledger.measures import (
     JOBS_STARTED,
     LOOSE_HOURS,
     LOOSE_VALUE,
-    PAGES,
     RECOVERABLE_HOURS,
     REQUEST_SIZES,
     RESOLVE_MEDIAN,
@@ -29,7 +28,8 @@ from gpuledger.measures import (
     WAIT_P90,
 )
 from gpuledger.states import STATES, in_list
-from gpuledger.units import CURRENCY, RATIO
+from gpuledger.units import RATIO
+from gpuledger.view_measures import PAGE_RATE, paging
 from gpuledger.views import startable_sql
 
 UID = "gpuledger-executive"
@@ -106,26 +106,24 @@ def _execution() -> Panel:
 
 
 def _overhead() -> Panel:
-    pages = f"SELECT {PAGES.sql} FROM v_notifications WHERE $__timeFilter(ts)"
     resolve = (
         f"SELECT {RESOLVE_MEDIAN.sql} FROM v_alert_states"
         " WHERE state = 'resolved' AND fired <= resolved AND $__timeFilter(resolved)"
     )
-    hours = "SELECT sum(gpu_seconds) / 3600 FROM v_ledger_1h WHERE $__timeFilter(hour)"
+    paged = paging("$__timeFilter(ts)", "$__timeFilter(hour)", "$__toTime")
     return stat(
         Text(
             "Management overhead",
-            "Pages per 1,000 GPU-hours and the median time until they resolved; whole fleet,"
-            " whatever is chosen above.",
+            "Pages per 1,000 GPU-hours owned and the median time until they resolved; whole fleet,"
+            " whatever is chosen above. A dash: nobody was ever told of an alert.",
             "Read the runbook of the rule that pages most.",
             "SELECT * FROM v_notifications WHERE $__timeFilter(ts) ORDER BY ts LIMIT 1000",
             link=board_link("gpuledger-health"),
             empty=NOT_BOOKED,
         ),
-        f"WITH ({hours}) AS hours\n"
-        f"SELECT 1000 * ({pages}) / hours AS pages_per_1000_gpu_hours,\n"
-        f"  ({resolve}) AS {RESOLVE_MEDIAN.name}\nWHERE hours > 0",
-        Column("pages_per_1000_gpu_hours", "pages per 1,000 GPU-hours"),
+        f"SELECT {picked(PAGE_RATE)}, ({resolve}) AS {RESOLVE_MEDIAN.name}\nFROM ({paged})\n"
+        "HAVING any(owned_seconds) > 0",
+        measured(PAGE_RATE, "pages per 1,000 GPU-hours"),
         measured(RESOLVE_MEDIAN, "time to resolve, median"),
         width=6,
     )
@@ -238,8 +236,7 @@ def _waste(by: str, *more: str, next: str, width: int) -> Panel:
 
 
 def _actions() -> Panel:
-    gain = Column("gain_capacity_value", "worth", CURRENCY)
-    return table(
+    return proposals(
         Text(
             "What to do next",
             "Open recommendations by the GPU-hours that they are expected to free, and the interval"
@@ -249,17 +246,7 @@ def _actions() -> Panel:
             link=board_link("gpuledger-idle"),
             empty="nothing is recommended now for what is chosen above",
         ),
-        f"SELECT {SHORT_ID} AS id, title, team, gain_gpu_hours, gain_low_gpu_hours,"
-        " gain_high_gpu_hours, gain_capacity_value, currency, confidence_ratio, command\n"
-        "FROM v_recommendations\n"
-        "WHERE status = 'proposed' AND $__conditionalAll(team IN (${team:singlequote}), $team)\n"
-        f"ORDER BY gain_gpu_hours DESC, recommendation_id LIMIT {TOP}",
-        Column("gain_gpu_hours", "GPU-hours"),
-        Column("gain_low_gpu_hours", "low"),
-        Column("gain_high_gpu_hours", "high"),
-        gain,
-        Column("confidence_ratio", "confidence", RATIO),
-        width=24,
+        most=TOP,
     )
 
 
@@ -268,6 +255,7 @@ board = Board(
     title="gpuledger: executive",
     help="What the GPUs did, what it was worth, what could be won back, and who can act.",
     variables=COMMON,
+    kept=("team",),
     panels=(
         _availability(),
         _utilization(),

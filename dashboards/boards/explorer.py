@@ -29,8 +29,10 @@ WHO = ("cluster", "pool", "team", "user", "job", "node")
 ROWS, CELLS = 50, 200
 # Strips that one can tell apart: the GPUs of three nodes of eight; of a table more.
 STRIPS, WORST_NODES = 24, 8
-# A point under that is drawn from minutes, of so few GPUs for a month at most.
-HOURS_FROM_S = 3_600
+# Cells of single GPUs are many: minutes where a point is under two (20 hours), else hours, and of
+# a longer range the end.
+HOURS_FROM_S, LAST_DAYS = 120, 7
+NEWEST = f"greatest(toStartOfHour($__fromTime), $__toTime - INTERVAL {LAST_DAYS} DAY)"
 EMPTY = "nothing was booked in this range for what is chosen above"
 # What a state is, who acts on it and in which order people read them.
 ORDER = "transform(toString(state), [{names}], [{places}], 99)".format(
@@ -253,13 +255,14 @@ def _place(cells: str) -> str:
 def _gpus() -> Panel:
     cells = (
         "SELECT gpu_id, state, gpu_seconds FROM v_ledger_1h"
-        f" WHERE gpu_id IN ({_worst_gpus()}) AND hour >= toStartOfHour($__fromTime)"
+        f" WHERE gpu_id IN ({_worst_gpus()}) AND hour >= {NEWEST}"
         " AND hour <= $__toTime"
     )
     return table(
         Text(
             "By GPU",
-            f"All that each GPU did, of the {WORST_NODES} chosen nodes with most to win back.",
+            f"What each GPU did, of the {WORST_NODES} chosen nodes with most to win back; of long"
+            f" ranges the last {LAST_DAYS} days.",
             "Click a node for its health; a GPU far below its neighbours is worth a look.",
             link=board_link("gpuledger-health"),
             empty=EMPTY,
@@ -278,29 +281,36 @@ def _gpus() -> Panel:
 
 
 def _strips() -> Panel:
+    few = (
+        f"SELECT gpu_id FROM v_assets WHERE gpu_id IN ({_worst_gpus()})"
+        f" ORDER BY cluster, node, slot LIMIT {STRIPS}"
+    )
     cells = "\n  UNION ALL ".join(
-        f"SELECT gpu_id, {at} AS at, state, gpu_seconds FROM {table}"
-        f" WHERE gpu_id IN (SELECT gpu_id FROM picked_gpus) AND $__timeFilter({at})"
+        f"SELECT gpu_id, {at} AS at, state, gpu_seconds FROM {table} WHERE {at} >= {NEWEST}"
+        f" AND {at} <= $__toTime"
         f" AND {at} < toDateTime(if($__interval_s {sign} {HOURS_FROM_S}, {LAST_S}, 0))"
         for table, at, sign in (("v_ledger_1m", "minute", "<"), ("v_ledger_1h", "hour", ">="))
     )
+    seen = f"SELECT * FROM ({cells}) WHERE gpu_id IN ({few})"
     return timeline(
         Text(
             "What each GPU did",
             "The state that a GPU was in for most of each point, of the first"
-            f" {STRIPS} GPUs on the chosen nodes with most to win back.",
+            f" {STRIPS} GPUs on the chosen nodes with most to win back; of long ranges the last"
+            f" {LAST_DAYS} days.",
             "Choose a node or job above to see its GPUs; the job board shows why one idles.",
             link=board_link("gpuledger-job"),
             empty=EMPTY,
         ),
-        f"WITH picked_gpus AS (SELECT gpu_id, concat(toString(node), ' GPU ', toString(slot)) AS"
-        f" gpu FROM v_assets WHERE gpu_id IN ({_worst_gpus()})"
-        f" ORDER BY cluster, node, slot LIMIT {STRIPS})\n"
         "SELECT time, gpu, state FROM (\n"
-        "  SELECT $__timeInterval(c.at) AS time, p.gpu AS gpu, c.state AS state,"
+        "SELECT *, lagInFrame(toString(state)) OVER (PARTITION BY gpu ORDER BY time) AS before"
+        " FROM (\n"
+        "  SELECT $__timeInterval(c.at) AS time,"
+        " concat(toString(a.node), ' GPU ', toString(a.slot)) AS gpu, c.state AS state,"
         " sum(c.gpu_seconds) AS seconds\n"
-        f"  FROM ({cells}) AS c INNER JOIN picked_gpus AS p ON p.gpu_id = c.gpu_id\n"
-        "  GROUP BY time, gpu, state ORDER BY seconds DESC, state LIMIT 1 BY time, gpu)\n"
+        f"  FROM {_place(seen)}\n"
+        "  GROUP BY time, gpu, state ORDER BY seconds DESC, state LIMIT 1 BY time, gpu))\n"
+        "WHERE state != before\n"
         "ORDER BY time, gpu",
         "gpu",
         "state",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboards.ask import PLACE as HERE
 from dashboards.ask import book, changes, chosen, picked
-from dashboards.choices import COMMON, NODE, board_link
+from dashboards.choices import COMMON, board_link
 from dashboards.panel import Board, Panel, area, bars, lines, stat, table
 from dashboards.parts import (
     CURRENCY_SQL,
@@ -12,12 +12,12 @@ from dashboards.parts import (
     findings,
     mean_gpus,
     mean_gpus_by,
-    proposed,
+    proposals,
 )
 from dashboards.words import Column, Marks, Text, coloured, measured
 from gpuledger.measures import CAPACITY_VALUE, REQUEST_SIZES, STRANDED_HOURS
 from gpuledger.states import BY_NAME, FREE, in_list
-from gpuledger.units import CURRENCY, RATIO
+from gpuledger.units import CURRENCY
 from gpuledger.view_measures import (
     FRAGMENT_SHARE,
     FRAGMENTED_GPUS,
@@ -229,7 +229,7 @@ def _nodes() -> Panel:
         "SELECT node, cluster, gpus, free_gpus, fragmented_gpus, largest_gpus,"
         " lacks_gpu_gpus, lacks_cpu_gpus, lacks_both_gpus, crumbs_gpus\n"
         f"FROM {_newest(NODE_HOURS, 'cluster', 'pool', 'node')} AS n\n"
-        f"WHERE hour = (SELECT max(hour) FROM {NODE_HOURS}) AND {chosen(('node',))}\n"
+        f"WHERE hour = (SELECT max(hour) FROM {NODE_HOURS})\n"
         f"ORDER BY fragmented_gpus DESC, cluster, node LIMIT {ROWS}",
         Column("node", "node", link=NODE_LINK),
         Column("gpus", "GPUs"),
@@ -264,7 +264,7 @@ def _map() -> Panel:
         f"SELECT node, {slots}, {free} AS free, count() AS gpus, cluster, pool\n"
         f"FROM (SELECT a.node AS node, a.cluster AS cluster, a.pool AS pool, a.slot AS slot,"
         f" toString(c.state) AS state\n  FROM ({cells}) AS c INNER JOIN v_assets AS a"
-        f" ON a.gpu_id = c.gpu_id)\nWHERE {chosen(('cluster', 'pool', 'node'))}\n"
+        f" ON a.gpu_id = c.gpu_id)\nWHERE {chosen(HERE)}\n"
         "GROUP BY cluster, pool, node\n"
         f"ORDER BY (free > 0 AND free < gpus) DESC, free DESC, cluster, node LIMIT {NODES}",
         Column("node", "node", link=NODE_LINK),
@@ -300,7 +300,7 @@ def _islands() -> Panel:
 
 
 def _moves() -> Panel:
-    return table(
+    return proposals(
         Text(
             "What to do: moves, lending, power, buying",
             "Open recommendations about free GPUs, the largest gain first; printed, never carried"
@@ -309,11 +309,10 @@ def _moves() -> Panel:
             link=board_link("gpuledger-executive"),
             empty="nothing is recommended now: `gpuledger recommend plan --at now` asks for moves",
         ),
-        proposed("repack", "lend", "power_down", "buy"),
-        Column("gain_gpu_hours", "GPU-hours"),
-        Column("gain_capacity_value", "worth", CURRENCY),
-        Column("confidence_ratio", "confidence", RATIO),
-        width=24,
+        "repack",
+        "lend",
+        "power_down",
+        "buy",
         height=6,
     )
 
@@ -322,7 +321,8 @@ board = Board(
     uid=UID,
     title="gpuledger: fragmentation and islands",
     help="Free GPUs that nobody can use: how many, why, on which nodes, and what would free them.",
-    variables=(*COMMON, NODE),
+    variables=COMMON,
+    kept=("team",),
     panels=(
         _now(),
         _lost(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboards.ask import FLEET_S, PLACE, book, book_by, changes, chosen, picked, samples
 from dashboards.choices import COMMON, board_link
 from dashboards.panel import FINE, Board, Panel, area, bars, lines, stat, table
-from dashboards.parts import TOUCHED
+from dashboards.parts import BUCKETS, TOUCHED
 from dashboards.telemetry import grown, on_pools, told
 from dashboards.words import Column, Marks, Text, measured
 from gpuledger.catalogue import (
@@ -34,7 +34,7 @@ NODE_LINK = board_link("gpuledger-node", node="node", cluster="cluster")
 NODE_COLUMN = Column("node", "node", link=NODE_LINK)
 ROWS = 20
 LOST = f"state IN {in_list(group_of(UNAVAILABLE))}"
-CAUSE = "if(state = 'fault' AND cause != '', toString(cause), toString(state))"
+CAUSE = "replaceAll(if(cause != '', toString(cause), toString(state)), '_', ' ')"
 HARDWARE_KINDS = in_list(
     ("sick_gpu", "sick_link", "throttled", "straggler", "storage_slow", "islands")
 )
@@ -91,13 +91,12 @@ def _over_time() -> Panel:
             link=board_link("gpuledger-explorer"),
             empty=WELL,
         ),
-        f"SELECT $__timeInterval(at) AS time, {CAUSE} AS why,"
-        " sum(gpu_seconds) / greatest($__interval_s, any(cell_seconds)) AS gpus\n"
-        f"{book_by('at', PLACE, minutes=True)} AND {LOST}\n"
-        "GROUP BY time, why ORDER BY time, why",
+        "SELECT c.time AS time, c.why AS why, sum(c.gpu_seconds) / any(b.seconds) AS gpus\n"
+        f"FROM (SELECT $__timeInterval(at) AS time, {CAUSE} AS why, gpu_seconds\n"
+        f"  {book_by('at', PLACE)} AND {LOST}) AS c\nINNER JOIN ({BUCKETS}) AS b"
+        " ON b.time = c.time\nGROUP BY time, why ORDER BY time, why",
         Column("gpus", "GPUs"),
         width=16,
-        interval=FINE,
     )
 
 
@@ -132,7 +131,7 @@ def _offenders() -> Panel:
         Column("why", "causes"),
         measured(EVENTS, "errors told"),
         Column("last_told", "last error"),
-        width=12,
+        width=24,
     )
 
 
@@ -156,7 +155,7 @@ def _findings() -> Panel:
         measured(FOUND_HOURS, "GPU-hours"),
         Column("owner", "who acts"),
         Column("action", "what to do"),
-        width=12,
+        width=24,
     )
 
 
@@ -267,7 +266,7 @@ def _ports() -> Panel:
             empty="every port was up and made no errors, or no agent reads them",
         ),
         "SELECT cluster, node, device, any(kind) AS fabric,"
-        f" sum((1 - up_ratio) * lasted) AS down_seconds, {sums}\n{network}\n"
+        f" sum((1 - up_ratio) * covered_seconds) AS down_seconds, {sums}\n{network}\n"
         "GROUP BY cluster, node, device\n"
         f"HAVING greatest({trouble}) > 0\n"
         f"ORDER BY down_seconds DESC, {flaps[0]} DESC, {errors[0]} DESC, cluster, node, device"
@@ -375,6 +374,7 @@ board = Board(
     title="gpuledger: health and fabric",
     help="What broke, what it cost, which node fails again, and what is about to.",
     variables=COMMON,
+    kept=("team",),
     panels=(
         _overview(),
         _causes(),

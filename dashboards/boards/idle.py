@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.ask import OWNER, book, book_by, changes, picked
+from dashboards.ask import OWNER, book, book_by, changes, chosen, picked
 from dashboards.choices import COMMON, JOB, USER, board_link
 from dashboards.panel import Board, Panel, area, bars, lines, stat, table
 from dashboards.parts import (
@@ -12,7 +12,7 @@ from dashboards.parts import (
     TOUCHED,
     findings,
     mean_gpus,
-    proposed,
+    proposals,
 )
 from dashboards.words import Column, Marks, Text, coloured, measured
 from gpuledger.measures import (
@@ -27,8 +27,9 @@ from gpuledger.measures import (
     UNDERUSED_HOURS,
 )
 from gpuledger.states import OCCUPIED, STATES, group_of, in_list
-from gpuledger.units import CURRENCY, RATIO, SECOND
+from gpuledger.units import CURRENCY, SECOND
 from gpuledger.view_measures import EPISODES, FOUND_HOURS, FOUND_VALUE
+from gpuledger.views import booked
 
 UID = "gpuledger-idle"
 WHO = (*OWNER, "user", "job")
@@ -77,6 +78,8 @@ def _now() -> Panel:
     columns = ", ".join(
         f"sumIf(gpu_seconds, state = '{s.name}') / 60 AS {s.name}" for s in HELD_STATES
     )
+    at_once = f"valid_from <= {LAST_MINUTE} + INTERVAL 1 MINUTE AND valid_to >= {LAST_MINUTE}"
+    cells = booked(f"(SELECT * FROM ledger_1m WHERE minute = {LAST_MINUTE})", "minute", at_once)
     return stat(
         Text(
             "In the last booked minute",
@@ -86,15 +89,11 @@ def _now() -> Panel:
             empty="nothing is booked in this minute for what is chosen above",
         ),
         f"SELECT {columns},\n  uniqExactIf(job, state IN {in_list(IDLE)}) AS idle_jobs\n"
-        f"FROM v_book_1m WHERE minute = {LAST_MINUTE} AND {_chosen()}\nHAVING count() > 0",
+        f"FROM ({cells})\nWHERE {chosen(WHO)}\nHAVING count() > 0",
         *(Column(s.name, s.title, colour=s.colour) for s in HELD_STATES),
         Column("idle_jobs", "jobs with idle GPUs"),
         width=8,
     )
-
-
-def _chosen() -> str:
-    return book(WHO).rsplit("WHERE ", 1)[1]
 
 
 def _over_time() -> Panel:
@@ -172,7 +171,7 @@ def _owners() -> Panel:
     causes = (
         "SELECT user, argMax(cause, hours) AS main_cause, argMax(action, hours) AS fix FROM (\n"
         "  SELECT user, cause, sum(gpu_seconds) AS hours, argMax(action, gpu_seconds) AS action\n"
-        f"  {findings('idle', 'underused')} AND cause != '' GROUP BY user, cause) GROUP BY user"
+        f"  {_found('idle', 'underused')} AND cause != '' GROUP BY user, cause) GROUP BY user"
     )
     held = (
         f"SELECT user, team, {picked(*shown, LOOSE_VALUE, CASH_AVOIDABLE)},"
@@ -308,7 +307,7 @@ def _underused() -> Panel:
 
 
 def _actions() -> Panel:
-    return table(
+    return proposals(
         Text(
             "What to do: reclaim and right-size",
             "Open recommendations for idle and underused jobs; printed, never carried out.",
@@ -316,11 +315,9 @@ def _actions() -> Panel:
             link=board_link("gpuledger-executive"),
             empty="nothing is recommended now for what is chosen above",
         ),
-        proposed("reclaim", "rightsize"),
-        Column("gain_gpu_hours", "GPU-hours"),
-        Column("gain_capacity_value", "worth", CURRENCY),
-        Column("confidence_ratio", "confidence", RATIO),
-        width=24,
+        "reclaim",
+        "rightsize",
+        more=("user", "job"),
     )
 
 

@@ -6,7 +6,7 @@ from dashboards.ask import book, changes, picked, samples
 from dashboards.choices import COMMON, JOB, USER, board_link
 from dashboards.panel import FINE, Board, Panel, lines, stat, table, timeline
 from dashboards.parts import CURRENCY_SQL, FOREVER, TOUCHED
-from dashboards.telemetry import JOB_GPUS, MOST_GPUS, ONE_JOB, rates, strips, told
+from dashboards.telemetry import BOOKED_TEAM, JOB_GPUS, MOST_GPUS, ONE_JOB, rates, strips, told
 from dashboards.words import Column, Marks, Text, measured
 from gpuledger.catalogue import (
     BlockSample,
@@ -38,7 +38,11 @@ QUEUE = board_link("gpuledger-queue")
 NO_GPU = "the job had no GPU in this range, or no agent told of it"
 FIRST_GPUS = f"the first {MOST_GPUS} GPUs"
 NODES = f"SELECT cluster, node FROM ({JOB_GPUS})"
-ON_NODES = f"(cluster, node) IN ({NODES})"
+# On its nodes while it had GPUs there: what others did before and after is not its own.
+ON_NODES = (
+    f"(cluster, node) IN ({NODES}) AND at >= (SELECT min(began) FROM ({JOB_GPUS}))"
+    f" AND at <= (SELECT max(ended) FROM ({JOB_GPUS}))"
+)
 
 
 def _job() -> Panel:
@@ -53,7 +57,8 @@ def _job() -> Panel:
             link=IDLE,
             empty="no job had a GPU in this range",
         ),
-        "SELECT j.job_id AS job, j.name AS name, j.user AS user, j.team AS team, j.state AS state,"
+        "SELECT j.job_id AS job, j.name AS name, j.user AS user, j.state AS state,"
+        " if(t.team = '', j.team, t.team) AS team,"
         " if(j.state = 'pending', j.reason, '') AS why_it_waits,"
         " toUInt32(j.nodes) * j.gpus_per_node AS gpus, c.work AS work,"
         f" {started.replace('started', 'j.started')} AS began,"
@@ -62,6 +67,7 @@ def _job() -> Panel:
         " dateDiff('second', began, ifNull(done, $__toTime)) AS ran_seconds, j.pool AS partition\n"
         f"FROM (SELECT * FROM v_jobs WHERE job_id IN ({ONE_JOB})) AS j\n"
         "LEFT JOIN (SELECT job_id, work FROM v_job_classes) AS c ON c.job_id = j.job_id\n"
+        f"LEFT JOIN ({BOOKED_TEAM} AND {OF_JOB} GROUP BY job) AS t ON t.job = j.job_id\n"
         "ORDER BY job",
         Column("user", "user", link=board_link("gpuledger-explorer", user="user")),
         Column("team", "team", link=board_link("gpuledger-explorer", team="team")),

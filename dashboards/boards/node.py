@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from dashboards.ask import book, changes, picked, samples
+from dashboards.ask import NO_SLOT, book, changes, picked, samples
 from dashboards.choices import COMMON, NODE, board_link
-from dashboards.panel import FINE, Board, Panel, lines, stat, table, timeline
-from dashboards.telemetry import MOST_GPUS, ON_NODE, grown, rates, strips, told
+from dashboards.panel import FINE, Board, Panel, heat, lines, stat, table, timeline
+from dashboards.telemetry import (
+    BOOKED_TEAM,
+    HEARD_HOURS,
+    LAST_HEARD,
+    MOST_GPUS,
+    ON_NODE,
+    grown,
+    rates,
+    strips,
+    told,
+)
 from dashboards.words import Column, Marks, Text, measured
 from gpuledger.catalogue import (
     BlockSample,
@@ -46,11 +56,12 @@ def _node() -> Panel:
     )
     said = (
         "SELECT cluster, node, argMax(state, valid_from) AS state, argMax(reason, valid_from)"
-        f" AS why FROM v_node_states WHERE valid_from <= $__toTime AND {ON_NODE} GROUP BY cluster, node"
+        f" AS why FROM v_node_states WHERE valid_from <= $__toTime AND {ON_NODE}"
+        " GROUP BY cluster, node"
     )
     heard = (
         "SELECT cluster, node, max(ts) AS heard FROM v_source_runs"
-        f" WHERE $__timeFilter(ts) AND {ON_NODE} GROUP BY cluster, node"
+        f" WHERE {LAST_HEARD} AND {ON_NODE} GROUP BY cluster, node"
     )
     joined = "\n".join(
         f"LEFT JOIN ({of}) AS {name} ON {name}.cluster = c.cluster AND {name}.node = c.node"
@@ -59,8 +70,9 @@ def _node() -> Panel:
     return table(
         Text(
             "The node",
-            "What it is, what its scheduler says of it, and when its agent was heard last in this"
-            " range. Without a choice above: the node that lost most GPU-hours to its hardware.",
+            "What it is, what its scheduler says of it, and when its agent was heard last in the"
+            f" last {HEARD_HOURS} hours of this range. Without a choice above: the node that lost"
+            " most GPU-hours to its hardware.",
             "Choose a node above, or click one on any other board.",
             link=HEALTH,
             empty="no node is on the asset list",
@@ -130,17 +142,22 @@ def _states() -> Panel:
     )
 
 
-def _of_gpus(
-    title: str, help: str, next: str, name: str, value: str = "", more: tuple[str, ...] = ()
-) -> Panel:
-    """A line for each GPU, of a column of GPU samples or of SQL over them."""
-    return lines(
-        Text(title, help, next, link=HEALTH, empty=SILENT),
+def _by_gpu(name: str, value: str = "", more: tuple[str, ...] = ()) -> str:
+    """SELECT of time, gpu and a column of GPU samples, or SQL over them."""
+    return (
         "SELECT $__timeInterval(at) AS time,"
         " concat(toString(node), ' GPU ', toString(slot)) AS gpu,"
         f" avg({value or name}) AS {name}\n"
         f"FROM (SELECT *\n{samples(GpuSample.table, name, *more)}\nWHERE {ON_NODE}) AS s\n"
-        f"GROUP BY time, gpu HAVING {name} IS NOT NULL ORDER BY time, gpu",
+        f"GROUP BY time, gpu HAVING {name} IS NOT NULL ORDER BY time, gpu"
+    )
+
+
+def _of_gpus(title: str, help: str, next: str, name: str) -> Panel:
+    """A line for each GPU, of a column of GPU samples."""
+    return lines(
+        Text(title, help, next, link=HEALTH, empty=SILENT),
+        _by_gpu(name),
         told(GpuSample.table, name),
         width=12,
         interval=FINE,
@@ -166,13 +183,21 @@ def _power() -> Panel:
 
 
 def _activity() -> Panel:
-    return _of_gpus(
-        "Activity",
-        "Share of multiprocessors at work, else utilization.",
-        "One that lags behind its neighbours in the same job: a straggler.",
-        "sm_active_ratio",
-        "ifNull(sm_active_ratio, utilization_ratio)",
-        ("utilization_ratio",),
+    name, other = "sm_active_ratio", "utilization_ratio"
+    return heat(
+        Text(
+            "Activity",
+            "Share of multiprocessors at work, else utilization: a row for each GPU, darker at"
+            " work.",
+            "A row lighter than its neighbours in the same job: a straggler.",
+            link=HEALTH,
+            empty=SILENT,
+        ),
+        _by_gpu(name, f"ifNull({name}, {other})", (other,)),
+        "gpu",
+        told(GpuSample.table, name),
+        width=12,
+        interval=FINE,
     )
 
 
@@ -262,7 +287,7 @@ def _links() -> Panel:
         Column("up", "up", RATIO),
         told(NetworkSample.table, "speed_bytes_per_second", "speed", "speed"),
         Column("errors", "errors", COUNT),
-        width=8,
+        width=12,
     )
 
 
@@ -301,19 +326,22 @@ def _jobs() -> Panel:
             link=board_link("gpuledger-queue"),
             empty="no job had a GPU of it in this range",
         ),
-        "SELECT a.job AS job, j.name AS name, j.user AS user, j.team AS team,"
+        "SELECT a.job AS job, j.name AS name, j.user AS user,"
+        " if(t.team = '', j.team, t.team) AS team,"
         " a.gpus AS gpus, a.began AS began, if(a.ends > $__toTime, NULL, a.ends) AS until,"
         " a.cluster AS cluster\n"
         "FROM (SELECT job_id AS job, cluster, uniqExact(gpu_id) AS gpus, min(valid_from) AS began,"
         f" max(valid_to) AS ends FROM v_allocations WHERE {ON_NODE}"
         " AND valid_from <= $__toTime AND valid_to >= $__fromTime GROUP BY job, cluster) AS a\n"
         "LEFT JOIN (SELECT job_id, name, user, team FROM v_jobs) AS j ON j.job_id = a.job\n"
+        f"LEFT JOIN ({BOOKED_TEAM} AND {ON_NODE} GROUP BY job) AS t ON t.job = a.job\n"
         "ORDER BY a.ends DESC, began DESC, job LIMIT 40",
         Column("job", "job", link=JOB_LINK),
+        Column("team", "team", link=board_link("gpuledger-explorer", team="team")),
         Column("gpus", "GPUs"),
         Column("began", "from"),
         Column("until", "until"),
-        width=8,
+        width=16,
     )
 
 
@@ -328,12 +356,13 @@ def _happened() -> Panel:
             empty="nothing was told or changed in this range",
         ),
         "SELECT at, what, gpu, text FROM (\n"
-        "SELECT ts AS at, toString(kind) AS what, if(slot = 65535, '', toString(slot)) AS gpu,"
+        f"SELECT ts AS at, toString(kind) AS what, if(slot = {NO_SLOT}, '', toString(slot)) AS gpu,"
         " concat(if(code = 0, '', concat('code ', toString(code), ': ')), detail) AS text, cluster,"
         f" node FROM v_gpu_events WHERE $__timeFilter(ts) AND {ON_NODE}\nUNION ALL\n"
-        "SELECT ts AS at, toString(kind) AS what, if(slot = 65535, '', toString(slot)) AS gpu,"
+        f"SELECT ts AS at, toString(kind) AS what, if(slot = {NO_SLOT}, '', toString(slot)) AS gpu,"
         " concat(subject, ' ', if(before = '', 'none', before), ' → ',"
-        f" if(after = '', 'none', after)) AS text, cluster, node FROM v_changes WHERE $__timeFilter(ts) AND {ON_NODE}\nUNION ALL\n"
+        f" if(after = '', 'none', after)) AS text, cluster, node FROM v_changes"
+        f" WHERE $__timeFilter(ts) AND {ON_NODE}\nUNION ALL\n"
         "SELECT valid_from AS at, concat('scheduler: ', state) AS what, '' AS gpu, reason AS text,"
         f" cluster, node FROM v_node_states WHERE $__timeFilter(valid_from) AND {ON_NODE})\n"
         "ORDER BY at DESC, what, gpu, text LIMIT 40",
@@ -348,6 +377,7 @@ board = Board(
     title="gpuledger: node",
     help="One node: its GPUs, heat, power, links, host, file systems, who is on it, and changes.",
     variables=(*COMMON, NODE),
+    kept=("team",),
     panels=(
         _node(),
         _overview(),

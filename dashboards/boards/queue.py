@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.ask import book, changes, chosen, picked
+from dashboards.ask import PLACE, book, changes, chosen, picked
 from dashboards.choices import COMMON, JOB, USER, board_link
 from dashboards.panel import Board, Panel, bars, lines, stat, table
 from dashboards.parts import (
@@ -10,7 +10,7 @@ from dashboards.parts import (
     findings,
     for_chosen_pools,
     on_chosen_pools,
-    proposed,
+    proposals,
 )
 from dashboards.words import Column, Marks, Text, measured
 from gpuledger.measures import (
@@ -21,7 +21,7 @@ from gpuledger.measures import (
     WAIT_P99,
 )
 from gpuledger.states import in_list
-from gpuledger.units import CURRENCY, RATIO, SECOND
+from gpuledger.units import RATIO, SECOND
 from gpuledger.view_measures import (
     REFUSED_HOURS,
     UNMET_HOURS,
@@ -170,7 +170,7 @@ def _demand() -> Panel:
         Text(
             "GPUs that jobs waited for",
             "Mean GPUs wanted by jobs that nothing but free GPUs held up, and by jobs that a quota"
-            " refused.",
+            " refused, whatever team, user or job is chosen above.",
             "Always above 0: more GPUs, or fewer idle ones; the idle board says whose.",
             link=board_link("gpuledger-idle"),
             empty="no job waited for GPUs in this range",
@@ -185,16 +185,17 @@ def _demand() -> Panel:
 
 
 def _shares() -> Panel:
-    used = f"SELECT team, {picked(OCCUPIED_HOURS)}\n  {book()} AND team != '' GROUP BY team"
+    used = f"SELECT team, {picked(OCCUPIED_HOURS)}\n  {book(PLACE)} AND team != '' GROUP BY team"
     promised = (
         "SELECT team, sum(guaranteed_milli) / 1000 AS gpus FROM v_quotas"
-        " WHERE team != '' GROUP BY team"
+        f" WHERE team != '' AND {chosen(('cluster',))} GROUP BY team"
     )
     return bars(
         Text(
             "Fair share: used against promised",
-            "Share of all occupied GPU-hours that each team had, and its share of all guarantees"
-            " where quotas are told.",
+            "Share that each team had of the GPU-hours that all teams occupied there, and its share"
+            " of all guarantees where quotas are told (these are of clusters, not of pools),"
+            " whatever user or job is chosen above.",
             "A team far over its promise borrows: see the pairs below.",
             link=board_link("gpuledger-explorer"),
             empty="no team had GPUs in this range",
@@ -205,7 +206,7 @@ def _shares() -> Panel:
         "    ifNotFinite(hours / sum(hours) OVER (), NULL) AS used_ratio,\n"
         "    ifNotFinite(q.gpus / sum(q.gpus) OVER (), NULL) AS promised_ratio\n"
         f"  FROM ({used}) AS u FULL JOIN ({promised}) AS q ON q.team = u.team)\n"
-        f"ORDER BY hours DESC, team LIMIT {TEAMS}",
+        f"WHERE {chosen(('team',))}\nORDER BY hours DESC, team LIMIT {TEAMS}",
         Column("used_ratio", "share of use", RATIO),
         Column("promised_ratio", "share of guarantees", RATIO),
         width=12,
@@ -261,7 +262,8 @@ def _quotas() -> Panel:
         Text(
             "Quota: promised, used, lent and borrowed now",
             "GPUs guaranteed to each team or queue, in use and waited for now; lent is what others"
-            " could take meanwhile, borrowed what it runs beyond its guarantee.",
+            " could take meanwhile, borrowed what it runs beyond its guarantee; whatever pool, user"
+            " or job is chosen above.",
             "Waiting and lent at once: its guarantee is not given back; see the pairs.",
             "SELECT * FROM v_quotas LIMIT 1000",
             link=board_link("gpuledger-explorer"),
@@ -293,7 +295,7 @@ def _pairs() -> Panel:
         Text(
             "Starved and borrowing: who waits for what another has",
             "Teams that wait far longer than usual, or for GPUs of their guarantee while another"
-            " runs above its own, those of now first.",
+            " runs above its own, those of now first; whatever pool, user or job is chosen above.",
             "Agree on other quotas, or let the starved team take back what is its.",
             "SELECT * FROM v_findings WHERE kind IN ('queue_starvation', 'quota_borrowing')"
             " LIMIT 1000",
@@ -313,7 +315,7 @@ def _pairs() -> Panel:
 
 
 def _actions() -> Panel:
-    return table(
+    return proposals(
         Text(
             "What to do: quotas, lending, buying",
             "Open recommendations about quotas and capacity, the largest gain first; printed,"
@@ -323,11 +325,10 @@ def _actions() -> Panel:
             link=board_link("gpuledger-executive"),
             empty="nothing is recommended about quotas or capacity now",
         ),
-        proposed("quota", "lend", "buy"),
-        Column("gain_gpu_hours", "GPU-hours"),
-        Column("gain_capacity_value", "worth", CURRENCY),
-        Column("confidence_ratio", "confidence", RATIO),
-        width=24,
+        "quota",
+        "lend",
+        "buy",
+        more=("user", "job"),
         height=6,
     )
 

@@ -7,6 +7,7 @@ made narrower cannot be read, and foreign text in it would have to be escaped on
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ DAY_S, YEAR_S = 86_400, 31_536_000
 SAME = 1e-9
 # Widths between two ticks of time, in seconds.
 TICKS = (60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, DAY_S, 2 * DAY_S, 7 * DAY_S, 30 * DAY_S)
+# A line ends where so many of its usual steps pass without a point.
+GAP_STEPS = 3
 # Told apart on white, also by people who see no red or no green (Okabe and Ito, 2008).
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#b8860b", "#5c6bc0", "#6d4c41")
 
@@ -100,10 +103,24 @@ Points = list[tuple[float, float]]
 def _paths(lines: Sequence[Series], since: datetime, whole: float) -> list[tuple[int, Points]]:
     """Each line's points; an hour's value stands where the hour begins."""
     return [
-        (place, [((at - since).total_seconds() / whole, y) for at, y in line.points])
+        (place, part)
         for place, line in enumerate(lines)
-        if line.points
+        for part in _unbroken([((at - since).total_seconds() / whole, y) for at, y in line.points])
     ]
+
+
+def _unbroken(points: Points) -> list[Points]:
+    """The pieces of a line: where nothing was told for several of its steps, there is no slope."""
+    if not points:
+        return []
+    steps = sorted(b - a for (a, _), (b, _) in itertools.pairwise(points))
+    most = GAP_STEPS * steps[len(steps) // 2] if steps else 0.0
+    parts = [[points[0]]]
+    for before, point in itertools.pairwise(points):
+        if point[0] - before[0] > most:
+            parts.append([])
+        parts[-1].append(point)
+    return parts
 
 
 def _stack(

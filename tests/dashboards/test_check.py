@@ -16,7 +16,7 @@ from gpuledger.store import Store, parse_address
 from tests.dashboards.world import HOUR, UNTIL, fill
 
 UID = "gpuledger-a"
-TEXT = Text("title", "what it says", "what to do", link=board_link(UID))
+TEXT = Text("title", "how the whole fleet stands now", "what to do", link=board_link(UID))
 ONE = Column("one", "one")
 GOOD = stat(TEXT, "SELECT 1 AS one", ONE, width=6)
 SERIES = "SELECT $__timeInterval(hour) AS time, count() AS one FROM v_book_1h\n{} GROUP BY time{}"
@@ -70,6 +70,36 @@ def test_a_defect_of_a_panel_is_one_line(store: Store, panel: Panel, says: str) 
     found = defects(store, board(panel))
     assert any(says in line for line in found), found
     assert all(line.startswith("a: title: ") and "\n" not in line for line in found)
+
+
+def test_only_a_panel_of_now_needs_no_time_filter(store: Store) -> None:
+    assert defects(store, board(told(help="The whole fleet."))) == [
+        "a: title: its query has no time filter"
+    ]
+
+
+def test_a_choice_that_changes_nothing_must_be_told(store: Store) -> None:
+    [team] = [c for c in COMMON if c.name == "team"]
+    cluster = Variable("cluster", team.sql.replace("team", "cluster"))
+    sql = "SELECT 1 AS one WHERE $__conditionalAll('x' IN (${team:singlequote}), $team)"
+    panel = stat(dataclasses.replace(TEXT, help="now"), sql, ONE, width=6)
+    made = board(panel, variables=(cluster, team))
+    says = "its query does not change with cluster, and its help does not say"
+    assert any(says in line for line in defects(store, made))
+    said = dataclasses.replace(TEXT, help="Now, whatever cluster or pool is chosen above.")
+    assert not any(says in line for line in defects(store, board(stat(said, sql, ONE, width=6))))
+
+
+def test_a_panel_tells_of_the_choices_that_its_board_only_keeps() -> None:
+    sql = "SELECT 1 AS one WHERE $__conditionalAll('x' IN (${team:singlequote}), $team)"
+    now = dataclasses.replace(TEXT, help="Now.")
+    both = (stat(now, "SELECT 1 AS one", ONE, width=6), stat(now, sql, ONE, width=6))
+    made = board(*both, variables=(Variable("team", sql),), kept=("team",))
+    assert [panel.text.help for panel in made.panels] == [
+        "Now. Whatever team is chosen above.",
+        "Now.",
+    ]
+    assert "Whatever team" in made.model()["panels"][0]["description"]
 
 
 def test_rows_must_ascend_in_time(store: Store) -> None:
@@ -135,6 +165,17 @@ def test_a_threshold_typed_in_the_source_of_a_board_is_told(
     monkeypatch.setattr("inspect.getsource", lambda _: source)
     [(_, what)] = thresholds(executive.board)
     assert what == "its source types the threshold '> 0.25'; quote the setting"
+
+
+def test_a_threshold_typed_in_what_boards_share_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspect.getsource", lambda _: "SQL = 'share > 0.25'")
+    assert [line.split(":")[0] for line in defects(store, board())] == [
+        "dashboards.ask",
+        "dashboards.parts",
+        "dashboards.telemetry",
+    ]
 
 
 def test_a_store_that_does_not_answer_is_no_defect_of_a_board() -> None:

@@ -36,11 +36,13 @@ LAST = HOUR + timedelta(minutes=29)
 PENDING = f"{CLUSTER}/3"
 
 
-def ask(store: Store, board: Board, title: str, **chosen: Sequence[str]) -> Rows:
-    """What a panel answers; choices that are not named stand on All."""
+def ask(
+    store: Store, board: Board, title: str, *, width_s: int = 3600, **chosen: Sequence[str]
+) -> Rows:
+    """What a panel answers with points so wide; choices that are not named stand on All."""
     [panel] = [p for p in board.panels if p.title == title]
     variables = {v.name: chosen.get(v.name, ()) for v in board.variables}
-    return store.select(expand(panel.sql, SINCE, UNTIL, 3600, variables))
+    return store.select(expand(panel.sql, SINCE, UNTIL, width_s, variables))
 
 
 def differences(store: Store, board: Board, expected: Expected) -> dict[str, object]:

@@ -80,6 +80,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "What to do next": {
         "id": "String",
         "title": "String",
+        "kind": LABEL,
         "team": LABEL,
         "gain_gpu_hours": SHARE,
         "gain_low_gpu_hours": SHARE,
@@ -170,6 +171,20 @@ def test_a_refreshed_alert_is_one_page(store: Store) -> None:
     assert ask(store, "Management overhead")[1] == [
         {"pages_per_1000_gpu_hours": 500.0, "resolve_p50_seconds": 600}
     ]
+
+
+def test_where_nobody_was_ever_told_pages_are_missing_and_not_zero(store: Store) -> None:
+    fill(store)
+    store.command("TRUNCATE TABLE notifications")
+    [row] = ask(store, "Management overhead")[1]
+    assert row["pages_per_1000_gpu_hours"] is None
+
+
+def test_recommendations_are_of_what_is_chosen(store: Store) -> None:
+    fill(store)
+    for chosen in ({"cluster": ["beta"]}, {"pool": ["small"]}):
+        assert ask(store, "What to do next", {**ALL, **chosen})[1] == []
+    assert len(ask(store, "What to do next", {**ALL, "cluster": ["alpha"]})[1]) == 1
 
 
 def test_the_book_adds_up_to_the_gpus_owned_in_an_hour_booked_in_part(store: Store) -> None:
@@ -264,6 +279,7 @@ def test_changes_of_the_chosen_clusters_are_marked(store: Store) -> None:
         [
             Change(cluster="alpha", node="n1", kind="driver", **told),
             Change(cluster="alpha", node="n1", slot=3, kind="vbios", **{**told, "before": ""}),
+            Change(cluster="alpha", node="n1", kind="card", ts=SINCE, before="", after="GPU-1"),
             Change(cluster="beta", kind="quota", subject="vision", **{**told, "after": ""}),
             Change(cluster="alpha", node="n1", kind="drain", ts=SINCE - timedelta(hours=1)),
         ]

@@ -87,12 +87,24 @@ def test_each_choice_narrows_the_book(store: Store) -> None:
     chosen = {"cluster": "alpha", "pool": "big", "team": "speech", "user": "ana", "node": "n2"}
     hours = {}
     for name, value in {**chosen, "job": NOTEBOOK}.items():
-        [row] = ask(store, board, "What is chosen, in numbers", **{name: [value]})
+        [row] = ask(store, board, "What is chosen, in numbers", **{name: [value]}, width_s=3600)
         hours[name] = row["gpu_hours"]
     halves = dict.fromkeys(("team", "user", "job"), 0.5)
     assert hours == {"cluster": 2.0, "pool": 1.0, "node": 1.0, **halves}
     strips = ask(store, board, "What each GPU did", job=[NOTEBOOK])
     assert {row["gpu"] for row in strips} == {"n1 GPU 0", "n1 GPU 1"}
+
+
+def test_a_strip_has_a_row_for_each_change(store: Store) -> None:
+    fill_more(store)
+    rows = ask(store, board, "What each GPU did", width_s=60, pool=["small"])
+    minutes: dict[str, list[tuple[int, str]]] = {}
+    for row in rows:
+        minutes.setdefault(row["gpu"], []).append((row["time"].minute, row["state"]))
+    assert minutes == {
+        "n2 GPU 0": [(0, "free_demand")],
+        "n2 GPU 1": [(0, "fault"), (1, "free_surplus"), (29, "fault")],
+    }
 
 
 def test_a_click_on_each_level_chooses_it() -> None:

@@ -134,3 +134,15 @@ def test_hostile_names_come_as_they_are(store: Store) -> None:
     store.insert_rows([found("idle", 98, subject="alpha/9", user="it's \\ <b>")])
     [row] = ask(store, board, "Who holds them now", user=["it's \\ <b>"])
     assert row["name"] == name
+
+
+def test_the_main_cause_of_an_owner_is_of_what_is_chosen(store: Store) -> None:
+    fill_more(store)
+    title = "Owners over the whole range"
+    [row] = ask(store, board, title)
+    elsewhere = found("idle", 90, cause="crash_loop", subject="beta/1", gpu_seconds=90_000.0)
+    store.insert_rows([elsewhere])
+    [other] = ask(store, board, title)
+    assert other["why"] == "crash loop"
+    [same] = ask(store, board, title, cluster=[CLUSTER])
+    assert same["why"] == row["why"] != "crash loop"

@@ -103,6 +103,23 @@ def test_a_pool_of_hardware_chooses_the_jobs_that_had_it(store: Store) -> None:
     assert len(ask(store, board, "Why does my job wait?", pool=["big"])) == 1
 
 
+def test_a_share_is_one_of_all_teams_also_where_one_is_chosen(store: Store) -> None:
+    fill_more(store)
+    [row] = ask(store, board, "Fair share: used against promised", team=["vision"])
+    assert (row["used_ratio"], row["promised_ratio"]) == (0.5, 0.75)
+    assert ask(store, board, "Fair share: used against promised", cluster=["beta"]) == []
+
+
+@pytest.mark.parametrize("choice", ["cluster", "pool", "team", "user", "job"])
+def test_recommendations_are_of_what_is_chosen(store: Store, choice: str) -> None:
+    fill_more(store)
+    title = "What to do: quotas, lending, buying"
+    its = {"cluster": CLUSTER, "pool": "big", "team": "speech", "user": "ben", "job": NOTEBOOK}
+    [row] = ask(store, board, title, **{choice: [its[choice]]})
+    assert row["title"] == "Do quota"
+    assert ask(store, board, title, **{choice: ["other"]}) == []
+
+
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
