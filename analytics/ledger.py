@@ -19,7 +19,7 @@ from gpuledger.catalogue import BookedHour, Cell, CellHour, Occupancy
 from gpuledger.ddl import stored_names
 from gpuledger.errors import BookNotClosed
 from gpuledger.schema import Table
-from gpuledger.states import LedgerSettings
+from gpuledger.states import CLOSES_WITHIN, LedgerSettings
 from gpuledger.store import Store
 
 HOUR = timedelta(hours=1)
@@ -30,8 +30,6 @@ WINDOW_HOURS = 24
 WINDOW_GPU_HOURS = 100_000
 # Hours that are compared with what they were booked from at once: each looks at every fact of all.
 COMPARED_HOURS = 168
-# The promise: states add up to owned GPU-seconds within 0.01 %, here for every GPU and hour.
-TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -311,6 +309,6 @@ FROM (
   SELECT gpu_id, toUnixTimestamp64Milli(toDateTime64(toStartOfHour(minute), 3, 'UTC')) AS h,
     0 AS owned, toInt64(sum(gpu_ms)) AS booked
   FROM {staging} GROUP BY gpu_id, h)
-GROUP BY gpu_id, h HAVING abs(owned - booked) > {TOLERANCE} * greatest(owned, booked)
+GROUP BY gpu_id, h HAVING abs(owned - booked) > {CLOSES_WITHIN} * greatest(owned, booked)
 ORDER BY hour, gpu_id LIMIT 1
 """

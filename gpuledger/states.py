@@ -40,6 +40,10 @@ class State:
 
 
 EXCLUDED = "EXCLUDED"
+# The promise of the book: its states add up to owned GPU-seconds within 0.01 %.
+CLOSES_WITHIN = 1e-4
+# Above this share of unknown time shares are told as ranges, and somebody should look.
+UNKNOWN_WITHIN = 0.02
 UNAVAILABLE, OCCUPIED, UNOCCUPIED = "UNAVAILABLE", "OCCUPIED", "UNOCCUPIED"
 
 STATES: tuple[State, ...] = (

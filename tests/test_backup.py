@@ -14,6 +14,7 @@ from gpuledger.errors import ConfigError, StoreError
 from gpuledger.service import ServiceFile
 from gpuledger.store import Address, Store
 from tests.components.clickhouse import ClickHouse
+from tests.conftest import empty
 from tests.lake.world import contents, samples
 from tests.store_contract import another_database, both_stores
 
@@ -23,13 +24,21 @@ def beside(request: pytest.FixtureRequest) -> Iterator[Store]:
     yield from both_stores(request)
 
 
+@pytest.fixture(scope="module")
+def database(beside: Store) -> Iterator[Store]:
+    """A database that nobody else has."""
+    with another_database(beside) as made:
+        yield made
+
+
 @pytest.fixture
-def store(beside: Store) -> Iterator[Store]:
-    """A database of the test's own, with samples of a day."""
-    with another_database(beside) as store:
-        store.apply()
-        store.insert_rows(samples(range(24)))
-        yield store
+def store(database: Store) -> Store:
+    """The database with every table, samples of a day and nothing else, whatever was before."""
+    database.command("DROP TABLE IF EXISTS theirs")
+    database.apply()
+    empty(database)
+    database.insert_rows(samples(range(24)))
+    return database
 
 
 @pytest.fixture
@@ -38,7 +47,7 @@ def to(request: pytest.FixtureRequest, store: Store, tmp_path: Path) -> str:
     if store.address.directory:
         return str(tmp_path / "it's \\ a backup")
     server = cast("ClickHouse", request.getfixturevalue("clickhouse"))
-    return f"File('{server.directory}/backups/{store.address.database}')"
+    return f"File('{server.directory}/backups/{store.address.database}-{tmp_path.name}')"
 
 
 def another(to: str) -> str:
@@ -46,19 +55,12 @@ def another(to: str) -> str:
     return to[:-2] + "-more')" if to.endswith("')") else to + "-more"
 
 
-def emptied(store: Store) -> None:
-    outside = store.elsewhere("system")
-    outside.command(f"DROP DATABASE `{store.address.database}` SYNC")
-    outside.close()
-    store.apply()
-
-
 def test_a_restored_database_equals_the_one_that_was_backed_up(store: Store, to: str) -> None:
     before = contents(store)
     made = Backups(store).make(to)
     assert made.files > 0
     assert made.bytes > 0
-    emptied(store)
+    empty(store)
     assert contents(store) == {}
     Backups(store).restore(to)
     assert contents(store) == before
@@ -66,7 +68,7 @@ def test_a_restored_database_equals_the_one_that_was_backed_up(store: Store, to:
 
 def test_what_is_restored_is_written_to_like_before(store: Store, to: str) -> None:
     Backups(store).make(to)
-    emptied(store)
+    empty(store)
     Backups(store).restore(to)
     assert store.plan() == [s for s in store.plan() if s.startswith("CREATE OR REPLACE VIEW")]
     store.insert_rows(samples(range(30, 31), node="later"))
@@ -81,7 +83,7 @@ def test_a_backup_upon_another_holds_only_the_rest(store: Store, to: str) -> Non
     rest = Backups(store).make(another(to), base=to)
     assert 0 < rest.own_bytes < whole.own_bytes
     assert rest.bytes > whole.bytes
-    emptied(store)
+    empty(store)
     Backups(store).restore(another(to))
     assert contents(store) == before
 
@@ -113,7 +115,7 @@ def test_rows_are_never_overwritten(store: Store, to: str) -> None:
 
 def test_tables_of_others_are_never_dropped(store: Store, to: str) -> None:
     Backups(store).make(to)
-    emptied(store)
+    empty(store)
     store.command("CREATE TABLE theirs (a Int8) ENGINE = MergeTree ORDER BY a")
     with pytest.raises(ConfigError, match="it has theirs"):
         Backups(store).restore(to)
@@ -130,7 +132,7 @@ def test_a_place_that_is_taken_is_refused_in_one_line(store: Store, to: str) -> 
 
 
 def test_a_backup_that_is_not_there_leaves_the_database_empty(store: Store, to: str) -> None:
-    emptied(store)
+    empty(store)
     with pytest.raises(ConfigError, match="not found"):
         Backups(store).restore(to)
     store.apply()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,11 +17,34 @@ from threading import Thread
 import pytest
 
 from gpuledger.store import OLDEST_SERVER
-from tests.analytics.command import HOLD, REPOSITORY, Running, complaint, filled, output, run
+from tests.analytics.command import (
+    HOLD,
+    REPOSITORY,
+    Running,
+    complaint,
+    filled,
+    output,
+    refusal,
+    run,
+)
 from tests.components.clickhouse import ClickHouse
 from tests.components.process import free_port
 
 NO_STORE = "http://127.0.0.1:1"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a booked world, which nobody opens: it is there to be copied."""
+    directory = tmp_path_factory.mktemp("booked") / "store"
+    filled(directory)
+    return directory
+
+
+@pytest.fixture
+def booked(template: Path, tmp_path: Path) -> str:
+    """The address of a store with a booked world in it, at `store` of the test's directory."""
+    return f"chdb://{shutil.copytree(template, tmp_path / 'store', symlinks=True)}"
 
 
 def configured(directory: Path, text: str) -> Path:
@@ -42,24 +66,23 @@ def configured(directory: Path, text: str) -> Path:
     ],
 )
 def test_a_wrong_configuration_stops_the_service_before_it_starts(
-    tmp_path: Path, text: str, told: str
+    booked: str, tmp_path: Path, text: str, told: str
 ) -> None:
     path = configured(tmp_path, text)
-    store = f"chdb://{tmp_path / 'store'}"
     listen = f"127.0.0.1:{free_port()}"
-    said = complaint(2, "serve", "--store", store, "--listen", listen, "--config", path)
+    said = complaint(2, "serve", "--store", booked, "--listen", listen, "--config", path)
     assert told in said
     assert str(path) in said
 
 
 def test_a_wrong_setting_in_the_environment_is_refused_like_one_in_the_file() -> None:
-    said = complaint(2, "ledger", "--store", NO_STORE, GPULEDGER_RUNER_PERIOD_S="5")
+    said = refusal(2, "ledger", "--store", NO_STORE, GPULEDGER_RUNER_PERIOD_S="5")
     assert "unknown section [runer]; did you mean 'runner'?" in said
 
 
 def test_a_configuration_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
-    said = complaint(2, "ledger", "--store", NO_STORE, "--config", path)
+    said = refusal(2, "ledger", "--store", NO_STORE, "--config", path)
     assert said == f"cannot read configuration {path}: No such file or directory"
 
 
@@ -165,27 +188,27 @@ def test_a_database_too_old_is_named_with_the_version_that_is_needed(
     ids=" ".join,
 )
 def test_a_directory_that_cannot_be_written_is_named(words: tuple[str, ...]) -> None:
-    said = complaint(2, *words)
+    # What listens first would leave its socket open here.
+    said = (complaint if "--listen" in words else refusal)(2, *words)
     assert "cannot write" in said
     assert "/gpuledger" in said
 
 
 def test_a_store_that_is_not_there_is_not_made_by_asking(tmp_path: Path) -> None:
     store = tmp_path / "none"
-    said = complaint(2, "ledger", "--store", f"chdb://{store}")
+    said = refusal(2, "ledger", "--store", f"chdb://{store}")
     assert said == f"there is no gpuledger store in {store}"
     assert not store.exists()
 
 
 @pytest.mark.parametrize("url", ["here", "chdb://relative", "ftp://a:1", "http://u:secret@a:1"])
 def test_an_address_that_is_none_says_how_to_write_one(url: str) -> None:
-    said = complaint(2, "ledger", f"--store={url}")
+    said = refusal(2, "ledger", f"--store={url}")
     assert said.startswith("store")
     assert "secret" not in said
 
 
-def test_a_directory_that_another_process_holds_is_left_to_it(tmp_path: Path) -> None:
-    store = filled(tmp_path / "store")
+def test_a_directory_that_another_process_holds_is_left_to_it(booked: str, tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, tmp_path / "store"],
         cwd=REPOSITORY,
@@ -198,25 +221,26 @@ def test_a_directory_that_another_process_holds_is_left_to_it(tmp_path: Path) ->
         assert holder.stdout
         assert holder.stdout.readline() == "open\n"
         for words in (
-            ("ledger", "--store", store),
-            ("schema", "apply", "--store", store),
-            ("serve", "--listen", "127.0.0.1:0", "--store", store),
+            ("ledger", "--store", booked),
+            ("schema", "apply", "--store", booked),
+            ("serve", "--listen", "127.0.0.1:0", "--store", booked),
             ("up", "--listen", "127.0.0.1:0", "--dir", tmp_path),
         ):
             said = complaint(2, *words)
-            assert said.startswith(f"{store} is in use by process {holder.pid}: stop it")
+            assert said.startswith(f"{booked} is in use by process {holder.pid}: stop it")
         holder.stdin.close()
     assert holder.returncode == 0
-    assert "6.0" in output("ledger", "--store", store)
+    assert "6.0" in output("ledger", "--store", booked)
 
 
-def test_an_announcement_of_a_service_that_died_is_not_believed(tmp_path: Path) -> None:
-    store = filled(tmp_path / "store")
+def test_an_announcement_of_a_service_that_died_is_not_believed(
+    booked: str, tmp_path: Path
+) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     told = {"url": "http://127.0.0.1:1", "token": "x", "pid": dead.pid}
     (tmp_path / "store" / "service.json").write_text(json.dumps(told))
-    assert "6.0" in output("ledger", "--store", store)
+    assert "6.0" in output("ledger", "--store", booked)
 
 
 @pytest.mark.parametrize("command", ["serve", "up", "demo"])
@@ -228,7 +252,7 @@ def test_a_port_in_use_is_named_before_anything_is_written(tmp_path: Path, comma
     }[command]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        said = complaint(2, command, *where, "--listen", listen)
+        said = refusal(2, command, *where, "--listen", listen)
     assert said == f"cannot listen on {listen}: Address already in use; choose another"
     assert not (tmp_path / "new").exists()
 
@@ -271,21 +295,21 @@ def test_a_machine_without_a_gpu_is_recorded_and_says_so_everywhere(tmp_path: Pa
 def test_a_directory_with_something_else_in_it_is_no_place_for_a_demo(tmp_path: Path) -> None:
     precious = tmp_path / "thesis.tex"
     precious.write_text("the only copy")
-    said = complaint(2, "demo", "--exit", "--dir", tmp_path)
+    said = refusal(2, "demo", "--exit", "--dir", tmp_path)
     assert said == f"{tmp_path} is not empty and no earlier demo: choose another --dir"
     assert precious.read_text() == "the only copy"
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_demo_that_ends_at_no_time_is_refused(tmp_path: Path) -> None:
-    said = complaint(2, "demo", "--exit", "--end", "noon", "--dir", tmp_path / "new")
+    said = refusal(2, "demo", "--exit", "--end", "noon", "--dir", tmp_path / "new")
     assert said == "--end noon: write 2026-11-22T04:00Z"
     assert not (tmp_path / "new").exists()
 
 
-def test_a_token_file_that_is_empty_opens_no_door(tmp_path: Path) -> None:
+def test_a_token_file_that_is_empty_opens_no_door(booked: str, tmp_path: Path) -> None:
     (tmp_path / "token").touch()
-    words = ("serve", "--store", f"chdb://{tmp_path / 'store'}", "--listen", "127.0.0.1:0")
+    words = ("serve", "--store", booked, "--listen", "127.0.0.1:0")
     said = complaint(2, *words, GPULEDGER_TOKEN_FILE=str(tmp_path / "token"))
     assert "is empty" in said
 
@@ -293,7 +317,7 @@ def test_a_token_file_that_is_empty_opens_no_door(tmp_path: Path) -> None:
 def test_a_token_file_that_is_no_text_names_its_variable(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"\xff\xfe")
     words = ("collect", "--ingest", "http://127.0.0.1:9", "--spool", tmp_path / "spool")
-    said = complaint(2, *words, GPULEDGER_TOKEN_FILE=str(tmp_path / "token"))
+    said = refusal(2, *words, GPULEDGER_TOKEN_FILE=str(tmp_path / "token"))
     assert said == f"GPULEDGER_TOKEN_FILE {tmp_path / 'token'}: it is not UTF-8 text"
 
 

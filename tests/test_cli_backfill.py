@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,16 @@ from typing import Any
 import pytest
 
 from tests.analytics.backfill.past import past
-from tests.analytics.command import LIMIT_S, PROGRAM, complaint, environment, output, rows, run
+from tests.analytics.command import (
+    LIMIT_S,
+    PROGRAM,
+    complaint,
+    environment,
+    output,
+    refusal,
+    rows,
+    run,
+)
 from tests.components.fixtures import or_skip
 from tests.components.process import free_port, wait_until
 from tests.components.prometheus_history import History, door
@@ -75,34 +85,44 @@ def samples(directory: Path) -> dict[str, Any]:
     return found
 
 
-def test_a_past_becomes_a_book_a_report_and_a_baseline(history: History, tmp_path: Path) -> None:
-    told = output(*arguments(tmp_path, history.url))
-    words = {line[:15].strip(): line[16:] for line in told.splitlines()}
+@dataclass(frozen=True)
+class Whole:
+    """A run that nobody disturbed: its directory and what it printed."""
+
+    directory: Path
+    told: str
+
+
+@pytest.fixture(scope="module")
+def whole(history: History, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    directory = tmp_path_factory.mktemp("whole")
+    return Whole(directory, output(*arguments(directory, history.url), **PIECES))
+
+
+def test_a_past_becomes_a_book_a_report_and_a_baseline(whole: Whole) -> None:
+    directory = whole.directory
+    words = {line[:15].strip(): line[16:] for line in whole.told.splitlines()}
     assert re.fullmatch(
         r"some [\d,]+ samples of 12 metrics in \d\.0 hours and .*", words["to read"]
     )
     assert "GPU jobs in this time" in words["sacct"]
     assert words["gaps"] == "none longer than 10 minutes"
     assert words["grade"] == "A"
-    assert words["report"] == str(tmp_path / "report.html")
-    assert "</html>" in (tmp_path / "report.html").read_text()
-    (week,) = json.loads((tmp_path / "report-baseline.json").read_text())
+    assert words["report"] == str(directory / "report.html")
+    assert "</html>" in (directory / "report.html").read_text()
+    (week,) = json.loads((directory / "report-baseline.json").read_text())
     assert [m["name"] for m in week["metrics"]][:2] == ["GPU availability", "Resource utilization"]
-    assert sum(book(tmp_path).values()) == pytest.approx(4 * 3, rel=1e-6)
+    assert sum(book(directory).values()) == pytest.approx(4 * 3, rel=1e-6)
 
 
 def test_killed_and_started_again_nothing_is_lost_or_doubled(
-    history: History, tmp_path: Path
+    history: History, whole: Whole, tmp_path: Path
 ) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    for directory in (whole, broken):
-        directory.mkdir()
-    output(*arguments(whole, history.url), **PIECES)
     with door(history.url) as (url, asked):
         for questions in KILLED_AFTER:
             asked.clear()
             child = subprocess.Popen(
-                [PROGRAM, *arguments(broken, url)],
+                [PROGRAM, *arguments(tmp_path, url)],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env=environment(**PIECES),
@@ -111,9 +131,9 @@ def test_killed_and_started_again_nothing_is_lost_or_doubled(
             child.kill()
             assert child.wait(LIMIT_S) == -9
         asked.clear()
-        output(*arguments(broken, url), **PIECES)
-    assert samples(broken) == samples(whole)
-    assert book(broken) == pytest.approx(book(whole))
+        output(*arguments(tmp_path, url), **PIECES)
+    assert samples(tmp_path) == samples(whole.directory)
+    assert book(tmp_path) == pytest.approx(book(whole.directory))
 
 
 def test_what_there_is_can_be_asked_for_without_reading_it(
@@ -182,7 +202,7 @@ def test_what_cannot_be_meant_is_one_line_and_2(
     option: str, value: str, said: str, tmp_path: Path
 ) -> None:
     asked = arguments(tmp_path, "http://127.0.0.1:1", **{option: value})
-    assert complaint(2, *asked).startswith(said)
+    assert refusal(2, *asked).startswith(said)
 
 
 def test_nothing_is_said_in_a_pipe_but_the_summary(history: History, tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from gpuledger.states import (
 )
 from gpuledger.store import Store
 from gpuledger.units import RATIO
-from gpuledger.views import VIEWS, book_between, startable_sql
 from gpuledger.view_measures import OF_VIEWS
+from gpuledger.views import VIEWS, book_between, startable_sql
 from tests.store_contract import NOON, at
 
 COLUMNS = (

@@ -44,13 +44,17 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 def simulate(home: Path, nodes: int, days: int, seed: int) -> Demo:
     """A demo in a directory, and what it booked."""
-    size = f"--nodes {nodes} --days {days} --seed {seed}".split()
-    run("demo", "--exit", "--dir", str(home), *size, "--end", "2026-11-20T04:00Z")
+    write(home, nodes, days, seed)
     rows = json.loads(
         run("ledger", "--since", "30d", "--format", "json", "--store", f"chdb://{home}/store")
     )
     book = {r["state"]: r["gpu_hours"] * 3600 for r in rows}
     return Demo(home, book, json.loads((home / "truth.json").read_text()))
+
+
+def write(home: Path, nodes: int, days: int, seed: int) -> None:
+    size = f"--nodes {nodes} --days {days} --seed {seed}".split()
+    run("demo", "--exit", "--dir", str(home), *size, "--end", "2026-11-20T04:00Z")
 
 
 def run(*arguments: str) -> str:
@@ -120,6 +124,6 @@ def test_no_package_reads_the_truth() -> None:
 
 def test_the_same_arguments_give_the_same_files(small: Demo, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    simulate(again, nodes=2, days=1, seed=1)
+    write(again, nodes=2, days=1, seed=1)
     for name in ("weekly-report.html", "truth.json", "gpuledger.toml"):
         assert (again / name).read_bytes() == (small.home / name).read_bytes(), name

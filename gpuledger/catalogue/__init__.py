@@ -17,8 +17,8 @@ from gpuledger.catalogue.host import (
     SpoolLoss,
 )
 from gpuledger.catalogue.ingest import Quarantine
-from gpuledger.catalogue.lease import LeaseTurn
 from gpuledger.catalogue.learned import JobClass, JobStat, PowerFloor, StartupTime
+from gpuledger.catalogue.lease import LeaseTurn
 from gpuledger.catalogue.money import BillLine, PriceEntry, Rate
 from gpuledger.catalogue.network import NetworkSample, TcpSample
 from gpuledger.catalogue.people import (

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuledger.cli import options
+from gpuledger.cli import checking, options
 from gpuledger.errors import ConfigError, nearest
 from gpuledger.files import writable, write_text
 
@@ -36,15 +35,7 @@ def build(out: Path) -> None:
 
 
 @command.command("check")
-@click.option(
-    "--store",
-    "store_url",
-    envvar="GPULEDGER_STORE",
-    show_envvar=True,
-    default="",
-    metavar="URL",
-    help="Ask that one; default: an empty embedded one.",
-)
+@checking.asked_option
 @options.config_option
 def check(store_url: str, config_path: Path | None) -> int:
     """Ask every query of every board, and look at words, links and Grafana's JSON.
@@ -58,33 +49,10 @@ def check(store_url: str, config_path: Path | None) -> int:
     configuration = options.load_config(config_path)
     most = configuration.section("dashboards", DashboardSettings).read_rows
     found = boards()
-    with _reader(store_url, config_path) as reader:
+    with checking.reader(store_url, config_path) as reader:
         wrong = [*defects(found, reader, end_of(reader), most)]
-    for defect in wrong:
-        click.echo(defect)
     asked = sum(1 for board in found.values() for _ in questions(board))
-    said = f"{len(wrong)} wrong" if wrong else "all right"
-    click.echo(f"{len(found)} boards, {asked} queries: {said}", err=bool(wrong))
-    return 1 if wrong else 0
-
-
-@contextmanager
-def _reader(store_url: str, config_path: Path | None) -> Iterator[Reader]:
-    """The store that is named, or an empty one for as long as this lasts."""
-    import tempfile
-
-    from gpuledger.store import Address, Store
-
-    if store_url:
-        yield options.open_for_questions(store_url, options.load_config(config_path))
-        return
-    with tempfile.TemporaryDirectory(prefix="gpuledger-check-") as directory:
-        store = Store(Address(Path(directory) / "store"))
-        try:
-            store.apply()
-            yield store.reader()
-        finally:
-            store.close()
+    return checking.verdict(wrong, f"{len(found)} boards, {asked} queries")
 
 
 @command.command("push")

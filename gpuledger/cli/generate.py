@@ -100,7 +100,7 @@ def _rules() -> list[tuple[str, str, str, str, str, str, str, str]]:
 
     return [
         (
-            *(r.name, r.runbook, r.help, quantity(r.threshold, r.unit)),
+            *(r.name, r.runbook, r.meaning, quantity(r.threshold, r.unit)),
             quantity(r.for_s, SECOND) if r.for_s else "at once",
             *(r.severity.value, r.owner.value, "GPUs" if r.cost else ""),
         )
@@ -116,5 +116,5 @@ def _plugins() -> dict[str, list[tuple[str, str]]]:
     return {
         "Detectors": [(n, d.help) for n, d in discover("analytics.detectors", Detector).items()],
         "Advisors": [(n, a.help) for n, a in discover("analytics.advisors", Advisor).items()],
-        "Alert rules": [(n, r.help) for n, r in discover("alerts.rules", Rule).items()],
+        "Alert rules": [(n, r.meaning) for n, r in discover("alerts.rules", Rule).items()],
     }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def make_runner(store: Store, configuration: Config, *, reports: bool = False) -> Runner:
-    """The runner; each tick ends with changes, runs of experiments, and the alert rules.
+    """The runner; each tick ends with the alert rules, changes, and runs of experiments.
 
     With `reports`, and then with the schedule of the weekly report.
     """
@@ -48,7 +48,8 @@ def make_runner(store: Store, configuration: Config, *, reports: bool = False) -
         configuration.section("ledger", LedgerSettings),
         configuration.section("placement", PlacementSettings),
     )
-    steps: list[Step] = [partial(changes.note, store), experiments.step, history.step, evaluate]
+    # Alerts first: they wait for no server of experiments.
+    steps: list[Step] = [evaluate, partial(changes.note, store), experiments.step, history.step]
     if reports:
         steps.append(Schedule(store, configuration).step)
     return Runner(store, configuration, steps)
