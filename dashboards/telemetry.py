@@ -123,11 +123,15 @@ SELECT job FROM (
 )
 GROUP BY job ORDER BY max(loose) DESC, job {_LIMIT.replace("${name}", "$job")}""".strip()
 
+# The same as one value, found out before the question goes to shards: nested in every part of it,
+# it made questions so deep that shards died of them.
+JOBS = f"(SELECT groupArray(job) FROM ({ONE_JOB}))"
+
 # Its GPUs and from when to when it had each of them.
 JOB_GPUS = f"""
 SELECT a.job_id AS job, a.gpu_id AS gpu_id, p.cluster AS cluster, p.node AS node, p.slot AS slot,
   min(a.valid_from) AS began, max(a.valid_to) AS ended
-FROM (SELECT * FROM v_allocations WHERE job_id IN ({ONE_JOB})) AS a
+FROM (SELECT * FROM v_allocations WHERE has({JOBS}, job_id)) AS a
 INNER JOIN (SELECT gpu_id, cluster, node, slot FROM v_assets) AS p ON p.gpu_id = a.gpu_id
 GROUP BY job, gpu_id, cluster, node, slot""".strip()
 

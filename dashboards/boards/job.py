@@ -37,10 +37,12 @@ QUEUE = board_link("gpuledger-queue")
 # A job that waits or a node without an agent leaves these empty.
 NO_GPU = "the job had no GPU in this range, or no agent told of it"
 FIRST_GPUS = f"the first {MOST_GPUS} GPUs"
-NODES = f"SELECT cluster, node FROM ({JOB_GPUS})"
+# As one value, like the jobs themselves.
+_NODES = f"SELECT groupUniqArray((toString(cluster), toString(node))) FROM ({JOB_GPUS})"
+ON_NODE = f"has(({_NODES}), (toString(cluster), toString(node)))"
 # On its nodes while it had GPUs there: what others did before and after is not its own.
 ON_NODES = (
-    f"(cluster, node) IN ({NODES}) AND at >= (SELECT min(began) FROM ({JOB_GPUS}))"
+    f"{ON_NODE} AND at >= (SELECT min(began) FROM ({JOB_GPUS}))"
     f" AND at <= (SELECT max(ended) FROM ({JOB_GPUS}))"
 )
 
@@ -142,7 +144,7 @@ def _of_gpus(title: str, help: str, next: str, name: str, value: str, *more: str
         "SELECT $__timeInterval(at) AS time,"
         f" concat(toString(g.node), ' GPU ', toString(g.slot)) AS gpu, avg({value}) AS {name}\n"
         f"FROM (SELECT *\n{samples(GpuSample.table, name, *more)}\n"
-        f"WHERE (cluster, node) IN ({NODES})) AS s\nINNER JOIN ({gpus}) AS g"
+        f"WHERE {ON_NODE}) AS s\nINNER JOIN ({gpus}) AS g"
         " ON g.cluster = s.cluster AND g.node = s.node AND g.slot = s.slot\n"
         f"WHERE at < g.ended AND at + toIntervalSecond(cell_seconds) > g.began\n"
         f"GROUP BY time, gpu HAVING {name} IS NOT NULL ORDER BY time, gpu",
