@@ -31,7 +31,11 @@ OPENING_S = 120.0
 LONGEST_BACK_OFF_S = 60.0
 END_WITHIN_S = 1.0
 KILL_WITHIN_S = 0.2
-START = "from collector.child import main; main()"
+# Ctrl-C reaches the whole group, also a child that is still loading: its parent ends it.
+START = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+    " from collector.child import main; main()"
+)
 ROW_OF = {row.table.name: row for row in ROWS}
 NAMES = {"nvml": "gpu reader"}
 
