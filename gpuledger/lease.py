@@ -1,8 +1,6 @@
 """A lease: of several services over one store, one at a time does what must be done once.
 
-A turn is a row with the number that comes next and a deduplication token made of name and number:
-of several inserts the first one is kept. Each then reads the row back and sees whose it was
-(compare and set). A turn that ended, or is its holder's own, may be followed by the next one.
+A turn (`gpuledger.turns`) that ended, or is its holder's own, may be followed by the next one.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from gpuledger.batch import Batch
+from gpuledger import turns
 from gpuledger.catalogue import LeaseTurn
 from gpuledger.store import Store
 
@@ -51,18 +49,18 @@ class Lease:
         return rows[0] if rows else None
 
     def _take(self, turn: int, now: datetime) -> bool:
-        decision = secrets.randbits(63)
         row = LeaseTurn(
             ts=now,
             name=self._name,
             turn=turn,
             holder=self.holder,
-            decision=decision,
+            decision=turns.decision(),
             until=now + self._lasts,
         )
-        self._store.insert(Batch.of_rows([row]), token=f"lease/{self._name}/{turn}")
-        kept = self._store.select(f"{_LAST} AND turn = {{turn:UInt32}}", name=self._name, turn=turn)
-        return [r["decision"] for r in kept] == [decision]
+        token = f"lease/{self._name}/{turn}"
+        kept = turns.take(self._store, row, token, _KEPT, name=self._name, turn=turn)
+        return bool(kept["decision"] == row.decision)
 
 
 _LAST = "SELECT turn, holder, decision, until FROM v_leases WHERE name = {name:String}"
+_KEPT = f"{_LAST} AND turn = {{turn:UInt32}} ORDER BY ts LIMIT 1"

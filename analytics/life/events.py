@@ -1,20 +1,17 @@
 """Where recommendations stand, as a list of steps of which each is written once.
 
-A step is a row with the number that comes next and a deduplication token made of id and number:
-of several deciders the first one's row is kept and the others' are dropped. Each then reads the
-row back and sees whose it was (compare and set).
+A step is a turn of its recommendation (`gpuledger.turns`): of several deciders the first one wins.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gpuledger.batch import Batch, to_milliseconds
+from gpuledger import turns
 from gpuledger.catalogue import Recommendation, RecommendationEvent
 from gpuledger.errors import ConfigError
 from gpuledger.identity import hash64
@@ -35,8 +32,6 @@ NEXT: Mapping[str, tuple[str, ...]] = {
     MEASURED: (),
     UNMEASURED: (),
 }
-# Versions fall with time: the table keeps the first of a turn also where a token was forgotten.
-LAST_VERSION = 1 << 62
 US = "gpuledger"
 
 
@@ -97,8 +92,9 @@ def take(store: Store, row: Mapping[str, Any], before: Standing | None, step: St
     """
     turn = before.turn + 1 if before else 1
     event = _event(row, turn, step)
-    store.insert(Batch.of_rows([event]), token=f"{event.recommendation_id}/{turn}")
-    (kept,) = store.select(_KEPT, id=event.recommendation_id, turn=turn)
+    kept = turns.take(
+        store, event, _token(event), _KEPT, id=event.recommendation_id, turn=event.turn
+    )
     if kept["decision"] != event.decision:
         raise ConfigError(
             f"recommendation {short(event.recommendation_id)}: {kept['by']} was first, it is"
@@ -111,8 +107,7 @@ def take_all(store: Store, rows: Sequence[tuple[Mapping[str, Any], Standing | No
     """What we see ourselves: many steps at once; where somebody was first, theirs holds."""
     for row, before, step in rows:
         event = _event(row, before.turn + 1 if before else 1, step)
-        token = f"{event.recommendation_id}/{event.turn}"
-        store.insert(Batch.of_rows([event]), token=token)
+        turns.put(store, event, _token(event))
 
 
 def check(identifier: int, standing: str, status: str) -> None:
@@ -135,11 +130,15 @@ def row_of(proposal: Recommendation) -> dict[str, Any]:
     return {name: proposal.__dict__[name] for name in names}
 
 
+def _token(event: RecommendationEvent) -> str:
+    return f"{event.recommendation_id}/{event.turn}"
+
+
 def _event(row: Mapping[str, Any], turn: int, step: Step) -> RecommendationEvent:
     return RecommendationEvent(
         recommendation_id=row["recommendation_id"],
         turn=turn,
-        decision=secrets.randbits(63),
+        decision=turns.decision(),
         status=step.status,
         kind=row["kind"],
         mutes=mutes(row),
@@ -147,7 +146,7 @@ def _event(row: Mapping[str, Any], turn: int, step: Step) -> RecommendationEvent
         reason=step.reason,
         at=step.at,
         until=step.until,
-        version=LAST_VERSION - to_milliseconds(step.at),
+        version=turns.version(step.at),
     )
 
 

@@ -1,13 +1,10 @@
 """Frozen weeks: each step (draft, release, correction) is written once, with the numbers.
 
-A step is a row with the number that comes next and a deduplication token made of week and number:
-of several who take it the first one's row is kept. Each then reads the row back and sees whose it
-was (compare and set).
+A step is a turn of its week (`gpuledger.turns`): of several who take it the first one wins.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +12,7 @@ from typing import Any
 
 from analytics.report import document
 from analytics.report.value import Edition, LeadNote, WeeklyReport
-from gpuledger.batch import Batch, to_milliseconds
+from gpuledger import turns
 from gpuledger.catalogue import ReportSnapshot
 from gpuledger.errors import ConfigError
 from gpuledger.identity import hash64
@@ -23,8 +20,6 @@ from gpuledger.service import Reader
 from gpuledger.store import Store
 
 DRAFT, RELEASED = "draft", "released"
-# Versions fall with time: the table keeps the first of a step also where a token was forgotten.
-LAST_VERSION = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -126,13 +121,10 @@ def take(
         snapshot_id=hash64(f"{after.week}/{after.edition}/{digest}"),
         value=value,
     )
-    decision = secrets.randbits(63)
-    store.insert(
-        Batch.of_rows([_row(made, report, digest, decision)]),
-        token=f"report/{made.week}/{step}",
-    )
-    (kept,) = store.select(_KEPT, week=made.week, step=step)
-    if kept["decision"] != decision:
+    row = _row(made, report, digest)
+    token = f"report/{made.week}/{step}"
+    kept = turns.take(store, row, token, _KEPT, week=made.week, step=step)
+    if kept["decision"] != row.decision:
         raise ConfigError(
             f"week {made.week}: {kept['by']} was first, it is {kept['state']} since"
             f" {kept['at']:%Y-%m-%d %H:%M:%S} UTC"
@@ -140,11 +132,11 @@ def take(
     return made
 
 
-def _row(made: Snapshot, report: WeeklyReport, digest: str, decision: int) -> ReportSnapshot:
+def _row(made: Snapshot, report: WeeklyReport, digest: str) -> ReportSnapshot:
     return ReportSnapshot(
         week=made.week,
         step=made.step,
-        decision=decision,
+        decision=turns.decision(),
         snapshot_id=made.snapshot_id,
         edition=made.edition,
         state=made.state,
@@ -158,7 +150,7 @@ def _row(made: Snapshot, report: WeeklyReport, digest: str, decision: int) -> Re
         form=document.FORM,
         by=made.by,
         at=made.at,
-        version=LAST_VERSION - to_milliseconds(made.at),
+        version=turns.version(made.at),
     )
 
 

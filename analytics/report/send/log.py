@@ -1,28 +1,25 @@
 """What was delivered, so that a restart sends nothing twice.
 
-A delivery is a list of turns: one that begins (`sending`), one that says how it ended. Each is a
-row with the number that comes next and a deduplication token: of several senders one begins. What
+A delivery is a list of turns (`gpuledger.turns`): one that begins (`sending`), one that says how it
+ended. Of several senders one begins. What
 began and has no end long after was under way when a service ended: nobody knows whether it arrived.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from analytics.report.send.outcome import FAILED, SENDING, UNSURE, Outcome
-from gpuledger.batch import Batch, to_milliseconds
+from gpuledger import turns
 from gpuledger.catalogue import ReportDelivery
 from gpuledger.identity import hash64
 from gpuledger.schema import FOREVER
 from gpuledger.service import Reader
 from gpuledger.store import Store
 
-# Versions fall with time: the table keeps the first of a turn also where a token was forgotten.
-LAST_VERSION = 1 << 62
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 # Longer than any run holds on to what it began.
 UNDER_WAY = timedelta(minutes=30)
@@ -115,11 +112,10 @@ def _take(
     due: datetime,
 ) -> Turn | None:
     turn = before.turn + 1 if before else 1
-    decision = secrets.randbits(63)
     row = ReportDelivery(
         delivery_id=delivery.delivery_id,
         turn=turn,
-        decision=decision,
+        decision=turns.decision(),
         week=delivery.week,
         edition=delivery.edition,
         what=delivery.what,
@@ -129,11 +125,13 @@ def _take(
         reason=outcome.reason,
         at=now,
         due=due,
-        version=LAST_VERSION - to_milliseconds(now),
+        version=turns.version(now),
     )
-    store.insert(Batch.of_rows([row]), token=f"delivery/{row.delivery_id}/{turn}")
-    kept = store.value(_KEPT, id=row.delivery_id, turn=turn)
-    return Turn(turn, outcome.state, outcome.reason, now, due) if kept == decision else None
+    token = f"delivery/{row.delivery_id}/{turn}"
+    kept = turns.take(store, row, token, _KEPT, id=row.delivery_id, turn=turn)
+    if kept["decision"] != row.decision:
+        return None
+    return Turn(turn, outcome.state, outcome.reason, now, due)
 
 
 def listed(reader: Reader, week: str) -> list[dict[str, Any]]:
