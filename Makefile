@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo up test check components bench soak lock generate clean
+.PHONY: demo up test check components bench soak lock generate licences sbom audit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gpuledger demo $(ARGS)
@@ -23,6 +23,7 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/gpuledger generate --check
+	$(BIN)/python deploy/supply/licences.py --check
 
 # Each promise with a number, measured: short here, long in `soak`, and twenty worlds of chaos and
 # fifty kills -9 there.
@@ -38,6 +39,19 @@ components: $(VENV)/.installed
 
 generate: $(VENV)/.installed
 	$(BIN)/gpuledger generate
+
+licences: $(VENV)/.installed
+	$(BIN)/python deploy/supply/licences.py
+
+# What is installed, with versions and licences, in CycloneDX.
+sbom: $(VENV)/.installed
+	mkdir -p build
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --no-validate --of JSON -o build/sbom.cdx.json $(BIN)/python
+
+# 3 from the program (2 from make): the advisories could not be reached, nothing is known.
+audit: $(VENV)/.installed
+	$(BIN)/python deploy/supply/audit.py
 
 lock:
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

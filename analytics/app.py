@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
-from http import HTTPStatus
 from inspect import getdoc
-from typing import Any, Protocol
+from typing import Any
 
 import anyio.to_thread
 from fastapi import Depends, FastAPI, Request
@@ -15,49 +14,47 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from analytics.access.guard import Doorkeeper, Guard
+from analytics.access.refused import Refusals
+from analytics.console import routes as console
 from analytics.ingest import batches, otlp, remote_write
 from analytics.ingest.intake import Intake
 from analytics.ingest.journal import Busy
-from analytics.routes import book, console, health, metrics, relay, sql
-from analytics.service import COOKIE, Keeper, Service
+from analytics.ingest.pause import TellPause
+from analytics.problems import problem
+from analytics.routes import api, described, health, metrics, relay, sql
+from analytics.service import Keeper, Service
+from analytics.watch import Watch, Watched
 from gpuledger import __version__
-from gpuledger.errors import ConfigError, GpuledgerError, nearest
+from gpuledger.errors import ConfigError, Conflict, GpuledgerError, Unknown, nearest
 
 # Every thread that asks opens its own client of the engine: a few are plenty.
 THREADS = 8
 # The doors for senders: the collectors' token opens these and no other.
 SENDING = (batches.router, remote_write.router, otlp.router)
 OK = {"description": "Successful Response"}
-# Read by load balancers and people without a token; they tell nothing about the cluster.
-OPEN_PATHS = {"/healthz", "/readyz", "/login"}
-NOT_KNOWN = "a token is needed: GPULEDGER_TOKEN, or the login link that the service printed"
-NOT_FOR_SENDING = (
-    "this token may not send: give the sender the service's GPULEDGER_INGEST_TOKEN"
-    " (GPULEDGER_TOKEN_FILE)"
-)
 # Long enough for a server to come back, short enough for a spool to stay small.
 RETRY_AFTER_S = 10
 
 
 def create_app(service: Service) -> FastAPI:
     """The application over a service; nothing starts until a server runs it."""
-    app = _application(service, service.intake)
+    app = _application(service, service.intake, service.watch)
     app.state.service = service
-    for router in (book.router, sql.router, health.router, metrics.router, console.router):
+    for router in (*api.ROUTERS, sql.router, health.router, metrics.router, console.router):
         app.include_router(router)
     return app
 
 
-def create_relay_app(intake: Intake, keeper: Keeper) -> FastAPI:
+def create_relay_app(intake: Intake, keeper: Keeper, watch: Watch | None = None) -> FastAPI:
     """The doors for senders alone; it needs no store to answer."""
-    app = _application(keeper, intake)
+    app = _application(keeper, intake, watch or Watch())
     app.include_router(relay.router)
     return app
 
 
-def _application(keeper: Doorkeeper, intake: Intake | None) -> FastAPI:
+def _application(keeper: Doorkeeper, intake: Intake | None, watch: Watch) -> FastAPI:
     app = FastAPI(
         title="gpuledger",
         version=__version__,
@@ -69,7 +66,11 @@ def _application(keeper: Doorkeeper, intake: Intake | None) -> FastAPI:
         lifespan=_limited_threads,
     )
     app.state.intake = intake
-    app.add_middleware(Guard, keeper=keeper)
+    app.state.watch = watch
+    app.state.refusals = Refusals()
+    app.add_middleware(Guard, keeper=keeper, refusals=app.state.refusals)
+    app.add_middleware(TellPause)
+    app.add_middleware(Watched, watch=watch)
     for router in SENDING:
         app.include_router(router)
     app.openapi = partial(_described, app, app.openapi)  # type: ignore[method-assign] # its hook
@@ -92,6 +93,7 @@ def _described(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> dict[str
                         "responses": {"200": OK},
                     }
                 }
+        described.complete(describe())
     return describe()
 
 
@@ -109,68 +111,40 @@ def sends(path: str) -> bool:
     return path.startswith(SENDING_PREFIXES)
 
 
-class Doorkeeper(Protocol):
-    """Who knows the tokens."""
-
-    def who(self, token: str, *, sends: bool) -> str:
-        """Whose token it is; empty where it does not open such a door."""
-
-
 @asynccontextmanager
 async def _limited_threads(_: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     yield
 
 
-class Guard:
-    """Nobody passes without our token in the header or the cookie; nothing is read before."""
-
-    def __init__(self, app: ASGIApp, keeper: Doorkeeper) -> None:
-        self._app = app
-        self._keeper = keeper
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand over what may pass, with who it is; answer 401 to the rest."""
-        if scope["type"] != "http" or self._may_pass(scope):
-            await self._app(scope, receive, send)
-            return
-        refusal = problem(
-            401,
-            NOT_FOR_SENDING if sends(scope["path"]) else NOT_KNOWN,
-            {"WWW-Authenticate": "Bearer"},
-        )
-        await refusal(scope, receive, send)
-
-    def _may_pass(self, scope: Scope) -> bool:
-        path = scope["path"]
-        if path in OPEN_PATHS:
-            return True
-        scope["identity"] = self._keeper.who(_given(scope), sends=sends(path))
-        return bool(scope["identity"])
-
-
-def _given(scope: Scope) -> str:
-    """The token of the header, else of the cookie."""
-    request = Request(scope)
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
-
-
 def _understood(request: Request) -> None:
     """400 for a parameter that the route does not have: it would answer another question."""
     route = request.scope["route"]
-    known = {p.alias for p in route.dependant.query_params}
+    known = set(_query_names(route.dependant))
     for name in request.query_params:
         if name not in known:
             raise HTTPException(400, f"unknown parameter '{name}'{nearest(name, known)}")
 
 
+def _query_names(dependant: Any) -> Iterator[str]:
+    """Parameters of a route and of what it depends on."""
+    yield from (p.alias for p in dependant.query_params)
+    for one in dependant.dependencies:
+        yield from _query_names(one)
+
+
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     # A sender must keep its rows whatever is wrong with our side: 4xx would throw them away.
     if isinstance(error, ConfigError) and not sends(request.url.path):
-        return problem(400, str(error))
+        return problem(_status(error), str(error))
     wait_s = error.retry_after_s if isinstance(error, Busy) else RETRY_AFTER_S
     return problem(503, str(error), {"Retry-After": f"{wait_s:.0f}"})
+
+
+def _status(error: ConfigError) -> int:
+    if isinstance(error, Unknown):
+        return 404
+    return 409 if isinstance(error, Conflict) else 400
 
 
 async def _http_problem(_: Request, error: Exception) -> JSONResponse:
@@ -182,18 +156,3 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     return problem(422, f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}")
-
-
-def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """A problem-details answer."""
-    return JSONResponse(
-        {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
-            "status": status,
-            "detail": detail,
-        },
-        status,
-        headers,
-        media_type="application/problem+json",
-    )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from analytics.life import decide, netting
 from gpuledger.batch import EPOCH
-from gpuledger.errors import ConfigError, nearest
+from gpuledger.errors import ConfigError, Unknown, nearest
 from gpuledger.measures import (
     CAPACITY_VALUE,
     CASH_AVOIDABLE,
@@ -74,19 +74,22 @@ def moment(reader: Reader, at: str) -> datetime | None:
     return found
 
 
-def span(reader: Reader, since: str) -> Span | None:
+def span(reader: Reader, since: str, until: str = "") -> Span | None:
     """`7d`, `12h`, `90m`, `2w` before the last booked minute, or an RFC 3339 time; None = no book.
 
-    Never begins before the book does. ConfigError where the text is neither.
+    Never begins before the book does, and ends (`until`, written alike) where it does at the
+    latest. ConfigError where a text is neither.
     """
-    until = last_booked(reader)
-    if until is None:
+    last = last_booked(reader)
+    if last is None:
         parse_since(since, datetime.now(UTC))
         return None
-    began = parse_since(since, until)
-    if began >= until:
-        raise ConfigError(f"since {since}: nothing is booked after {until:%Y-%m-%d %H:%M} UTC")
-    return Span(max(began, reader.value("SELECT min(minute) FROM ledger_1m")), until)
+    began, ended = parse_since(since, last), min(last, parse_since(until or "0m", last))
+    if began >= last:
+        raise ConfigError(f"since {since}: nothing is booked after {last:%Y-%m-%d %H:%M} UTC")
+    if began >= ended:
+        raise ConfigError(f"since {since} is not before until {until}")
+    return Span(max(began, reader.value("SELECT min(minute) FROM ledger_1m")), ended)
 
 
 def parse_since(text: str, until: datetime) -> datetime:
@@ -125,47 +128,71 @@ def ledger(
     """
     if span is None:
         return []
-    keys = ", ".join(by)
     rows = reader.select(
-        f"SELECT {keys}, {select(*_FIGURES)},"
-        " max(currency) AS currency,"
-        f" sumIf(gpu_seconds, {IN_SERVICE}) / 3600 AS in_service,"
-        " sumMap(map(b.grade, b.gpu_seconds)) AS by_grade"
-        f" FROM {book_between(restated=restated)} AS b GROUP BY {keys}"
-        f" HAVING gpu_hours != 0 ORDER BY gpu_hours DESC, {keys}",
+        f"{ledger_sql(by, restated=restated)} ORDER BY gpu_hours DESC, {', '.join(by)}",
         since=span.since,
         until=span.until,
     )
-    total = sum(r["in_service"] for r in rows)
-    found = [_tidy(_row(r, by, total)) for r in rows]
+    found = [ledger_row(r, by) for r in rows]
     return sorted(found, key=lambda r: _PLACE[r["state"]]) if tuple(by) == ("state",) else found
 
 
-def _row(r: Mapping[str, Any], by: Sequence[str], total: float) -> dict[str, Any]:
+def ledger_sql(by: Sequence[str], *, restated: bool = False, where: Iterable[str] = ()) -> str:
+    """The book by dimensions, of rows `b` that every `where` keeps. Parameters: since, until."""
+    keys, kept = ", ".join(by), " AND ".join(where)
+    return (
+        f"SELECT {keys}, {select(*_FIGURES)},"
+        " max(currency) AS currency,"
+        f" sumIf(gpu_seconds, {IN_SERVICE}) / 3600 AS in_service,"
+        " sum(in_service) OVER () AS all_in_service,"
+        " sumMap(map(b.grade, b.gpu_seconds)) AS by_grade"
+        f" FROM {book_between(restated=restated)} AS b"
+        f"{f' WHERE {kept}' if kept else ''} GROUP BY {keys} HAVING gpu_hours != 0"
+    )
+
+
+def ledger_row(r: Mapping[str, Any], by: Sequence[str]) -> dict[str, Any]:
+    """A row of `ledger_sql` for programs, as `ledger` tells it."""
     seconds = sum(r["by_grade"].values()) or 1.0
-    return {
-        **{k: r[k] for k in by},
-        "gpu_hours": r["gpu_hours"],
-        "share": r["in_service"] / total if total and r["in_service"] else None,
-        "capacity_value": r["capacity_value"],
-        "cash_avoidable": r["cash_avoidable"],
-        "currency": r["currency"],
-        "priced_ratio": r["priced_ratio"],
-        "recoverable_gpu_hours": r["recoverable_gpu_hours"],
-        "slack_gpu_hours": r["slack_gpu_hours"],
-        "grade": r["grade"],
-        "grades": {g: round(s / seconds, DIGITS) for g, s in sorted(r["by_grade"].items())},
-    }
+    total = r["all_in_service"]
+    return _tidy(
+        {
+            **{k: r[k] for k in by},
+            "gpu_hours": r["gpu_hours"],
+            "share": r["in_service"] / total if total and r["in_service"] else None,
+            "capacity_value": r["capacity_value"],
+            "cash_avoidable": r["cash_avoidable"],
+            "currency": r["currency"],
+            "priced_ratio": r["priced_ratio"],
+            "recoverable_gpu_hours": r["recoverable_gpu_hours"],
+            "slack_gpu_hours": r["slack_gpu_hours"],
+            "grade": r["grade"],
+            "grades": {g: round(s / seconds, DIGITS) for g, s in sorted(r["by_grade"].items())},
+        }
+    )
 
 
 def findings(reader: Reader, *, open_only: bool = True, limit: int = 100) -> list[dict[str, Any]]:
     """Findings, costliest first."""
     rows = reader.select(
-        f"{_FINDINGS} {'WHERE open = 1' if open_only else ''}"
+        f"{FINDINGS} {'WHERE open = 1' if open_only else ''}"
         " ORDER BY gpu_seconds DESC, finding_id LIMIT {limit:UInt32}",
         limit=limit,
     )
     return [_tidy(r) for r in rows]
+
+
+def finding(reader: Reader, beginning: str) -> dict[str, Any]:
+    """The one finding whose id begins so. Unknown; ConfigError where several do."""
+    rows = reader.select(
+        f"SELECT * FROM ({FINDINGS}) WHERE startsWith(finding_id, {{id:String}}) LIMIT 2",
+        id=beginning.strip().lower(),
+    )
+    if len(rows) > 1:
+        raise ConfigError(f"several findings begin with '{beginning}': write more of its id")
+    if not rows:
+        raise Unknown(f"no finding begins with '{beginning}'")
+    return _tidy(rows[0])
 
 
 def recommendations(
@@ -175,7 +202,7 @@ def recommendations(
 
     Each has `net_gain_gpu_hours`: what it adds to those with larger gains, so that these add up.
     """
-    rows = reader.select(f"{_RECOMMENDATIONS} WHERE status = {{status:String}}", status=status)
+    rows = reader.select(f"{RECOMMENDATIONS} WHERE status = {{status:String}}", status=status)
     return [_tidy(r) for r in netting.net(rows)[:limit]]
 
 
@@ -193,11 +220,11 @@ def recommendation(reader: Reader, beginning: str) -> dict[str, Any]:
     With its finding, the steps of its life and its outcome, as far as it has them.
     """
     rows = reader.select(
-        f"SELECT * FROM ({_RECOMMENDATIONS}) WHERE recommendation_id = {{id:String}}",
+        f"SELECT * FROM ({RECOMMENDATIONS}) WHERE recommendation_id = {{id:String}}",
         id=f"{decide.find(reader, beginning)['recommendation_id']:016x}",
     )
     found = reader.select(
-        f"SELECT * FROM ({_FINDINGS}) WHERE finding_id = {{id:String}}", id=rows[0]["finding_id"]
+        f"SELECT * FROM ({FINDINGS}) WHERE finding_id = {{id:String}}", id=rows[0]["finding_id"]
     )
     (row,) = (
         r
@@ -206,7 +233,7 @@ def recommendation(reader: Reader, beginning: str) -> dict[str, Any]:
     )
     steps = reader.select(_STEPS, id=int(row["recommendation_id"], 16))
     outcome = reader.select(
-        f"SELECT * FROM ({_OUTCOMES}) WHERE recommendation_id = {{id:String}}",
+        f"SELECT * FROM ({OUTCOMES}) WHERE recommendation_id = {{id:String}}",
         id=row["recommendation_id"],
     )
     return {
@@ -220,7 +247,7 @@ def recommendation(reader: Reader, beginning: str) -> dict[str, Any]:
 def outcomes(reader: Reader, *, limit: int = 100) -> list[dict[str, Any]]:
     """What became of advice that was carried out, the latest first."""
     rows = reader.select(
-        f"{_OUTCOMES} ORDER BY measured DESC, recommendation_id LIMIT {{limit:UInt32}}", limit=limit
+        f"{OUTCOMES} ORDER BY measured DESC, recommendation_id LIMIT {{limit:UInt32}}", limit=limit
     )
     return [_tidy(r) for r in rows]
 
@@ -250,11 +277,11 @@ _FIGURES = (
     *(RECOVERABLE_HOURS, SLACK_HOURS, GRADE),
 )
 _PLACE = {s.name: i for i, s in enumerate(STATES)}
-_FINDINGS = _readable("v_findings", "finding_id", flags=["open"])
-_RECOMMENDATIONS = _readable("v_recommendations", "recommendation_id", "finding_id")
+FINDINGS = _readable("v_findings", "finding_id", flags=["open"])
+RECOMMENDATIONS = _readable("v_recommendations", "recommendation_id", "finding_id")
 _STEPS = """
 SELECT status, by, reason, at, if(until >= toDateTime64('2106-01-01', 3, 'UTC'), NULL, until)
   AS until
 FROM v_recommendation_events WHERE recommendation_id = {id:UInt64} ORDER BY turn
 """
-_OUTCOMES = _readable("v_outcomes", "recommendation_id")
+OUTCOMES = _readable("v_outcomes", "recommendation_id")

@@ -14,12 +14,12 @@ from gpuledger.store import Store
 
 # A card's facts count from when an agent read them, a scheduler's from its snapshot.
 _CARD = "SELECT * FROM gpus FINAL WHERE parent = '' AND gpu_id != 0"
-_NO_SLOT = "toUInt16(65535)"
+NO_SLOT = "toUInt16(65535)"
 
 
 def _of_node(kind: str, column: str) -> str:
     return f"""
-SELECT '{kind}' AS kind, cluster, node, {_NO_SLOT} AS slot, '' AS subject,
+SELECT '{kind}' AS kind, cluster, node, {NO_SLOT} AS slot, '' AS subject,
   argMax({column}, seen_at) AS value, max(seen_at) AS at
 FROM ({_CARD} AND {column} != '') GROUP BY cluster, node
 """
@@ -34,7 +34,7 @@ FROM ({_CARD} AND {column} != '') GROUP BY cluster, node, slot
 
 
 _QUOTAS = f"""
-SELECT 'quota' AS kind, cluster, '' AS node, {_NO_SLOT} AS slot,
+SELECT 'quota' AS kind, cluster, '' AS node, {NO_SLOT} AS slot,
   arrayStringConcat(arrayFilter(x -> x != '', [toString(scheduler), toString(queue),
     toString(team), toString(gpu_model)]), '/') AS subject,
   concat('guaranteed ', toString(guaranteed_milli / 1000), ', ',
@@ -44,7 +44,7 @@ FROM quotas FINAL
 """
 
 _POOL_NODES = f"""
-SELECT 'nodes' AS kind, cluster, '' AS node, {_NO_SLOT} AS slot, toString(pool) AS subject,
+SELECT 'nodes' AS kind, cluster, '' AS node, {NO_SLOT} AS slot, toString(pool) AS subject,
   nodes AS value, seen_at AS at
 FROM pools FINAL WHERE nodes != ''
 """
@@ -104,18 +104,24 @@ def between(
     Without what was merely seen for the first time.
     """
     return [
-        {k: None if v in {"", 65535} else v for k, v in row.items()}
+        {k: None if v == "" else v for k, v in row.items()}
         for row in reader.select(
             _BETWEEN, since=span.since, until=span.until, node=node, kinds=list(kinds), limit=limit
         )
     ]
 
 
-_BETWEEN = """
-SELECT ts, cluster, node, slot, kind, subject, before, after FROM changes
-WHERE ts >= {since:DateTime64(3, 'UTC')} AND ts < {until:DateTime64(3, 'UTC')}
+# Changes of a span without what was merely seen for the first time. Parameters: since, until.
+TOLD = f"""
+SELECT ts, cluster, node, nullIf(slot, {NO_SLOT}) AS slot, kind, subject, before, after,
+  toInt64(changes.slot) AS slot_number
+FROM changes
+WHERE ts >= {{since:DateTime64(3, 'UTC')}} AND ts < {{until:DateTime64(3, 'UTC')}}
   AND (before != '' OR kind IN ('drain', 'down'))
-  AND ({node:String} = '' OR node = {node:String})
-  AND (empty({kinds:Array(String)}) OR has({kinds:Array(String)}, kind))
-ORDER BY ts DESC, cluster, node, slot, kind, subject LIMIT {limit:UInt32}
+"""
+_BETWEEN = f"""
+SELECT * EXCEPT (slot_number) FROM ({TOLD})
+WHERE ({{node:String}} = '' OR node = {{node:String}})
+  AND (empty({{kinds:Array(String)}}) OR has({{kinds:Array(String)}}, kind))
+ORDER BY ts DESC, cluster, node, slot_number, kind, subject LIMIT {{limit:UInt32}}
 """

@@ -10,7 +10,7 @@ from analytics import book, changes, goodput, signs
 from analytics.book import Span
 from analytics.signs import BY_NAME, SignSettings
 from gpuledger.batch import EPOCH
-from gpuledger.errors import ConfigError, nearest
+from gpuledger.errors import ConfigError, Unknown, nearest
 from gpuledger.measures import CAPACITY_VALUE, CASH_AVOIDABLE, ENERGY_KWH, GPU_HOURS, GRADE, select
 from gpuledger.schema import FOREVER
 from gpuledger.service import Reader
@@ -59,7 +59,8 @@ def node(reader: Reader, name: str) -> Answer:
     """
     places = reader.select(_NODES, node=name)
     if len(places) != 1:
-        raise ConfigError(_no_node(reader, name, places))
+        error = ConfigError if places else Unknown
+        raise error(_no_node(reader, name, places))
     until = book.last_booked(reader)
     if until is None:
         return {**places[0], "gpus": [], "states": [], "signs": [], "findings": [], "changes": []}
@@ -72,7 +73,7 @@ def node(reader: Reader, name: str) -> Answer:
         "states": _states(reader, day, "node", places[0]["node"]),
         "signs": _signs(reader, day, gpus),
         "findings": _findings(reader, jobs, f"{places[0]['cluster']}/{places[0]['node']}/"),
-        "changes": changes.between(reader, Span(until - WEEK, until + DAY), node=name),
+        "changes": changes.between(reader, Span(until - WEEK, until + DAY), node=places[0]["node"]),
     }
 
 
@@ -83,7 +84,7 @@ def _job(reader: Reader, name: str) -> Answer:
     if rows:
         raise ConfigError(f"several jobs are named {name}: {', '.join(r['job_id'] for r in rows)}")
     known = reader.select(_RECENT_JOBS, most=MOST_NAMES)
-    raise ConfigError(f"there is no job {name}{nearest(name, [r['name'] for r in known])}")
+    raise Unknown(f"there is no job {name}{nearest(name, [r['name'] for r in known])}")
 
 
 def _progress(reader: Reader, job: str, now: datetime) -> Answer | None:

@@ -12,7 +12,7 @@ from analytics.lists import moment
 from gpuledger import plugins
 from gpuledger.batch import EPOCH, to_milliseconds
 from gpuledger.catalogue import Exemption
-from gpuledger.errors import ConfigError, nearest
+from gpuledger.errors import ConfigError, Unknown, nearest
 from gpuledger.owners import job_owners
 from gpuledger.rows import changed
 from gpuledger.schema import FOREVER
@@ -57,9 +57,16 @@ def ask(store: Store, request: Request, now: datetime) -> Exemption:
     return row
 
 
-def approve(store: Store, subject: str, by: str, now: datetime) -> Exemption:
-    """Approve the latest open request. ConfigError unless `by` leads the team that pays."""
+def approve(
+    store: Store, subject: str, by: str, now: datetime, *, proven: bool = False
+) -> Exemption:
+    """Approve the latest open request. ConfigError unless `by` leads the team that pays.
+
+    `proven`: it is known already that `by` speaks for that team.
+    """
     row = _open(store, subject, now)
+    if proven:
+        return _rewritten(store, row, now, approved_by=by)
     team = team_of(store, subject)
     leads = leads_of(store, team, now)
     if not leads:
@@ -94,6 +101,13 @@ def _from_now(text: str, now: datetime) -> datetime:
     return now + (now - back) if back > EPOCH else FOREVER
 
 
+def state_of(row: Exemption, now: datetime) -> str:
+    """`holds`, `waits for approval` or `ended`, as `listed` has it."""
+    if row.valid_to <= now:
+        return "ended"
+    return "holds" if row.approved_by else "waits for approval"
+
+
 def listed(reader: Reader, now: datetime, *, everything: bool = False) -> list[dict[str, Any]]:
     """Exemptions that hold or wait for approval, the next to end first; or all."""
     limit = "true" if everything else "valid_to > {now:DateTime64(3, 'UTC')}"
@@ -119,7 +133,7 @@ def team_of(reader: Reader, subject: str) -> str:
         if row["job_id"] == subject:
             return str(row["team"])
     hint = f"; did you mean '{rows[0]['job_id']}'?" if rows else ""
-    raise ConfigError(f"there is no job '{subject}'{hint}")
+    raise Unknown(f"there is no job '{subject}'{hint}")
 
 
 def _team_of_service(reader: Reader, name: str) -> str:
@@ -127,9 +141,7 @@ def _team_of_service(reader: Reader, name: str) -> str:
     for row in rows:
         if row["service"] == name:
             return str(row["team"])
-    raise ConfigError(
-        f"no service '{name}' is declared{nearest(name, [r['service'] for r in rows])}"
-    )
+    raise Unknown(f"no service '{name}' is declared{nearest(name, [r['service'] for r in rows])}")
 
 
 def leads_of(reader: Reader, team: str, now: datetime) -> Sequence[str]:
@@ -152,7 +164,7 @@ def _open(reader: Reader, subject: str, now: datetime) -> Exemption:
         now=now,
     )
     if not rows:
-        raise ConfigError(f"no exemption of '{subject}' is open: see 'gpuledger exempt'")
+        raise Unknown(f"no exemption of '{subject}' is open: see 'gpuledger exempt'")
     return Exemption(**rows[0])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated
@@ -13,11 +14,13 @@ from analytics import accounts, assets, consent, goodput, learn, lifecycle
 from analytics.advisor import Advisor
 from analytics.book import Span, last_booked
 from analytics.detector import Detector
+from analytics.job_teams import JobTeams
 from analytics.ledger import Ledger, Window
 from analytics.money.rates import Rates
 from analytics.money.settings import EnergySettings, PriceSettings
 from analytics.placement import Placement
 from analytics.placing.settings import PlacementSettings
+from analytics.watch import Watch
 from gpuledger import plugins
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import Finding, Recommendation
@@ -44,6 +47,18 @@ class RunnerSettings(Settings):
     restate_d: Annotated[float, "days for which news adjust what was booked; 0 = never"] = 35.0
 
 
+@dataclass(frozen=True)
+class NamedStep:
+    """A step of which figures and traces tell by name."""
+
+    name: str
+    take: Step
+
+    def __call__(self, now: datetime) -> None:
+        """Take it."""
+        self.take(now)
+
+
 def until_settled(settings: RunnerSettings, now: datetime) -> float:
     """Seconds until the next tick: as soon as a minute has settled, since nothing is new before."""
     return settings.period_s - (now.timestamp() - settings.settle_s) % settings.period_s
@@ -56,12 +71,20 @@ def _silent(_phase: str, _share: float) -> None:
 class Runner:
     """Turns telemetry into a book, findings and recommendations, tick by tick."""
 
-    def __init__(self, store: Store, config: Config, steps: Sequence[Step] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: Config,
+        steps: Sequence[Step] = (),
+        watch: Watch | None = None,
+    ) -> None:
         self._store = store
+        self._watch = watch or Watch()
         self._steps = steps
         self._settings = config.section("runner", RunnerSettings)
         ledger = config.section("ledger", LedgerSettings)
         self._ledger = Ledger(store, ledger)
+        self._job_teams = JobTeams(store)
         self._provisional = timedelta(hours=ledger.provisional_h)
         placing = config.section("placement", PlacementSettings)
         self._placement = Placement(store, ledger, placing)
@@ -94,10 +117,14 @@ class Runner:
         asked just then. The first error is raised once all is done, the others are logged.
         StoreError; BookNotClosed, where findings of the hours that do close were looked for.
         """
+        with self._watch.step("tick"):
+            self._tick(now, progress, reopened)
+
+    def _tick(self, now: datetime, progress: Progress, reopened: datetime | None) -> None:
         failed = self._attempts(
             [
                 partial(self._keep_book, now, progress, reopened),
-                *(partial(step, now) for step in self._steps),
+                *(partial(self._take, step, now) for step in self._steps),
             ]
         )
         if all(isinstance(e, BookNotClosed) for e in failed):
@@ -106,6 +133,10 @@ class Runner:
             self.last_tick = now
         if failed:
             raise failed[0]
+
+    def _take(self, step: Step, now: datetime) -> None:
+        with self._watch.step(getattr(step, "name", "step")):
+            step(now)
 
     def _attempts(self, parts: Sequence[Callable[[], None]]) -> list[Exception]:
         """Take each part, whatever became of those before it; their errors."""
@@ -122,6 +153,20 @@ class Runner:
 
     def _keep_book(self, now: datetime, progress: Progress, reopened: datetime | None) -> None:
         """Assets, prices, book, findings, recommendations: each rests on what is before it."""
+        with self._watch.step("booking"):
+            since, broken = self._bring_up(now, progress, reopened)
+        progress("findings", 0.0)
+        with self._watch.step("detectors"):
+            findings = self._detect(since)
+        with self._watch.step("advisors"):
+            self._advise(findings)
+        if broken:
+            raise broken
+
+    def _bring_up(
+        self, now: datetime, progress: Progress, reopened: datetime | None
+    ) -> tuple[datetime | None, BookNotClosed | None]:
+        """What is booked, and what that rests on: as `_book`."""
         # What a live service booked since must not outrank what is booked anew of the past.
         booked_at = max(now, datetime.now(UTC)) if reopened else now
         settled = now - timedelta(seconds=self._settings.settle_s)
@@ -129,13 +174,10 @@ class Runner:
         assets.discover(self._store, booked_at, history, history if reopened else assets.BACKLOG)
         self._rates.write(now)
         self._learn(now, reopened)
+        self._job_teams.write(now)
         if self.last_tick is None:
             accounts.catch_up(self._store)
-        since, broken = self._book(settled, booked_at, progress, reopened)
-        progress("findings", 0.0)
-        self._advise(self._detect(since))
-        if broken:
-            raise broken
+        return self._book(settled, booked_at, progress, reopened)
 
     def run(self, stop: threading.Event) -> None:
         """Tick every period until told to stop; a failed tick is logged and tried again.

@@ -12,17 +12,26 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from analytics.access.keys import Keys
 from analytics.app import create_app, create_relay_app
 from analytics.ingest.intake import Intake
 from analytics.service import Keeper, Service
+from analytics.slow import patient
+from analytics.tls import Tls, naming
+from analytics.watch import Watch
 from gpuledger.errors import ConfigError
 from gpuledger.service import ServiceFile
 
 MAX_PORT = 65535
 
 
+UNIX = "unix:"
+
+
 def bind(listen: str) -> socket.socket:
-    """A listening socket on HOST:PORT. ConfigError where it cannot be had."""
+    """A listening socket on HOST:PORT, or unix:/path. ConfigError where it cannot be had."""
+    if listen.startswith(UNIX):
+        return unix_socket(Path(listen.removeprefix(UNIX)))
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) > MAX_PORT:
         raise ConfigError(f"--listen {listen}: write HOST:PORT, e.g. 127.0.0.1:8080")
@@ -37,6 +46,44 @@ def bind(listen: str) -> socket.socket:
         reason = getattr(e, "strerror", None) or "no such host"
         raise ConfigError(f"cannot listen on {listen}: {reason}; choose another") from None
     return bound
+
+
+def unix_socket(path: Path) -> socket.socket:
+    """A listening socket that its owner alone reaches; its directory is made, closed to others.
+
+    ConfigError where it cannot be had, or others may enter the directory.
+    """
+    if not path.is_absolute():
+        raise ConfigError(f"--listen {UNIX}{path}: write unix:/absolute/path")
+    bound = socket.socket(socket.AF_UNIX)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if path.parent.stat().st_mode & 0o077:
+            raise ConfigError(f"--listen {UNIX}{path}: others may enter {path.parent}; chmod 700")
+        _clear(path)
+        bound.bind(str(path))
+        path.chmod(0o600)
+        bound.listen()
+    except (OSError, ValueError) as e:
+        bound.close()
+        reason = getattr(e, "strerror", None) or str(e)
+        raise ConfigError(f"cannot listen on {UNIX}{path}: {reason}") from None
+    except ConfigError:
+        bound.close()
+        raise
+    return bound
+
+
+def _clear(path: Path) -> None:
+    """Remove the socket of a service that is gone. ConfigError where it is none, or it lives."""
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise ConfigError(f"--listen {UNIX}{path}: a file is there that is no socket")
+    with socket.socket(socket.AF_UNIX) as other:
+        if other.connect_ex(str(path)) == 0:
+            raise ConfigError(f"--listen {UNIX}{path}: another service listens there")
+    path.unlink()
 
 
 def token(environ: Mapping[str, str], name: str = "GPULEDGER_TOKEN") -> str:
@@ -54,21 +101,27 @@ def token(environ: Mapping[str, str], name: str = "GPULEDGER_TOKEN") -> str:
 
 
 def run(
-    service: Service, bound: socket.socket, say: Callable[[str], None], *, ticking: bool = True
+    service: Service,
+    bound: socket.socket,
+    say: Callable[[str], None],
+    *,
+    ticking: bool = True,
+    tls: Tls | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, with the runner beside; returns when all has ended."""
     stop = threading.Event()
     runner = threading.Thread(target=service.runner.run, args=(stop,), name="runner", daemon=True)
-    web = _web_server(create_app(service))
-    url = _url(bound)
+    web = _web_server(create_app(service), tls)
+    url = _url(bound, tls)
     directory = service.store.address.directory
     announcement = ServiceFile(directory) if directory else None
-    with _opened(service.intake):
+    with _opened(service.intake), _told(service.watch), _known(service.keys):
         if announcement:
-            announcement.write(url, service.token)
+            announcement.write(url, service.token, tls.certificate if tls else None)
         if ticking:
             runner.start()
-        say(f"ready: open {url}/login?key={service.logins.new()} (works once)")
+        link = f"open {url}/login?key={service.logins.new()} (works once)"
+        say(f"ready: {link}" if not url.startswith(UNIX) else f"ready: {url}")
         try:
             web.run(sockets=[bound])
         finally:
@@ -80,12 +133,18 @@ def run(
 
 
 def run_relay(
-    intake: Intake, keeper: Keeper, bound: socket.socket, say: Callable[[str], None]
+    intake: Intake,
+    keeper: Keeper,
+    bound: socket.socket,
+    say: Callable[[str], None],
+    watch: Watch | None = None,
+    tls: Tls | None = None,
 ) -> None:
     """Accept rows until SIGINT or SIGTERM; what the store has not then is safe on this disk."""
-    web = _web_server(create_relay_app(intake, keeper))
-    with _opened(intake):
-        say(f"ready: send to {_url(bound)}")
+    watch = watch or Watch()
+    web = _web_server(create_relay_app(intake, keeper, watch), tls)
+    with _opened(intake), _told(watch), _known(keeper.keys):
+        say(f"ready: send to {_url(bound, tls)}")
         web.run(sockets=[bound])
 
 
@@ -101,24 +160,50 @@ def _opened(intake: Intake | None) -> Iterator[None]:
         intake.close()
 
 
-def _url(bound: socket.socket) -> str:
+@contextmanager
+def _known(keys: Keys | None) -> Iterator[None]:
+    """Who used which token last is written down at the end."""
+    try:
+        yield
+    finally:
+        if keys:
+            keys.close()
+
+
+@contextmanager
+def _told(watch: Watch) -> Iterator[None]:
+    """Telemetry goes out within."""
+    watch.telemetry.open()
+    try:
+        yield
+    finally:
+        watch.telemetry.close()
+
+
+def _url(bound: socket.socket, tls: Tls | None = None) -> str:
+    if bound.family is socket.AF_UNIX:
+        return f"{UNIX}{bound.getsockname()}"
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if tls else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _web_server(app: ASGIApp) -> uvicorn.Server:
+def _web_server(app: ASGIApp, tls: Tls | None) -> uvicorn.Server:
     """The server, which a signal ends from now on, even one that comes before it runs."""
     config = uvicorn.Config(
         app,
         log_level="warning",
+        # Lines of ours and of theirs go the same way.
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,
         # Named, so that a missing package is an error and not a server of half the speed.
         loop="uvloop",
-        http="httptools",
+        http=naming(patient()) if tls else patient(),
         ws="none",
         server_header=False,
         date_header=False,
+        **(tls.uvicorn() if tls else {}),
     )
     server = uvicorn.Server(config)
 

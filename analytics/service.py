@@ -4,41 +4,45 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
+from analytics.access.audit import Audit
+from analytics.access.caller import COLLECTOR, OWNER, Caller
+from analytics.access.guard import COOKIE
+from analytics.access.keys import Keys
+from analytics.access.oidc import Issuer, by_issuer
+from analytics.access.sessions import KEY_LIVES_S, LoginLinks, Session, Sessions
+from analytics.access.trust import Certificates
+from analytics.console.memory import Memory
 from analytics.door import Door
 from analytics.ingest.intake import Intake
 from analytics.runner import Runner
+from analytics.watch import Watch
+from gpuledger.config import Config
 from gpuledger.guard import AD_HOC, BOARDS, EXPORT
+from gpuledger.service import Reader
 from gpuledger.store import Store
 
-COOKIE = "gpuledger"
-# Links end up in logs: they must be worth nothing there.
-KEY_LIVES_S = 3600.0
+__all__ = ["COOKIE", "KEY_LIVES_S", "Keeper", "LoginLinks", "Service"]
 
 
-class LoginLinks:
-    """One-time links: each key opens the door once, within the hour, and becomes a cookie."""
+# Answers that may be streamed at once: each has a client, and memory of the engine.
+STREAMS = 2
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._keys: dict[str, float] = {}
-        self._lock = threading.Lock()
 
-    def new(self) -> str:
-        """A fresh key."""
-        key = secrets.token_urlsafe(24)
-        with self._lock:
-            self._keys[key] = self._clock() + KEY_LIVES_S
-        return key
+class Alerts(Protocol):
+    """What is known of alerts, whose part this one does not import."""
 
-    def use(self, key: str) -> bool:
-        """Whether the key was good; it is not any more."""
-        with self._lock:
-            ends_at = self._keys.pop(key, None)
-        return ends_at is not None and self._clock() <= ends_at
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule: what it says, and who hears of it."""
+
+    def status(
+        self, reader: Reader, *, rule: str = "", resolved: bool = False
+    ) -> list[dict[str, Any]]:
+        """Alerts that are pending or firing, or with `resolved` all; worst first."""
 
 
 @dataclass
@@ -52,32 +56,87 @@ class Service:
     ingest_token: str = ""
     report_html: str = ""
     intake: Intake | None = None
+    watch: Watch = field(default_factory=Watch)
+    keys: Keys | None = None
+    issuers: Sequence[Issuer] = ()
+    certificates: Certificates | None = None
     logins: LoginLinks = field(default_factory=LoginLinks)
+    memory: Memory = field(default_factory=Memory)
+    sessions: Sessions = field(default_factory=Sessions)
     door: Door = field(default_factory=lambda: Door(AD_HOC))
     export_door: Door = field(default_factory=lambda: Door(EXPORT))
+    configuration: Config = field(default_factory=Config)
+    alerts: Alerts | None = None
+    streams: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(STREAMS)
+    )
+    # A plan takes a core for seconds: one at a time.
+    planning: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def boards(self) -> Store:
         """The store for the questions of pages and metrics."""
         return self.store.within(BOARDS)
 
-    def who(self, token: str, *, sends: bool) -> str:
-        """Whose token it is; empty where it does not open the door, which is one for senders."""
-        return Keeper(self.token, self.ingest_token).who(token, sends=sends)
+    @property
+    def audit(self) -> Audit:
+        """Where decisions and changes are written down."""
+        return Audit(self.store)
+
+    @property
+    def keeper(self) -> Keeper:
+        """Who knows whose a token is."""
+        return Keeper(self.token, self.ingest_token, self.keys, self.issuers, self.certificates)
+
+    async def by_token(self, token: str, address: str = "") -> Caller | None:
+        """Whose token it is; None where it is nobody's. NotKnown where an issuer's is no good."""
+        return await self.keeper.by_token(token, address)
+
+    def by_certificate(self, names: Sequence[str]) -> Caller | None:
+        """Which node showed a certificate with these names; None for none of ours."""
+        return self.keeper.by_certificate(names)
+
+    async def by_cookie(self, cookie: str) -> Session | None:
+        """Who logged in with that cookie; over as soon as the token of the login is."""
+        session = self.sessions.find(cookie)
+        if session is None or await self._stands(session.caller):
+            return session
+        self.sessions.end(cookie)
+        return None
+
+    async def _stands(self, caller: Caller) -> bool:
+        if datetime.now(UTC) >= caller.ends_at:
+            return False
+        return not caller.token_id or bool(self.keys and await self.keys.is_good(caller.token_id))
 
 
 @dataclass(frozen=True)
 class Keeper:
-    """Knows the tokens; compares them in constant time."""
+    """Knows whose a token is: the service's own two, those of the store, those of an issuer."""
 
     token: str
     ingest_token: str = ""
+    keys: Keys | None = None
+    issuers: Sequence[Issuer] = ()
+    certificates: Certificates | None = None
 
-    def who(self, token: str, *, sends: bool) -> str:
-        """`collector` for the token that opens the doors for senders alone, `owner` for ours."""
-        if sends and self.ingest_token and _same(token, self.ingest_token):
-            return "collector"
-        return "owner" if self.token and _same(token, self.token) else ""
+    async def by_token(self, token: str, address: str = "") -> Caller | None:
+        """Whose token it is; None where it is nobody's. NotKnown where an issuer's is no good."""
+        if self.token and _same(token, self.token):
+            return OWNER
+        if self.ingest_token and _same(token, self.ingest_token):
+            return COLLECTOR
+        if self.keys and (caller := await self.keys.find(token, address)):
+            return caller
+        return await by_issuer(self.issuers, token) if self.issuers else None
+
+    def by_certificate(self, names: Sequence[str]) -> Caller | None:
+        """Which node showed a certificate with these names; None for none of ours."""
+        return self.certificates.whose(names) if self.certificates else None
+
+    async def by_cookie(self, cookie: str) -> Session | None:  # noqa: ARG002 - a relay has no pages
+        """Nobody logs in here."""
+        return None
 
 
 def _same(given: str, expected: str) -> bool:

@@ -8,14 +8,15 @@ replacement, since hours of one day resemble each other (Künsch 1989; percentil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.book import Span, last_booked
+from analytics.book import Span, last_booked, parse_since
+from gpuledger.errors import ConfigError
 from gpuledger.measures import REQUEST_SIZES
 from gpuledger.service import Reader
 
@@ -171,6 +172,28 @@ def windows(
     after = Span(since or until - RECENT, until)
     first = reader.value("SELECT min(hour) FROM booked_hours")
     return baseline or Span(first, min(first + BASELINE, max(after.since, first))), after
+
+
+def baseline(text: str) -> Span | None:
+    """The span of `FROM/UNTIL`, two times; None for an empty text. ConfigError."""
+    if not text:
+        return None
+    since, _, until = text.partition("/")
+    advice = f"baseline {text}: write two times, 2026-10-01T00:00Z/2026-10-29T00:00Z"
+    if not until:
+        raise ConfigError(advice)
+    end = parse_since(until, datetime.now(UTC))
+    span = Span(parse_since(since, end), end)
+    if span.since >= span.until:
+        raise ConfigError(advice)
+    return span
+
+
+def row(metric: Success) -> dict[str, Any]:
+    """A metric for programs: observations of each side have keys of their own."""
+    told = asdict(metric)
+    before, after = told.pop("n")
+    return {**told, "n_before": before, "n_after": after}
 
 
 def metrics(reader: Reader, before: Span, after: Span) -> Iterator[Success]:

@@ -76,6 +76,8 @@ class Family:
 class Account(Source):
     """The agent's own row of each period, and one for each table that lost rows."""
 
+    pauses = False
+
     def __init__(
         self, spool: Spool, period_s: float, monotonic: Callable[[], float], family: Family
     ) -> None:

@@ -47,6 +47,9 @@ class AgentSettings(Settings):
     spool_bytes: Annotated[int, "room for rows that wait; over it the oldest go"] = CAPACITY_BYTES
     spool_age_s: Annotated[float, "seconds after which a row that waits is dropped"] = AGE_S
     isolate: Annotated[bool, "read drivers that may hang in a child process of their own"] = True
+    ca_file: Annotated[str, "certificates to trust of the service; empty = the system's"] = ""
+    client_cert: Annotated[str, "this node's certificate, where the service asks for one"] = ""
+    client_key: Annotated[str, "its private key; empty = it is in the same file"] = ""
 
 
 class Service(Protocol):

@@ -59,7 +59,7 @@ class Wiring:
     """What stays while a configuration changes: the place, the spool, and where rows go.
 
     Rows go to an open `store`, a store's address, or a service's ingest endpoint; with none of
-    them they wait in the spool.
+    them they wait in the spool. `fresh` gives the token as it is now.
     """
 
     context: Context
@@ -69,6 +69,7 @@ class Wiring:
     token: str = field(default="", repr=False)
     store: NativeStore | None = None
     roles: Collection[Role] = NODE
+    fresh: Callable[[], str] | None = None
 
     def agent(self, config: Config) -> Agent:
         """An agent; nothing is opened before its `start`. ConfigError for a wrong setting."""
@@ -112,7 +113,9 @@ class Wiring:
     def _doors(self, config: Config) -> dict[str, object]:
         """What shipper and services are made of."""
         store, prometheus, otlp = map(config.sections.get, ("store", "prometheus", "otlp"))
-        doors = self.store_url, self.ingest_url, self.token, store
+        agent = config.section("agent", AgentSettings)
+        files = agent.ca_file, agent.client_cert, agent.client_key
+        doors = self.store_url, self.ingest_url, self.token, store, files
         return {"shipper": doors, "services": (prometheus, otlp)}
 
     def _shipper(self, config: Config) -> Shipper | None:
@@ -127,14 +130,25 @@ class Wiring:
         if self.ingest_url:
             if not is_address(self.ingest_url):
                 raise ConfigError(f"--ingest '{self.ingest_url}': write http(s)://host:port")
-            from collector.sinks.ingest import IngestSink  # noqa: PLC0415 - see above
+            from collector.sinks.ingest import IngestSink, pool  # noqa: PLC0415 - see above
 
-            return IngestSink(self.ingest_url, self.token, self.context.clock.wall)
+            settings = config.section("agent", AgentSettings)
+            return IngestSink(
+                self.ingest_url,
+                self.token,
+                self.context.clock.wall,
+                pool(settings.ca_file, settings.client_cert, settings.client_key),
+                hear=self._hear,
+                fresh=self.fresh,
+            )
         if store:
             from collector.sinks.clickhouse import ClickHouseSink  # noqa: PLC0415 - see above
 
             return ClickHouseSink(store)
         return None
+
+    def _hear(self, value: str | None, status: int) -> None:
+        self.context.halt.hear(value, status, self.context.clock.monotonic())
 
     def _otlp(self, config: Config, context: Context) -> View | None:
         if not config.sections.get("otlp"):

@@ -18,6 +18,7 @@ HANGS_PERIODS = 10
 HANGS_AT_LEAST_S = 10.0
 # A device may come after the agent: drivers load late, disks are plugged in.
 LOOK_AGAIN_S = 600.0
+PAUSED = "paused by the service"
 
 Deliver = Callable[[Sequence[Row], Changes], None]
 
@@ -115,6 +116,8 @@ class Runner:
         """Stamped rows, as many as came, and why there are no more."""
         rows: list[Row] = []
         reason = ""
+        if self._source.pauses and self._context.halt.holds(self._context.clock.monotonic()):
+            return rows, PAUSED
         self.available = True
         try:
             for row in self._source.read():

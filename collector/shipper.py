@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from collections.abc import Iterator
 
@@ -23,6 +24,11 @@ from gpuledger.spool import Entry, Spool
 LONGEST_WAIT_S = 60.0
 LONGEST_HOLD_S = 600.0  # whatever the other side asks for: it is looked after again
 POLL_S = 1.0
+
+
+def apart(wait_s: float) -> float:
+    """What a service asks for, and up to a quarter more: not all nodes come back at one moment."""
+    return wait_s * random.uniform(1.0, 1.25) if wait_s > POLL_S else wait_s  # noqa: S311 - jitter
 
 
 class Shipper:
@@ -52,7 +58,7 @@ class Shipper:
             before_sleep=self._tell_retry,
         )
         try:
-            while not stopped.wait(attempt(self.round)):
+            while not stopped.wait(apart(attempt(self.round))):
                 pass
         except RetryError:
             return

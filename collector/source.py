@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from collector.halt import Halt
 from gpuledger.config import Settings
 from gpuledger.schema import Row
 
@@ -45,7 +46,8 @@ class Context:
 
     `root` is where /proc and /sys are looked up; `memory` outlives the process, for what a source
     must still know after a restart. What a reading changes in it is written together with the
-    reading's rows (the agent keeps both in its spool), or not at all.
+    reading's rows (the agent keeps both in its spool), or not at all. `halt` is the service's word
+    that nothing is read for now.
     """
 
     cluster: str
@@ -54,12 +56,15 @@ class Context:
     clock: Clock = field(default_factory=Clock)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("gpuledger.collector"))
     memory: MutableMapping[str, str] = field(default_factory=dict)
+    halt: Halt = field(default_factory=Halt)
 
 
 class Source(ABC):
     """One kind of device. Called by one thread only, so it may keep state between readings."""
 
     period_s: float
+    # A source that asks no device goes on while the service has the others pause.
+    pauses: ClassVar[bool] = True
 
     @abstractmethod
     def read(self) -> Iterable[Row]:

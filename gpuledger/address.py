@@ -21,6 +21,9 @@ class StoreSettings(Settings):
     """Section `[store]`."""
 
     ca_cert: Annotated[str, "file with the certificate authority of the server"] = ""
+    client_cert: Annotated[str, "our certificate, where the server asks for one"] = ""
+    client_key: Annotated[str, "its private key; empty = it is in the same file"] = ""
+    server_host_name: Annotated[str, "name in the server's certificate, where it is another"] = ""
     connect_timeout_s: Annotated[int, "time to wait for a connection"] = 10
     query_timeout_s: Annotated[int, "time to wait for an answer"] = 300
     cluster: Annotated[str, "name in the servers' remote_servers; empty = one node"] = ""
@@ -33,6 +36,9 @@ class StoreSettings(Settings):
     minutes_days: Annotated[int, "days that minutes and events are kept; 0 = for ever"] = 396
     hours_days: Annotated[int, "days that hours and days are kept; 0 = for ever"] = 0
     ledger_days: Annotated[int, "days that the book is kept; 0 = for ever"] = 0
+    persons_days: Annotated[
+        int, "days after which rows name nobody any more, sums stay; 0 = as long as the rows"
+    ] = 0
     storage_policy: Annotated[str, "storage policy of the servers' configuration"] = ""
     cold_volume: Annotated[str, "volume of that policy which old rows move to"] = ""
     cold_after_days: Annotated[int, "age at which rows move to the cold volume"] = 7

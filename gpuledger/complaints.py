@@ -29,6 +29,15 @@ TOLD = {
     ("AUTHENTICATION_FAILED", "REQUIRED_PASSWORD"): (
         "{store}: wrong user or password (see GPULEDGER_STORE_PASSWORD_FILE)"
     ),
+    ("certificate has expired", "certificate is not yet valid"): (
+        "{store}: its certificate is out of date (or the clock of this machine is)"
+    ),
+    ("Hostname mismatch", "IP address mismatch", "doesn't match"): (
+        "{store}: its certificate is for another name (see [store] server_host_name)"
+    ),
+    ("CERTIFICATE_REQUIRED", "certificate required"): (
+        "{store}: it wants a certificate of ours (see [store] client_cert)"
+    ),
     ("CERTIFICATE_VERIFY_FAILED",): (
         "{store}: its certificate is not trusted (see [store] ca_cert)"
     ),

@@ -33,6 +33,7 @@ RESERVED = {
     "debug",
     "ingest",
     "libchdb",
+    "log_format",
     "require_components",
     "role",
     "store",

@@ -2,6 +2,8 @@
 
 GpuledgerError
 ├── ConfigError   stop: wrong flag, key, path or port; says which, offers the nearest (exit 2)
+│   ├── Unknown       there is nothing of that name: look at the list
+│   └── Conflict      it stands elsewhere by now: look at it again, then decide
 ├── Unavailable   this machine lacks it: say so once, disable
 ├── ReadError     a reading failed: count it, retry next period
 └── StoreError    the store refused or did not answer: keep the rows, back off (exit 3)
@@ -22,6 +24,14 @@ class ConfigError(GpuledgerError):
     """Wrong use or configuration; nothing was started."""
 
     exit_code = 2
+
+
+class Unknown(ConfigError):
+    """Nothing has the name or id that was asked for."""
+
+
+class Conflict(ConfigError):
+    """Where the thing stands, this step is not possible, or somebody else was first."""
 
 
 class Unavailable(GpuledgerError):

@@ -44,6 +44,14 @@ class Kind(StrEnum):
 MEASURED = frozenset({Kind.GAUGE, Kind.COUNTER, Kind.ADDITIVE, Kind.BITS})
 
 
+class Holds(StrEnum):
+    """How a column holds persons: what `gpuledger people forget` looks for in it."""
+
+    NAME = "name"  # the whole value is a user name, a full name or a mail address
+    NAMES = "names"  # user names, joined by commas
+    WORDS = "words"  # a text, or JSON, in which such a name may stand
+
+
 class Codec(StrEnum):
     """Compression by the shape of the data, as measured for GPU telemetry."""
 
@@ -89,6 +97,7 @@ class Column(Generic[T]):
     wraps_bits: int = 0
     lasting: bool = False
     signed: bool = False
+    holds: Holds | None = None
     name: str = field(default="", init=False)
     table: str = field(default="", init=False)
 
@@ -171,14 +180,14 @@ def time(help: str, *, default: Any = REQUIRED) -> Any:
     return Column[datetime](Kind.TIME, help, codec=Codec.SMOOTH, default=default)
 
 
-def label(help: str, *, default: Any = REQUIRED) -> Any:
-    """A short text with few different values."""
-    return Column[str](Kind.LABEL, help, codec=Codec.PLATEAU, default=default)
+def label(help: str, *, default: Any = REQUIRED, holds: Holds | None = None) -> Any:
+    """A short text with few different values; `holds`: persons, and how."""
+    return Column[str](Kind.LABEL, help, codec=Codec.PLATEAU, default=default, holds=holds)
 
 
-def text(help: str, *, default: Any = REQUIRED) -> Any:
-    """A text with many different values."""
-    return Column[str](Kind.TEXT, help, codec=Codec.TEXT, default=default)
+def text(help: str, *, default: Any = REQUIRED, holds: Holds | None = None) -> Any:
+    """A text with many different values; `holds`: persons, and how."""
+    return Column[str](Kind.TEXT, help, codec=Codec.TEXT, default=default, holds=holds)
 
 
 def ident(help: str, *, default: Any = REQUIRED) -> Any:
@@ -210,10 +219,7 @@ def gauge(
     default: Any = REQUIRED,
     signed: bool = False,
 ) -> Any:
-    """A quantity that goes up and down; a window keeps its mean and, where told, its max.
-
-    `signed`: it may be below 0.
-    """
+    """A quantity that goes up and down (`signed`: below 0, too); windows keep mean or also max."""
     return Column[float | None](
         *(Kind.GAUGE, help, unit, step, bits, keep, codec, default), signed=signed
     )

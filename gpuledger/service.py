@@ -46,12 +46,17 @@ class ServiceFile:
         """The file itself."""
         return self.directory / "service.json"
 
-    def write(self, url: str, token: str) -> None:
-        """Announce this process; the file is 0600 from its first byte on."""
+    def write(self, url: str, token: str, certificate: Path | None = None) -> None:
+        """Announce this process; the file is 0600 from its first byte on.
+
+        `certificate` is the one that it shows: whoever asks trusts no other.
+        """
         self.path.unlink(missing_ok=True)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as f:
-            json.dump({"url": url, "token": token, "pid": os.getpid()}, f)
+            told = {"url": url, "token": token, "pid": os.getpid()}
+            shown = {"certificate": str(certificate.absolute())} if certificate else {}
+            json.dump(told | shown, f)
 
     def read(self) -> Mapping[str, Any] | None:
         """What a living service announced, or None."""
@@ -70,9 +75,10 @@ class ServiceFile:
 class RemoteStore:
     """Questions to a running service through its read-only SQL door."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, certificate: str = "") -> None:
         self._url = url
         self._token = token
+        self._certificate = certificate
 
     def select(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
         """Rows as mappings. StoreError where the service does not answer or refuses."""
@@ -86,26 +92,42 @@ class RemoteStore:
         """The answer as a Parquet file. StoreError as above."""
         return bytes(self._ask(sql, parameters, EXPORT, format="parquet").data)
 
-    def _ask(self, sql: str, parameters: Mapping[str, Any], limits: QueryClass, **more: str) -> Any:
-        import urllib3  # noqa: PLC0415 - only commands beside a running service come here
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """What a route of the service answers, as JSON says it; None for nothing.
 
+        ConfigError where it says that the request makes no sense, StoreError otherwise.
+        """
+        answer = self._request(method, path, body, PATIENCE_S)
+        if answer.status in {400, 404, 409, 422}:
+            raise ConfigError(_detail(answer.data))
+        if answer.status not in {200, 204}:
+            raise StoreError(f"the service at {self._url} refused: {_detail(answer.data)}")
+        return json.loads(answer.data) if answer.data else None
+
+    def _ask(self, sql: str, parameters: Mapping[str, Any], limits: QueryClass, **more: str) -> Any:
         body = {"sql": sql, "parameters": {k: _sent(v) for k, v in parameters.items()}, **more}
-        headers = {"Authorization": f"Bearer {self._token}"}
-        try:
-            answer = urllib3.request(
-                "POST",
-                f"{self._url}/v1/sql",
-                json=body,
-                headers=headers,
-                retries=False,
-                timeout=urllib3.Timeout(connect=CONNECT_S, read=limits.seconds + PATIENCE_S),
-            )
-        except urllib3.exceptions.HTTPError as e:
-            raise StoreError(f"the service at {self._url} does not answer: {e}") from e
+        answer = self._request("POST", "/v1/sql", body, limits.seconds + PATIENCE_S)
         if answer.status != 200:
             said = " ".join(answer.data.decode(errors="replace").split())
             raise StoreError(f"the service at {self._url} refused: {said[:300]}")
         return answer
+
+    def _request(self, method: str, path: str, body: Any, patience_s: float) -> Any:
+        import urllib3  # noqa: PLC0415 - only commands beside a running service come here
+
+        from gpuledger import local  # noqa: PLC0415 - see above
+
+        try:
+            return local.pool(self._url, self._certificate).request(
+                method,
+                path,
+                json=body,
+                headers={"Authorization": f"Bearer {self._token}"},
+                retries=False,
+                timeout=urllib3.Timeout(connect=CONNECT_S, read=patience_s),
+            )
+        except urllib3.exceptions.HTTPError as e:
+            raise StoreError(f"the service at {self._url} does not answer: {e}") from e
 
     def value(self, sql: str, **parameters: Any) -> Any:
         """The first column of the first row, or None."""
@@ -124,8 +146,28 @@ def open_reader(url: str, environ: Mapping[str, str], settings: StoreSettings) -
             raise ConfigError(f"there is no gpuledger store in {address.directory}")
         running = ServiceFile(address.directory).read()
         if running:
-            return RemoteStore(running["url"], running["token"])
+            return _remote(running)
     return Store(address, settings)
+
+
+def running_service(url: str, environ: Mapping[str, str]) -> RemoteStore | None:
+    """The service that holds an embedded store now; None where nobody does."""
+    directory = parse_address(url, environ).directory
+    running = ServiceFile(directory).read() if directory else None
+    return _remote(running) if running else None
+
+
+def _remote(running: Mapping[str, Any]) -> RemoteStore:
+    return RemoteStore(running["url"], running["token"], running.get("certificate", ""))
+
+
+def _detail(body: bytes) -> str:
+    """What a problem says, in one line."""
+    try:
+        said = str(json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        said = body.decode(errors="replace")
+    return " ".join(said.split())[:300]
 
 
 def _sent(value: Any) -> Any:

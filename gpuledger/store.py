@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -15,18 +14,18 @@ from uuid import uuid4
 
 import msgspec
 
-from gpuledger import cluster, upgrade
+from gpuledger import policies, upgrade
 from gpuledger.address import DATABASE, Address, StoreSettings, parse_address, shard_addresses
 from gpuledger.batch import Batch, arrow
 from gpuledger.cluster import Cluster
-from gpuledger.complaints import translated
+from gpuledger.connect import connecting, embedded, served
 from gpuledger.ddl import rollup_views
-from gpuledger.directory import claim
-from gpuledger.errors import StoreError
+from gpuledger.errors import ConfigError, StoreError
 from gpuledger.guard import AD_HOC, BOOKING, PLAIN_SQL, QueryClass, check_question
 from gpuledger.native import encode, read_blocks
 from gpuledger.schema import Row, Table
 from gpuledger.upgrade import Step
+from gpuledger.watched import Watching, unwatched
 
 # What the generated SQL was run on; older servers lack the settings it relies on.
 OLDEST_SERVER = (25, 8)
@@ -38,11 +37,11 @@ INSERT_SETTINGS = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "optimize_on_insert": 0,
 }
+ROW_FILTERS = "additional_table_filters"
+# What people ask themselves must not be tried on rows before they are hidden: an error would tell.
+ORDERED = {"optimize_move_to_prewhere": 0, "query_plan_merge_filters": 0}
 
 __all__ = ["DATABASE", "Address", "Store", "StoreSettings", "decode", "parse_address"]
-
-# The driver also logs, with a traceback, what it raises and we report.
-logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 
 
 class Store:
@@ -52,6 +51,7 @@ class Store:
         self, address: Address, settings: StoreSettings | None = None, *, readonly: bool = False
     ) -> None:
         self.address = address
+        self.watch: Watching = unwatched
         self._settings = settings or StoreSettings()
         self._readonly = readonly and address.directory is not None
         self._limits = replace(BOOKING, seconds=self._settings.query_timeout_s)
@@ -59,6 +59,7 @@ class Store:
         self._clients: list[Any] = []
         self._lock = threading.Lock()
         self._peers: dict[Address, Store] = {}
+        self._teams: tuple[str, ...] = ()
 
     @property
     def cluster(self) -> Cluster | None:
@@ -107,6 +108,17 @@ class Store:
         types = [t.name for t in result.column_types]
         return list(zip(result.column_names, types, strict=True)), list(result.result_rows)
 
+    @contextmanager
+    def stream(self, sql: str, **parameters: Any) -> Iterator[Iterator[list[dict[str, Any]]]]:
+        """Rows as mappings, block by block as the engine finds them, by a client of its own."""
+        with connecting(self.address), closing(self._connect(self.address)) as client:
+            limits = self._limited(client)
+            with client.query_row_block_stream(
+                sql, parameters=parameters, settings=limits
+            ) as found:
+                names = found.source.column_names
+                yield ([dict(zip(names, row, strict=True)) for row in rows] for rows in found)
+
     def parquet(self, sql: str, **parameters: Any) -> bytes:
         """The answer as a Parquet file, whole in memory."""
 
@@ -114,7 +126,8 @@ class Store:
             settings = self._limited(client)
             return client.raw_query(sql, parameters=parameters, settings=settings, fmt="Parquet")
 
-        return bytes(self._ask(read, sql))
+        with self.watch(self._limits.name):
+            return bytes(self._ask(read, sql))
 
     def insert_parquet(
         self, table: str, names: Sequence[str], body: bytes, token: str | None = None
@@ -200,6 +213,8 @@ class Store:
         """
         reader = Store(self.address, self._settings, readonly=True)
         reader._limits = limits
+        reader.watch = self.watch
+        reader._teams = self._teams
         return reader
 
     def elsewhere(self, database: str) -> Store:
@@ -210,6 +225,24 @@ class Store:
         """This store, with its clients, for questions of another class."""
         other = copy(self)
         other._limits = limits  # noqa: SLF001 - our own
+        return other
+
+    def only(self, teams: Sequence[str]) -> Store:
+        """This store for questions of those who may see these teams' rows alone; none = all rows.
+
+        What is said in `gpuledger.policies` goes with every question. One that was opened for
+        reading has clients of its own then: close it. ConfigError for a team without a name, or
+        where none of the teams is among those that this store is limited to.
+        """
+        if not teams:
+            return self
+        kept = tuple(team for team in teams if not self._teams or team in self._teams)
+        if not kept or not all(kept):
+            raise ConfigError("no rows: a team without a name, or one that is not yours")
+        other = copy(self)
+        other._teams = kept  # noqa: SLF001 - our own
+        if self._readonly:
+            other._local, other._clients = threading.local(), []  # noqa: SLF001 - our own
         return other
 
     def close(self) -> None:
@@ -245,21 +278,31 @@ class Store:
             assert result.result_rows is not None  # the answer may also break off while it is read
             return result
 
-        return self._ask(read, sql)
+        with self.watch(self._limits.name) as asked:
+            result = self._ask(read, sql)
+            asked.answered(result)
+        return result
 
     def _limited(self, client: Any) -> dict[str, Any]:
         """Our limits, where the server's are not stricter and its user may set them."""
         if self._readonly:
             return {}
         embedded = self.address.directory is not None
-        return {
+        limits = {
             name: limit
             for name, limit in self._limits.settings(embedded=embedded).items()
             if not _is_held(client.server_settings.get(name), limit)
         }
+        return {**limits, **self._row_filters()}
+
+    def _row_filters(self) -> dict[str, str]:
+        """The setting that hides other teams' rows; never left out, whatever the server holds."""
+        if not self._teams:
+            return {}
+        return {ROW_FILTERS: policies.filters(self._teams, self.address.database)}
 
     def _ask(self, question: Callable[[Any], Any], sql: str = "") -> Any:
-        with _connecting(self.address):
+        with connecting(self.address):
             client = self._client()
             try:
                 if self._readonly:
@@ -292,52 +335,14 @@ class Store:
         return self._local.client
 
     def _connect(self, address: Address) -> Any:
-        client = _embedded(address) if address.directory else _server(address, self._settings)
+        client = embedded(address) if address.directory else served(address, self._settings)
         if self._readonly:
-            settings = self._limits.settings(embedded=True).items()
-            client.command(f"SET {', '.join(f'{k} = {v}' for k, v in settings)}, readonly = 1")
+            settings: dict[str, Any] = dict(self._limits.settings(embedded=True))
+            if self._teams:
+                settings |= {**ORDERED, **self._row_filters()}
+            told = ", ".join(f"{name} = {value}" for name, value in settings.items())
+            client.command(f"SET {told}, readonly = 1")
         return client
-
-
-def _embedded(address: Address) -> Any:
-    import clickhouse_connect  # noqa: PLC0415 - a node that only ships to a service needs no engine
-
-    directory = address.directory
-    assert directory
-    claim(directory)
-    client = clickhouse_connect.get_client(
-        interface="chdb",
-        path=str(directory),
-        tz_mode="aware",
-        # Where the engine may write a backup: whoever may run that statement owns the process.
-        chdb_options={"backups.allowed_path": "/"},
-    )
-    client.command(f"CREATE DATABASE IF NOT EXISTS `{address.database}`")
-    client.command(f"USE `{address.database}`")
-    client.database = address.database
-    return client
-
-
-def _server(address: Address, settings: StoreSettings) -> Any:
-    import clickhouse_connect  # noqa: PLC0415 - see above
-
-    # The driver, once imported, lets it tell each try of each request.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
-    return clickhouse_connect.get_client(
-        host=address.host,
-        port=address.port,
-        username=address.user,
-        password=address.password,
-        database=address.database,
-        secure=address.secure,
-        settings=cluster.SETTINGS if settings.cluster else None,
-        ca_cert=settings.ca_cert or None,
-        connect_timeout=settings.connect_timeout_s,
-        send_receive_timeout=settings.query_timeout_s,
-        # Sessions would serialise the threads that share a server.
-        autogenerate_session_id=False,
-        tz_mode="aware",
-    )
 
 
 def _is_held(setting: Any, limit: int) -> bool:
@@ -357,17 +362,6 @@ def _check_version(version: str, address: Address) -> None:
     if found < OLDEST_SERVER:
         oldest = ".".join(map(str, OLDEST_SERVER))
         raise StoreError(f"{address}: ClickHouse {version} is too old, {oldest} or newer is needed")
-
-
-@contextmanager
-def _connecting(address: Address) -> Iterator[None]:
-    """Map the driver's errors to ours, in one line that names the store."""
-    from clickhouse_connect.driver.exceptions import ClickHouseError  # noqa: PLC0415
-
-    try:
-        yield
-    except (ClickHouseError, OSError) as e:
-        raise translated(e, address) from e
 
 
 def decode(table: Table, body: bytes) -> tuple[Batch, list[str]]:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from analytics.advice import asked as advised
 from analytics.repacking import plan as planning
 from analytics.repacking.instance import Instance, write
 from gpuledger.cli import options
@@ -154,7 +155,7 @@ def test_of_a_batch_the_table_says_what_stops_at_once(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = planning.plan(two_nodes())
-    monkeypatch.setattr(planning, "plan", lambda *_, **__: replace(made, mode="batch"))
+    monkeypatch.setattr(advised, "plan", lambda *_, **__: replace(made, mode="batch"))
     out = asked("--instance", str(file), "--mode", "batch")
     assert "batch: all of these tasks stop at once, then they start in this order" in out
     assert "at once" in next(line for line in out.splitlines() if "n0 [0]" in line)

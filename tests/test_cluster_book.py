@@ -24,6 +24,8 @@ from gpuledger.cli import cli
 from gpuledger.config import Config
 from gpuledger.schema import Row
 from gpuledger.store import Store
+from gpuledger.views import VIEWS
+from tests import two_teams
 from tests.analytics import world
 from tests.analytics.ledger_histories import histories
 from tests.analytics.ledger_world import START, History
@@ -148,6 +150,14 @@ def test_every_panel_shows_what_it_shows_on_one_server(filled: Pair, board: Path
         assert many == one, title
     places = filled.on_each("SELECT DISTINCT node FROM gpuledger_local.ledger_1m")
     assert sorted(places) == ["n1", "n3"]
+
+
+def test_a_team_sees_its_own_rows_of_every_shard_and_none_of_others(clean: Pair) -> None:
+    two_teams.fill(clean.many)
+    names = ("jobs", "ledger_1m", "gpu_samples", "gpu_samples_1m", "findings", "people", *VIEWS)
+    two_teams.check(clean.many, names, frozenset())
+    places = clean.on_each("SELECT DISTINCT node FROM gpuledger_local.gpu_samples")
+    assert sorted(places) == ["blue-n-2", "red-n-1"]
 
 
 def _spread(rows: list[Row]) -> list[Row]:

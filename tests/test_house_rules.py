@@ -26,24 +26,30 @@ LINES_OF_A_FILE, LINES_OF_A_FUNCTION, LINES_OF_THE_MEDIAN_FUNCTION = 400, 50, 9
 # One library, one door: a path that ends with / is a folder.
 DOORS = {
     "pynvml": ("collector/nvml.py",),
-    "clickhouse_connect": ("gpuledger/store.py",),
+    "clickhouse_connect": ("gpuledger/connect.py",),
     "grafanalib": ("dashboards/panel.py",),
     "prometheus_client": (
         *("collector/sinks/prometheus.py", "collector/exposition.py"),
         "analytics/routes/",
     ),
-    "fastapi": ("analytics/app.py", "analytics/routes/", "analytics/ingest/"),
+    "fastapi": (
+        *("analytics/app.py", "analytics/routes/", "analytics/ingest/", "analytics/console/"),
+    ),
     "matplotlib": ("analytics/report/charts.py", "dashboards/preview/draw.py"),
     "grafana_foundation_sdk": ("dashboards/roundtrip.py",),
     "grpc": ("collector/podresources.py", "collector/tpu.py", "collector/sinks/otlp.py"),
     "kubernetes": ("collector/kubernetes_api.py",),
-    "opentelemetry": ("collector/sinks/otlp.py", "analytics/ingest/otlp.py"),
+    "opentelemetry": (
+        *("collector/sinks/otlp.py", "analytics/ingest/otlp.py"),
+        "analytics/telemetry.py",
+    ),
     "sklearn": ("analytics/learn/",),
     "highspy": ("analytics/repacking/master.py",),
     "apprise": ("alerts/apprise_door.py",),
     "cramjam": ("analytics/ingest/remote_write.py",),
     "weasyprint": ("analytics/report/pdf.py",),
     "boto3": ("analytics/report/send/",),
+    "jwt": ("analytics/access/oidc.py",),
 }
 # What a GPU node does not have, or should not pay for.
 HEAVY = (

@@ -20,6 +20,7 @@ from analytics.ingest import memory
 from analytics.ingest.emission import Made, Maker, blocks
 from analytics.ingest.journal import Busy, Journal, Parcel
 from analytics.ingest.learning import Counts, Homes, Learner, ScrapedSettings
+from analytics.ingest.limits import Sender
 from analytics.ingest.memory import Emission, Portion
 from analytics.ingest.protobuf import Samples
 from analytics.ingest.targets import Scrape, Target
@@ -165,14 +166,14 @@ class Assembler:
                 log.warning("scraped metrics: %s: %s", task.__name__, e, exc_info=unforeseen)
         (self._troubled.add if trouble else self._troubled.discard)(task.__name__)
 
-    def take(self, samples: Samples) -> dict[str, int]:
+    def take(self, samples: Samples, sender: Sender | None = None) -> dict[str, int]:
         """Make the samples safe on disk; how many were taken, and how many not, by reason.
 
         ValueError where a series cannot be read: then nothing of the request is taken. Busy where
         there is no room, StoreError where the disk fails: the sender must send it again.
         """
         with self._lock:
-            found = self._sort(samples)
+            found = self._sort(samples, sender)
             portions = list(found.portions.values())
             for portion in portions:
                 self._next += 1
@@ -208,9 +209,8 @@ class Assembler:
         """Learn from the store where cards are, by the word of agents."""
         if self._store is not None:
             found = self._store.select(HOMES_SQL, lowest=AGENTS)
-            homes = [(r["uuid"], r["node"], r["slot"]) for r in found]
             with self._lock:
-                self._homes.learn(homes)
+                self._homes.learn((r["uuid"], r["node"], r["slot"]) for r in found)
 
     def meet_clusters(self) -> None:
         """Let facts be made of clusters that are new here. StoreError: not yet.
@@ -250,7 +250,7 @@ class Assembler:
             raise StoreError("samples are not taken yet")
         return self._maker
 
-    def _sort(self, samples: Samples) -> Sorted:
+    def _sort(self, samples: Samples, sender: Sender | None) -> Sorted:
         """What is new in a request. Busy where too much waits already."""
         of, out = self.learner.of, Sorted()
         count, portions = out.count, out.portions
@@ -260,7 +260,7 @@ class Assembler:
         late_ms = round(self.settings.late_s * 1000)
         new = 0
         for head, value, at_ms in zip(samples.heads, samples.values, samples.times_ms, strict=True):
-            series = of(head)
+            series = of(head, sender)
             if isinstance(series, str):
                 count(series)
                 continue

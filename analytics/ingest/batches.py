@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,12 +15,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from analytics.ingest import bodies
-from analytics.ingest.intake import Intake, identity_of, intake_of
+from analytics.ingest.bound import Foreign
+from analytics.ingest.intake import Intake, intake_of, sender_of
 from analytics.ingest.journal import Busy, Parcel
+from analytics.ingest.limits import Sender
 from analytics.ingest.structure import read
 from gpuledger import __version__, envelope
 from gpuledger.catalogue import INGESTED, Quarantine
 from gpuledger.envelope import LONGEST_KEY, Part
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["ingest"])
 
@@ -34,8 +39,9 @@ T = TypeVar("T")
 async def post_batch(request: Request) -> JSONResponse:
     """Rows accepted; answered only once they are safe on disk.
 
-    400: not Native blocks of that table. 404: no such table. 413: too large, split and send again.
-    422: no key. 429, 503: there is no room now, send again with the same key.
+    400: not Native blocks of that table. 403: rows that are not the sender's to tell. 404: no such
+    table. 413: too large, split and send again. 422: no key. 429: the sender's share is used up;
+    503: there is no room: later, with the same key.
     """
     table = request.path_params["table"]
     if table not in TABLES:
@@ -44,8 +50,9 @@ async def post_batch(request: Request) -> JSONResponse:
     if not 0 < len(key) <= LONGEST_KEY:
         raise HTTPException(422, f"Idempotency-Key: it has 1 to {LONGEST_KEY} characters")
     schema = request.headers.get("x-gpuledger-schema", "")
-    body = await _body(request)
-    taken = _Taken(intake_of(request), identity_of(request))
+    sender = sender_of(request)
+    body = await _body(request, sender)
+    taken = _Taken(intake_of(request), sender)
     await _worked(len(body), lambda: taken.judge([Part(table, key, schema, body)]))
     await taken.keep()
     (answer,) = taken.answers
@@ -56,8 +63,9 @@ async def post_batch(request: Request) -> JSONResponse:
 
 async def post_envelope(request: Request) -> JSONResponse:
     """An answer for each part, as if it had been sent alone, once all that is taken is safe."""
-    body = await _body(request)
-    taken = _Taken(intake_of(request), identity_of(request))
+    sender = sender_of(request)
+    body = await _body(request, sender)
+    taken = _Taken(intake_of(request), sender)
 
     def judge() -> None:
         try:
@@ -75,10 +83,10 @@ router.add_route(envelope.PATH, post_envelope, methods=["POST"])
 router.add_route(f"{envelope.PATH}/{{table}}", post_batch, methods=["POST"])
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, sender: Sender) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").lower()
-    body = await bodies.received(request)
-    return await _worked(len(body), lambda: bodies.plain(body, encoding))
+    body = await bodies.received(request, sender.most_bytes)
+    return await _worked(len(body), lambda: bodies.plain(body, encoding, sender.most_bytes))
 
 
 async def _worked(size: int, work: Callable[[], T]) -> T:
@@ -89,11 +97,11 @@ async def _worked(size: int, work: Callable[[], T]) -> T:
 class _Taken:
     """Parts of one request on their way into the journal, and what is answered to each."""
 
-    def __init__(self, intake: Intake, identity: str) -> None:
+    def __init__(self, intake: Intake, sender: Sender) -> None:
         self.answers: list[dict[str, Any]] = []
         self.headers: dict[str, str] = {}
         self._intake = intake
-        self._identity = identity
+        self._sender = sender
         self._parcels: list[Parcel] = []
 
     def judge(self, parts: list[Part]) -> None:
@@ -111,16 +119,28 @@ class _Taken:
         table, told = TABLES.get(part.table), self._intake.told
         if table is None:
             return _refusal(404, f"no table '{part.table}' takes batches")
-        key = f"{self._identity}/{part.key}"
+        sender = self._sender
+        key = f"{sender.prefix}/{part.key}"
         try:
+            sender.bound.check_table(part.table)
             self._intake.journal.check_table(part.table)
-            judged = self._intake.gate.judge(table, part.body, self._intake.clock(), key=key)
+            judged = self._intake.gate.judge(
+                table, part.body, self._intake.clock(), key=key, bound=sender.bound
+            )
+        except Foreign as e:
+            told.foreign[part.table] += 1
+            if not sender.was_foreign:
+                # Once: it tries again for as long as somebody leaves it so.
+                sender.was_foreign = True
+                log.warning("rows that are not their sender's are refused: %s", e)
+            return _refusal(403, str(e))
         except Busy as e:
             self.headers["Retry-After"] = f"{e.retry_after_s:.0f}"
             return _refusal(503, str(e))
         except ValueError as e:
             told.rejected[part.table] += 1
             return _refusal(400, str(e))
+        self._intake.limits.charge(sender, judged.rows + judged.quarantined)
         if judged.rows:
             self._parcels.append(Parcel(part.table, key, judged.rows, judged.body))
         if judged.quarantine:

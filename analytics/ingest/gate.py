@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
+from analytics.ingest.bound import Bound
 from analytics.ingest.structure import Array, Block, labels, merge, milliseconds, read, select, span
 from gpuledger.batch import Batch, from_milliseconds, to_milliseconds
 from gpuledger.catalogue import Quarantine
@@ -37,6 +38,9 @@ class IngestSettings(Settings):
         "samples older than this many days are kept aside; more than an agent's spool holds back,"
         " less than raw samples are kept",
     ] = 10.0
+    pause_file: Annotated[
+        str, "while it is there, agents read nothing; the versions in it, all where it is empty"
+    ] = "/etc/gpuledger/pause-agents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +72,28 @@ class Gate:
     def __init__(self, settings: IngestSettings | None = None) -> None:
         self._settings = settings or IngestSettings()
 
-    def judge(self, table: Table, body: bytes, now: datetime, *, key: str = "") -> Judged:
+    def judge(
+        self,
+        table: Table,
+        body: bytes,
+        now: datetime,
+        *,
+        key: str = "",
+        bound: Bound | None = None,
+    ) -> Judged:
         """Native blocks of that table, made one in the order of its columns.
 
         ValueError where the bytes are not that, or lack what makes its rows; see `structure.read`.
-        `key` names the batch in the quarantine.
+        Foreign where a row is not what the sender, `bound` to it, may tell. `key` names the batch
+        in the quarantine.
         """
         blocks = read(table, body)
         for block in blocks:
             if not _needed(table).keys() <= block.columns.keys():
                 missing = (n for p, n in _needed(table).items() if p not in block.columns)
                 raise ValueError(f"the batch lacks {', '.join(sorted(missing))}")
+        if bound:
+            bound.check(table, blocks)
         limits = self._limits(table, now)
         if all(_is_timely(b, limits) for b in blocks):
             return _taken(table, body, blocks)

@@ -16,6 +16,8 @@ from analytics.ingest.assembly import Assembler
 from analytics.ingest.gate import Gate, IngestSettings
 from analytics.ingest.journal import Journal
 from analytics.ingest.learning import ScrapedSettings
+from analytics.ingest.limits import Limits, LimitSettings, Sender
+from analytics.ingest.pause import PauseSwitch
 from analytics.ingest.relay import Relay, RelaySettings
 from gpuledger.config import Config
 from gpuledger.store import Store
@@ -37,6 +39,7 @@ class Told:
     dropped_columns: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     schemas: Counter[str] = field(default_factory=Counter)
+    foreign: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -49,6 +52,8 @@ class Intake:
     clock: Callable[[], datetime] = _now
     told: Told = field(default_factory=Told)
     assembler: Assembler | None = None
+    pause: PauseSwitch | None = None
+    limits: Limits = field(default_factory=Limits)
 
     def open(self) -> Intake:
         """Open the journal and begin to drain it. ConfigError where its file cannot be used."""
@@ -75,17 +80,19 @@ def intake_of(request: Request) -> Intake:
     return intake
 
 
-def identity_of(request: Request) -> str:
-    """Who sends, as the guard found: keys of different senders never meet."""
-    return str(request.scope["identity"])
+def sender_of(request: Request) -> Sender:
+    """Who sends, as the guard found. HTTPException 429 where it has sent too much."""
+    return intake_of(request).limits.admit(request.scope["caller"])
 
 
 def make_intake(path: Path, store: Store, configuration: Config) -> Intake:
     """The intake with its journal in the file `path`; nothing is opened here."""
     settings = configuration.section("relay", RelaySettings)
     journal = Journal(path, capacity_bytes=settings.spool_bytes)
-    gate = Gate(configuration.section("ingest", IngestSettings))
+    ingest = configuration.section("ingest", IngestSettings)
+    gate, pause = Gate(ingest), PauseSwitch(Path(ingest.pause_file))
     relay = Relay(journal, store, log, linger_s=settings.linger_s)
     scraped = configuration.section("scraped", ScrapedSettings)
     assembler = Assembler(journal, scraped, store)
-    return Intake(journal, relay, gate, assembler=assembler)
+    limits = Limits(configuration.section("limits", LimitSettings))
+    return Intake(journal, relay, gate, assembler=assembler, pause=pause, limits=limits)

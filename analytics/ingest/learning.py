@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from analytics.ingest import protobuf
+from analytics.ingest.limits import Sender
 from analytics.ingest.targets import NAME, Key, Series, Target
 from analytics.ingest.told import TellsFacts
 from gpuledger.config import Settings
@@ -34,7 +35,7 @@ MOST_UNKNOWN = 1_000
 # A series is known by so many orders of its labels, and replicas that tell of it, on average.
 HEADS = 6
 # Why a series may become something later all the same.
-NO_ROOM = {"too_many_series", "too_many_targets"}
+NO_ROOM = {"too_many_series", "too_many_targets", "token_series"}
 
 
 class ScrapedSettings(Settings):
@@ -98,7 +99,7 @@ class Counts:
 class Learner:
     """Every series that was seen lately, by the bytes of its labels. Not safe for two threads.
 
-    `size` is how many of them become something.
+    `size` is how many of them become something, `owned` how many are in a sender's share.
     """
 
     def __init__(
@@ -125,20 +126,25 @@ class Learner:
         self._tellers: dict[str, tuple[tuple[str, ...], bool]] = {}
         self._next_target = 1
         self.size = 0
+        self.owned: Counter[str] = Counter()
 
-    def of(self, head: bytes) -> Series | str:
-        """The series, or why it becomes nothing. ValueError where the head cannot be read."""
+    def of(self, head: bytes, sender: Sender | None = None) -> Series | str:
+        """The series, or why it becomes nothing. ValueError where the head cannot be read.
+
+        The same labels from senders of two clusters are two series.
+        """
         # A first label that is the name tells by itself, if nobody makes anything of it.
         if head[2:13] == FIRST_IS_NAME and head[0] == 0x0A and head[13] == head[1] - 12 < 0x74:
             why = self._boring.get(head[14 : 2 + head[1]])
             if why is not None:
                 return why
-        digest = blake2b(head, digest_size=16).digest()
+        salt = sender.salt if sender else b""
+        digest = blake2b(head, digest_size=16, salt=salt).digest()
         found = self._by_digest.get(digest)
         if found is not None:
             return found
         refused = self._refused.get(digest)
-        return self._learn(head, digest) if refused is None else refused
+        return self._learn(head, digest, sender) if refused is None else refused
 
     def restore_target(self, number: int, key: Key, node: str, period_ms: int) -> None:
         """A target of an earlier life."""
@@ -176,6 +182,7 @@ class Learner:
             if series.target.series.pop(series.number, None):
                 series.target.free.append(series.number)
                 self.size -= 1
+                self.owned[series.owner] -= 1
         empty = [t for t in self.targets.values() if not t.series and not t.pending]
         for target in empty:
             del self.targets[target.id], self._by_key[target.key]
@@ -224,21 +231,24 @@ class Learner:
             found = self._tellers[exporter.name] = places, on_nodes
         return found
 
-    def _learn(self, head: bytes, digest: bytes) -> Series | str:
-        labels = protobuf.labels_of(head)
-        found = self._judge(labels)
+    def _learn(self, head: bytes, digest: bytes, sender: Sender | None) -> Series | str:
+        told = protobuf.labels_of(head)
+        labels = self._bound(told, sender)
+        found = "foreign" if labels is None else self._judge(labels)
         if isinstance(found, Series):
             # The same labels in another order, or by another replica, are the same series.
             same = blake2b(protobuf.head_of(found.all_labels), digest_size=16).digest()
             known = self._by_digest.get(same)
-            if known is None and self._has_room(found.target):
+            full = self._is_full(found.target, sender)
+            if known is None and not full:
                 known = self._by_digest[same] = self._number(found)
             if known is not None:
+                self._own(known, sender)
                 if len(self._by_digest) < HEADS * self._settings.max_series:
                     self._by_digest[digest] = known
                 return known
-            found = "too_many_series"
-        self._refuse(labels.get(NAME, ""), digest, found)
+            found = full
+        self._refuse(told.get(NAME, ""), digest, found)
         return found
 
     def _judge(self, labels: Mapping[str, str]) -> Series | str:
@@ -273,9 +283,28 @@ class Learner:
             return "ignored" if self._index.why_ignored(name) else "unknown"
         return ""
 
-    def _has_room(self, target: Target) -> bool:
+    def _bound(self, labels: dict[str, str], sender: Sender | None) -> dict[str, str] | None:
+        """The labels with the cluster of their sender; None where they tell of another one."""
+        cluster = sender.caller.cluster if sender else ""
+        if not cluster:
+            return labels
+        told = next((labels[n] for n in self._settings.cluster_labels if labels.get(n)), cluster)
+        label = next(iter(self._settings.cluster_labels), "cluster")
+        return {**labels, label: cluster} if told == cluster else None
+
+    def _is_full(self, target: Target, sender: Sender | None) -> str:
+        """Why there is no room for another series; empty where there is."""
         most = self._settings.max_series, self._settings.max_target_series
-        return self.size < most[0] and len(target.series) < most[1]
+        if self.size >= most[0] or len(target.series) >= most[1]:
+            return "too_many_series"
+        share = sender.most_series if sender else 0
+        return "token_series" if sender and 0 < share <= self.owned[sender.prefix] else ""
+
+    def _own(self, series: Series, sender: Sender | None) -> None:
+        """Count it in the share of whoever told of it first since the start."""
+        if sender and not series.owner:
+            series.owner = sender.prefix
+            self.owned[sender.prefix] += 1
 
     def _tell_node(self, labels: Mapping[str, str], node: str) -> None:
         target = self._target(labels)

@@ -23,9 +23,11 @@ from starlette.exceptions import HTTPException
 from analytics.ingest import protobuf
 from analytics.ingest.assembly import Assembler
 from analytics.ingest.bodies import received
+from analytics.ingest.intake import intake_of
 from analytics.ingest.journal import Busy
+from analytics.ingest.limits import Sender
 from analytics.ingest.protobuf import Samples
-from analytics.ingest.scraped import assembler_of
+from analytics.ingest.scraped import NOT_TAKEN, assembler_of, scraper_of
 from analytics.ingest.targets import NAME
 from gpuledger.errors import GpuledgerError
 
@@ -39,10 +41,13 @@ GZIP_WINDOW = 16 + zlib.MAX_WBITS
 RENAMED = {"service.instance.id": "instance", "k8s.node.name": "node"}
 NAMESPACE, SERVICE = "service.namespace", "service.name"
 # What the sender hears was not taken; what we just have no use for was.
-REJECTED = ("delta", "no_time", "far_past", "far_future", "out_of_order", "too_many_series")
+REJECTED = (
+    *("delta", "no_time", "far_past", "far_future", "out_of_order", "too_many_series"),
+    *NOT_TAKEN,
+)
 DELTA = metrics_pb2.AGGREGATION_TEMPORALITY_DELTA
 NO_VALUE = metrics_pb2.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
-RPC_CODES = {400: 3, 413: 3, 415: 3, 429: 8, 503: 14}  # google.rpc.Code
+RPC_CODES = {400: 3, 403: 7, 413: 3, 415: 3, 429: 8, 503: 14}  # google.rpc.Code
 
 _reading = threading.Lock()
 
@@ -55,7 +60,7 @@ class Point(NamedTuple):
     at_ms: int
 
 
-@router.post("/metrics")
+@router.post("/metrics", responses={200: {"content": {PROTOBUF: {}, JSON: {}}}})
 async def post_metrics(
     request: Request,
     content_type: Annotated[str, Header()] = PROTOBUF,
@@ -63,35 +68,41 @@ async def post_metrics(
 ) -> Response:
     """200 once every point that can be used is safe on disk; tells how many cannot, and why.
 
-    400: no export request. 413: too large. 415: another format. 503: not now, send it again.
+    400: no export request. 403: a token of one node. 413: too large. 415: another format. 429: the
+    token's share is used up; 503: not now: send it again.
     """
     kind = content_type.partition(";")[0].strip().lower()
     try:
         if kind not in {PROTOBUF, JSON}:
             raise HTTPException(415, f"Content-Type may be {PROTOBUF} or {JSON}")
         assembler = assembler_of(request)
-        body = await received(request, MOST_BYTES)
-        answer = await run_in_threadpool(_take, assembler, body, content_encoding.lower(), kind)
+        sender = scraper_of(request)
+        body = await received(request, min(MOST_BYTES, sender.most_bytes))
+        encoding = content_encoding.lower()
+        counts = await run_in_threadpool(_take, assembler, sender, body, encoding, kind)
+        intake_of(request).limits.charge(sender, sum(counts.values()))
     except HTTPException as e:
         kind = kind if kind == JSON else PROTOBUF
         return _refusal(kind, e.status_code, str(e.detail), dict(e.headers or {}))
     except GpuledgerError as e:
         wait_s = e.retry_after_s if isinstance(e, Busy) else 10.0
         return _refusal(kind, 503, str(e), {"Retry-After": f"{wait_s:.0f}"})
-    return _answer(kind, 200, answer)
+    return _answer(kind, 200, response(counts))
 
 
-def _take(assembler: Assembler, packed: bytes, encoding: str, kind: str) -> Message:
+def _take(
+    assembler: Assembler, sender: Sender, packed: bytes, encoding: str, kind: str
+) -> dict[str, int]:
     body = unpacked(packed, encoding)
     counts: Counter[str] = Counter()
     with _reading:
         samples = _samples(points(parsed(body, kind), counts))
     assembler.counts.samples.update(counts)
     try:
-        taken = assembler.take(samples)
+        taken = assembler.take(samples, sender)
     except ValueError as e:
         raise HTTPException(400, str(e)) from e
-    return response({**taken, **counts})
+    return {**taken, **counts}
 
 
 def response(counts: dict[str, int]) -> Message:

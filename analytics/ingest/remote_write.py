@@ -16,7 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from analytics.ingest import protobuf
 from analytics.ingest.assembly import Assembler
 from analytics.ingest.bodies import received
-from analytics.ingest.scraped import assembler_of
+from analytics.ingest.intake import intake_of
+from analytics.ingest.limits import Sender
+from analytics.ingest.scraped import assembler_of, not_taken, scraper_of
 
 router = APIRouter(prefix="/v1/prometheus", tags=["ingest"])
 
@@ -35,25 +37,31 @@ async def post_write(
 ) -> Response:
     """204 once every sample that can be used is safe on disk.
 
-    400: no WriteRequest in snappy's block format. 413: too large. 415: another format, such as
-    remote-write 2.0. 503: not now, send it again.
+    400: no WriteRequest in snappy's block format. 403: a token of one node. 413: too large. 415:
+    another format, such as remote-write 2.0. 422: all is safe but what the token may not send.
+    429: its share is used up; 503: not now: send it again.
     """
     _check_format(content_type, content_encoding, x_prometheus_remote_write_version)
     assembler = assembler_of(request)
-    body = await received(request, assembler.settings.max_body_bytes)
-    await run_in_threadpool(take, assembler, body)
+    sender = scraper_of(request)
+    body = await received(request, min(assembler.settings.max_body_bytes, sender.most_bytes))
+    counts = await run_in_threadpool(take, assembler, body, sender)
+    intake_of(request).limits.charge(sender, sum(counts.values()))
+    if refused := not_taken(counts):
+        raise HTTPException(422, f"all other samples are safe, but not {refused}")
     return Response(status_code=204)
 
 
-def take(assembler: Assembler, packed: bytes) -> None:
-    """Take a request's samples. HTTPException 400 or 413 where it cannot be understood."""
+def take(assembler: Assembler, packed: bytes, sender: Sender) -> dict[str, int]:
+    """Samples by what became of them. HTTPException 400 or 413 where they cannot be understood."""
     settings = assembler.settings
     body = unpacked(packed, settings.max_body_bytes)
     try:
         try:
-            assembler.take(protobuf.read(body, settings.max_request_series))
+            return assembler.take(protobuf.read(body, settings.max_request_series), sender)
         except protobuf.ManySamples:
-            assembler.take(protobuf.read(body, settings.max_request_series, fast=False))
+            slowly = protobuf.read(body, settings.max_request_series, fast=False)
+            return assembler.take(slowly, sender)
     except ValueError as e:
         raise HTTPException(400, str(e)) from e
 

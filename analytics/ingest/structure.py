@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,7 +34,18 @@ from analytics.ingest.walk import (
 from gpuledger.native import INDEX_VERSION
 from gpuledger.schema import Table
 
-__all__ = ["Array", "Block", "labels", "merge", "milliseconds", "read", "select", "span"]
+__all__ = [
+    "Array",
+    "Block",
+    "Column",
+    "labels",
+    "merge",
+    "milliseconds",
+    "read",
+    "select",
+    "span",
+    "texts",
+]
 
 _NO_TEXT = COUNT.pack(1) + b"\0"
 
@@ -87,6 +99,13 @@ def labels(block: Block, column: Column) -> tuple[list[str], Array]:
     """The texts of a column of labels, and which of them each row has."""
     region, places = _indexed(block, column)
     return [str(t, "utf-8") for t in _pieces(region)], places
+
+
+def texts(block: Block, column: Column) -> list[bytes]:
+    """The texts of a column of texts, row by row."""
+    bounds = _bounds(block.body, column[1], block.rows)
+    cut = (block.body[begin:end] for begin, end in pairwise(bounds))
+    return [piece[number(piece, 0)[1] :] for piece in cut]
 
 
 def _indexed(block: Block, column: Column) -> tuple[bytes, Array]:

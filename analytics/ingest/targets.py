@@ -36,7 +36,8 @@ class Series:
     """One series that becomes something; `number` is its place among those of its target.
 
     Its labels are without the name, and one object for all series of the target that have the same.
-    `told` are its labels for facts: with the node where its card truly is.
+    `told` are its labels for facts: with the node where its card truly is. `owner` is the sender in
+    whose share of series it is.
     """
 
     target: Target
@@ -51,6 +52,7 @@ class Series:
     feeding: Feeding | None = None
     known_as: object = None
     fed_as: object = None
+    owner: str = ""
 
     @property
     def all_labels(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from analytics.life import events
 from analytics.life.events import ACCEPTED, APPLIED, DISMISSED, EXPIRED, PROPOSED, Standing, Step
-from gpuledger.errors import ConfigError, nearest
+from gpuledger.errors import ConfigError, Unknown, nearest
 from gpuledger.schema import FOREVER
 from gpuledger.service import Reader
 from gpuledger.store import Store
@@ -76,7 +76,7 @@ def find(reader: Reader, beginning: str) -> dict[str, Any]:
     known = [r["id"][: max(len(lower), 1)] for r in reader.select(_IDS, most=MOST_IDS)]
     close = nearest(lower, dict.fromkeys(known))
     hint = close or ": see 'gpuledger recommend list'"
-    raise ConfigError(f"no recommendation begins with '{beginning}'{hint}")
+    raise Unknown(f"no recommendation begins with '{beginning}'{hint}")
 
 
 def status_of(stored: str, standing: Standing | None) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from gpuledger import turns
 from gpuledger.catalogue import Recommendation, RecommendationEvent
-from gpuledger.errors import ConfigError
+from gpuledger.errors import Conflict
 from gpuledger.identity import hash64
 from gpuledger.schema import FOREVER
 from gpuledger.service import Reader
@@ -21,6 +21,13 @@ from gpuledger.store import Store
 
 PROPOSED, ACCEPTED, DISMISSED, SNOOZED = "proposed", "accepted", "dismissed", "snoozed"
 EXPIRED, APPLIED, MEASURED, UNMEASURED = "expired", "applied", "measured", "not_measurable"
+# What a person's step is called where it is asked for and written down.
+VERBS: Mapping[str, str] = {
+    ACCEPTED: "accept",
+    DISMISSED: "dismiss",
+    SNOOZED: "snooze",
+    APPLIED: "applied",
+}
 # From where to where; a snoozed one is a proposal that hides, and may be decided on all the same.
 NEXT: Mapping[str, tuple[str, ...]] = {
     PROPOSED: (ACCEPTED, DISMISSED, SNOOZED, EXPIRED),
@@ -96,7 +103,7 @@ def take(store: Store, row: Mapping[str, Any], before: Standing | None, step: St
         store, event, _token(event), _KEPT, id=event.recommendation_id, turn=event.turn
     )
     if kept["decision"] != event.decision:
-        raise ConfigError(
+        raise Conflict(
             f"recommendation {short(event.recommendation_id)}: {kept['by']} was first, it is"
             f" {kept['status']} since {kept['at']:%Y-%m-%d %H:%M:%S} UTC"
         )
@@ -116,7 +123,7 @@ def check(identifier: int, standing: str, status: str) -> None:
         return
     ways = NEXT[standing]
     may = f"it can only become {' or '.join(ways)}" if ways else "its life is over"
-    raise ConfigError(f"recommendation {short(identifier)} is {standing}: {may}, not {status}")
+    raise Conflict(f"recommendation {short(identifier)} is {standing}: {may}, not {status}")
 
 
 def short(identifier: int) -> str:

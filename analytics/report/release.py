@@ -18,7 +18,7 @@ from analytics.report.persons import persons
 from analytics.report.snapshot import DRAFT, RELEASED, Snapshot
 from analytics.report.value import WeeklyReport
 from gpuledger.config import Config
-from gpuledger.errors import ConfigError
+from gpuledger.errors import ConfigError, Conflict, Unknown
 from gpuledger.service import Reader
 from gpuledger.store import Store
 
@@ -51,7 +51,7 @@ class Desk:
             there = "".join(
                 f": the book is {r['first']:%Y-%m-%d} to {r['last']:%Y-%m-%d}" for r in rows
             )
-            raise ConfigError(f"nothing is booked of week {week}{there}")
+            raise Unknown(f"nothing is booked of week {week}{there}")
         return weekly.collect(reader, since, until, self.options)
 
     def has_booked(self, reader: Reader, week: str) -> bool:
@@ -110,7 +110,7 @@ def draft(
     ConfigError where the week is not over, or a correction gives no reason.
     """
     if not desk.is_over(store, week):
-        raise ConfigError(f"week {week} is not booked to its end yet: a draft needs the whole week")
+        raise Conflict(f"week {week} is not booked to its end yet: a draft needs the whole week")
     before = snapshot.latest(store, week)
     corrects, edition = _edition(before, week, reason.strip())
     corrects = persons(store).out_of(corrects)
@@ -125,7 +125,7 @@ def _edition(before: Snapshot | None, week: str, reason: str) -> tuple[str, int]
     if before.state == DRAFT:
         return reason or before.corrects, before.edition
     if not reason:
-        raise ConfigError(f"week {week} is released: a correction needs a --reason")
+        raise Conflict(f"week {week} is released: a correction needs a --reason")
     return reason, before.edition + 1
 
 
@@ -139,12 +139,12 @@ def release(
     """
     before = snapshot.latest(store, week)
     if before is None:
-        raise ConfigError(f"week {week} has no draft: make one by 'gpuledger report draft'")
+        raise Conflict(f"week {week} has no draft: make one by 'gpuledger report draft'")
     if before.state == RELEASED:
-        raise ConfigError(f"{before.told}: to correct it, draft it again with a --reason")
+        raise Conflict(f"{before.told}: to correct it, draft it again with a --reason")
     settled = desk.is_settled(store, week)
     if not (settled or early):
-        raise ConfigError(
+        raise Conflict(
             f"the book of week {week} settles at {desk.settles(week):%Y-%m-%d %H:%M} UTC:"
             " release it then, or as it is with --early"
         )
@@ -159,7 +159,7 @@ def annotate(store: Store, week: str, team: str, text: str, by: str, now: dateti
     """Keep a lead's remark on a week. ConfigError once the report is released."""
     before = snapshot.latest(store, week)
     if before is not None and before.state == RELEASED:
-        raise ConfigError(f"{before.told}: to add a remark, draft it again with a --reason first")
+        raise Conflict(f"{before.told}: to add a remark, draft it again with a --reason first")
     remarks.write(store, week, team, text, by, now)
 
 

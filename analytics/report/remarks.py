@@ -9,7 +9,7 @@ from analytics.report.value import LeadNote
 from analytics.report.words import plain
 from gpuledger.batch import to_milliseconds
 from gpuledger.catalogue import ReportNote
-from gpuledger.errors import ConfigError, nearest
+from gpuledger.errors import ConfigError, Unknown, nearest
 from gpuledger.service import Reader
 from gpuledger.store import Store
 
@@ -24,7 +24,7 @@ def write(store: Store, week: str, team: str, text: str, by: str, now: datetime)
     """
     known = [row["team"] for row in store.select(_TEAMS)]
     if team not in known:
-        raise ConfigError(f"there is no team '{team}'{nearest(team, known)}")
+        raise Unknown(f"there is no team '{team}'{nearest(team, known)}")
     if len(text) > LONGEST:
         raise ConfigError(f"a remark has {LONGEST} characters at most; this one has {len(text)}")
     store.insert_rows(

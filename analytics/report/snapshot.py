@@ -14,7 +14,7 @@ from analytics.report import document
 from analytics.report.value import Edition, LeadNote, WeeklyReport
 from gpuledger import turns
 from gpuledger.catalogue import ReportSnapshot
-from gpuledger.errors import ConfigError
+from gpuledger.errors import Conflict, Unknown
 from gpuledger.identity import hash64
 from gpuledger.service import Reader
 from gpuledger.store import Store
@@ -77,7 +77,7 @@ def shown(reader: Reader, week: str, edition: int = 0) -> Snapshot | None:
     taken = [s for s in steps(reader, week) if edition in {0, s.edition}]
     if not taken:
         if edition:
-            raise ConfigError(f"week {week} has no edition {edition}")
+            raise Unknown(f"week {week} has no edition {edition}")
         return None
     released = [s for s in taken if s.state == RELEASED]
     return loaded(reader, (released or taken)[-1])
@@ -125,7 +125,7 @@ def take(
     token = f"report/{made.week}/{step}"
     kept = turns.take(store, row, token, _KEPT, week=made.week, step=step)
     if kept["decision"] != row.decision:
-        raise ConfigError(
+        raise Conflict(
             f"week {made.week}: {kept['by']} was first, it is {kept['state']} since"
             f" {kept['at']:%Y-%m-%d %H:%M:%S} UTC"
         )

@@ -12,7 +12,7 @@ from typing import Any
 from analytics.life.netting import net
 from analytics.report import remarks, weeks
 from analytics.report.words import STRANGER, plain
-from gpuledger.errors import ConfigError, nearest
+from gpuledger.errors import ConfigError, Unknown, nearest
 from gpuledger.measures import (
     CAPACITY_VALUE,
     GPU_HOURS,
@@ -121,7 +121,7 @@ def collect(
     if not now["jobs"]:
         known = named(reader, since, until)
         hint = nearest(team, known) or f"; teams that did: {', '.join(known) or 'none'}"
-        raise ConfigError(f"no team '{team}' held a GPU in this period{hint}")
+        raise Unknown(f"no team '{team}' held a GPU in this period{hint}")
     week = weeks.label(since, until, zone)
     first, last = weeks.earlier(since, until, zone)
     (before,) = _ask(reader, _WHOLE, team=team, since=first, until=last)

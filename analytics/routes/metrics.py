@@ -12,8 +12,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from analytics import book
 from analytics.routes.common import TheService
+from analytics.routes.own import OwnCollector
 from analytics.routes.relay import IntakeCollector
 from analytics.service import Service
+from gpuledger.errors import StoreError
 
 router = APIRouter(tags=["metrics"])
 # Labels of alerts by which Alertmanager groups, inhibits and finds who hears of them.
@@ -24,10 +26,35 @@ _ROUTED_BY = ("cluster", "node", "job", "user", "team")
 def get_metrics(service: TheService) -> Response:
     """The last hour's book by state, findings, alerts, the age of the book, and what came in."""
     registry = CollectorRegistry()
-    registry.register(_BookCollector(service))
+    registry.register(OwnCollector(service.watch.figures))
+    registry.register(_StoreCollector(service))
     if service.intake:
         registry.register(IntakeCollector(service.intake))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _StoreCollector:
+    """Whether the store answers, and what it tells then; the service's own state in any case."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus's client asks for."""
+        try:
+            found = list(_BookCollector(self._service).collect())
+        except StoreError:
+            found = []
+        up = GaugeMetricFamily("gpuledger_store_up", "1 where the store answers", value=bool(found))
+        yield from (up, *found, self._ticked())
+
+    def _ticked(self) -> Metric:
+        family = GaugeMetricFamily(
+            "gpuledger_last_tick_timestamp_seconds", "When the analytics last came through"
+        )
+        if self._service.runner.last_tick:
+            family.add_metric([], self._service.runner.last_tick.timestamp())
+        return family
 
 
 class _BookCollector:
@@ -41,7 +68,6 @@ class _BookCollector:
         yield self._findings()
         yield self._alerts()
         yield self._booked()
-        yield self._ticked()
 
     def _book(self) -> Metric:
         family = GaugeMetricFamily(
@@ -87,12 +113,4 @@ class _BookCollector:
         last = book.last_booked(self._service.boards)
         if last:
             family.add_metric([], last.timestamp())
-        return family
-
-    def _ticked(self) -> Metric:
-        family = GaugeMetricFamily(
-            "gpuledger_last_tick_timestamp_seconds", "When the analytics last came through"
-        )
-        if self._service.runner.last_tick:
-            family.add_metric([], self._service.runner.last_tick.timestamp())
         return family

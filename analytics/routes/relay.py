@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from analytics.ingest.intake import Intake, intake_of
 from analytics.routes import scraped
+from analytics.routes.own import OwnCollector
 
 router = APIRouter(tags=["relay"])
 
@@ -34,6 +35,7 @@ def get_ready(request: Request) -> dict[str, str | float]:
 def get_metrics(request: Request) -> Response:
     """What was accepted, what waits, what went on, and what did not."""
     registry = CollectorRegistry()
+    registry.register(OwnCollector(request.app.state.watch.figures))
     registry.register(IntakeCollector(intake_of(request)))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
@@ -58,6 +60,9 @@ class IntakeCollector:
         yield _by_table("duplicate_rows", "Rows that were known already", counts.duplicates)
         yield _by_table("quarantined_rows", "Rows kept aside for their times", told.quarantined)
         yield _by_table("rejected_batches", "Batches that are none", told.rejected)
+        yield _by_table("foreign_batches", "Batches with rows of somebody else", told.foreign)
+        limited = self._intake.limits.refused
+        yield _by("limited_requests", "Requests beyond a token's share", "share", limited)
         yield _by_table("dropped_columns", "Columns of no table, per batch", told.dropped_columns)
         yield _by("batches", "Batches by their sender's version to ours", "schema", told.schemas)
         yield _one("requests", "Requests with rows", counts.requests)

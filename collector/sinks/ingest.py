@@ -5,20 +5,24 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import urllib3
 
 import gpuledger
+from collector.halt import HEADER as PAUSE
 from collector.sink import TAKEN, Reply, Sink, Verdict
 from gpuledger import envelope
 from gpuledger.entry import Entry
-from gpuledger.errors import StoreError
+from gpuledger.errors import ConfigError, StoreError
 
 HOLD_S = 60.0
 LONGEST_HOLD_S = 600.0
+TOKEN_HOLDS_S = 60.0
 TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 # What an answer means for the entry (contracts, Doors); any other says nothing about it.
 VERDICTS = {
@@ -43,21 +47,43 @@ Compress = Callable[[bytes], bytes]
 Outcome = tuple[Entry, Reply | StoreError]
 
 
+def pool(ca_file: str = "", client_cert: str = "", client_key: str = "") -> urllib3.PoolManager:
+    """Connections that trust the system's certificates, or those of `ca_file` alone.
+
+    ConfigError for a file that cannot be read.
+    """
+    files = {"ca_certs": ca_file, "cert_file": client_cert, "key_file": client_key}
+    for name, path in zip(("ca_file", "client_cert", "client_key"), files.values(), strict=True):
+        if path and not Path(path).is_file():
+            raise ConfigError(f"[agent] {name} {path}: there is no such file")
+    given: dict[str, Any] = {name: path for name, path in files.items() if path}
+    return urllib3.PoolManager(retries=False, timeout=TIMEOUT, **given)
+
+
 class IngestSink(Sink):
-    """Posts entries to `url`, with the node's token; `pool` and `wall` are for tests."""
+    """Posts entries to `url`, with the node's token; `wall` is for tests.
+
+    `hear` is told of each answer: the word that agents pause, None where there is none, and the
+    status. `fresh` gives the token as it is now, or raises ConfigError: a pod's is replaced often.
+    """
 
     def __init__(
         self,
         url: str,
         token: str,
         wall: Callable[[], float],
-        pool: urllib3.PoolManager | None = None,
+        connections: urllib3.PoolManager | None = None,
+        hear: Callable[[str | None, int], None] | None = None,
+        fresh: Callable[[], str] | None = None,
     ) -> None:
         self._url = url.rstrip("/")
         self._token = token
         self._wall = wall
-        self._pool = pool or urllib3.PoolManager(retries=False, timeout=TIMEOUT)
+        self._pool = connections or pool()
         self._encoding, self._compress = compression()
+        self._hear = hear
+        self._fresh = fresh
+        self._token_read_at = wall()
         self._one_by_one_until = 0.0
 
     def send(self, entry: Entry) -> Reply:
@@ -118,18 +144,30 @@ class IngestSink(Sink):
 
     def _post(self, path: str, body: bytes, told: Mapping[str, str]) -> Any:
         headers = {
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": f"Bearer {self._bearer()}",
             "Content-Encoding": self._encoding,
             "Content-Type": "application/octet-stream",
             "X-Gpuledger-Schema": gpuledger.__version__,
             **told,
         }
         try:
-            return self._pool.request(
+            answer: Any = self._pool.request(
                 "POST", self._url + path, body=self._compress(body), headers=headers
             )
         except urllib3.exceptions.HTTPError as e:
             raise StoreError(f"{self._url} cannot be reached: {_short(str(e))}") from None
+        if self._hear:
+            self._hear(answer.headers.get(PAUSE), answer.status)
+        return answer
+
+    def _bearer(self) -> str:
+        """The token, read anew each minute; the one before where that cannot be done."""
+        now = self._wall()
+        if self._fresh and not 0 <= now - self._token_read_at < TOKEN_HOLDS_S:
+            self._token_read_at = now
+            with suppress(ConfigError):
+                self._token = self._fresh()
+        return self._token
 
     def close(self) -> None:
         """Close connections."""

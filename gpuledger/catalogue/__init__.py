@@ -1,11 +1,13 @@
 """Every table of gpuledger, declared once."""
 
+from gpuledger.catalogue.access import ApiToken, ApiTokenUse, AuditEntry
 from gpuledger.catalogue.account import AccountDay, AccountHour, Adjustment, FreeBlock
 from gpuledger.catalogue.backfill import BackfillChunk
 from gpuledger.catalogue.change import Change
 from gpuledger.catalogue.demand import DemandMinute, RecoverableHour, RecoverableMinute
 from gpuledger.catalogue.experiment import ExperimentRun
 from gpuledger.catalogue.forecast import Forecast
+from gpuledger.catalogue.forgotten import Forgotten
 from gpuledger.catalogue.fragmentation import FragmentationHour
 from gpuledger.catalogue.gpu import GpuEvent, GpuHealth, GpuSample, ProcessSample, SliceSample
 from gpuledger.catalogue.host import (
@@ -17,6 +19,7 @@ from gpuledger.catalogue.host import (
     SpoolLoss,
 )
 from gpuledger.catalogue.ingest import Quarantine
+from gpuledger.catalogue.job_team import JobTeam
 from gpuledger.catalogue.learned import JobClass, JobStat, PowerFloor, StartupTime
 from gpuledger.catalogue.lease import LeaseTurn
 from gpuledger.catalogue.money import BillLine, PriceEntry, Rate
@@ -141,17 +144,25 @@ ROWS: tuple[type[Row], ...] = (
     ReportSnapshot,
     ReportNote,
     ReportDelivery,
+    ApiToken,
+    ApiTokenUse,
+    AuditEntry,
+    JobTeam,
+    Forgotten,
 )
 
 TABLES: dict[str, Table] = {row.table.name: row.table for row in ROWS}
 
+# What happened to the service itself: nobody may send it such rows.
+_OF_THE_SERVICE = {
+    row.table.name for row in (Notification, Quarantine, Change, LeaseTurn, AuditEntry)
+}
 # What collectors may send; everything else is computed or configured on the server's side.
 INGESTED: tuple[Table, ...] = (
     *(
         t
         for t in TABLES.values()
-        if isinstance(t.layout, Samples | Events)
-        and t.name not in {"notifications", Quarantine.table.name, Change.table.name}
+        if isinstance(t.layout, Samples | Events) and t.name not in _OF_THE_SERVICE
     ),
     MissingValue.table,
     Gpu.table,
@@ -182,8 +193,11 @@ __all__ = [
     "AgentSample",
     "AlertState",
     "Allocation",
+    "ApiToken",
+    "ApiTokenUse",
     "Asset",
     "AssetState",
+    "AuditEntry",
     "BackfillChunk",
     "BillLine",
     "BlockSample",
@@ -198,6 +212,7 @@ __all__ = [
     "FilesystemSample",
     "Finding",
     "Forecast",
+    "Forgotten",
     "FragmentationHour",
     "FreeBlock",
     "FreeState",
@@ -210,6 +225,7 @@ __all__ = [
     "Job",
     "JobClass",
     "JobStat",
+    "JobTeam",
     "LeaseTurn",
     "MissingValue",
     "NetfsSample",

@@ -4,6 +4,7 @@ from gpuledger.catalogue.verdict import DAILY, HOURLY
 from gpuledger.schema import (
     Cells,
     Gauge,
+    Holds,
     Label,
     Number,
     Quantity,
@@ -29,8 +30,8 @@ class Account(Row):
     pool: Label = label("pool of the GPUs")
     model: Label = label("GPU model")
     job: Label = text("job id; empty = none")
-    job_name: Label = label("name given by the user")
-    user: Label = label("who submitted the job")
+    job_name: Label = label("name given by the user", holds=Holds.WORDS)
+    user: Label = label("who submitted the job", holds=Holds.NAME)
     team: Label = label("team that pays; `unmapped` where nobody said; empty = no job")
     state: Label = label("state of the ledger")
     flags: Label = label("flags, joined by commas")

@@ -1,6 +1,9 @@
 """What was changed on nodes, and when."""
 
-from gpuledger.schema import Events, Label, Number, Row, Time, label, number, text, time
+from gpuledger.schema import Events, Holds, Label, Number, Row, Time, label, number, text, time
+
+# Every kind of change that is noticed.
+CHANGE_KINDS = ("driver", "vbios", "card", "mig", "quota", "nodes", "drain", "down", "resume")
 
 
 class Change(Row, table="changes", layout=Events(key=("cluster", "node", "kind"))):
@@ -14,5 +17,5 @@ class Change(Row, table="changes", layout=Events(key=("cluster", "node", "kind")
     )
     kind: Label = label("driver, vbios, card, mig, quota, nodes, drain, down or resume")
     subject: Label = text("what it is about, e.g. a queue", default="")
-    before: Label = text("value before; empty = none", default="")
-    after: Label = text("value from then on; empty = none", default="")
+    before: Label = text("value before; empty = none", default="", holds=Holds.WORDS)
+    after: Label = text("value from then on; empty = none", default="", holds=Holds.WORDS)

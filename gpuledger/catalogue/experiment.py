@@ -3,6 +3,7 @@
 from gpuledger.schema import (
     FOREVER,
     Gauge,
+    Holds,
     Label,
     Number,
     Row,
@@ -21,12 +22,12 @@ class ExperimentRun(Row, table="runs", layout=Versions(key=("run_id",))):
     """One run of an experiment and the job that it was."""
 
     run_id: Label = text("id that the tracking server gave")
-    experiment: Label = label("name of the experiment")
-    name: Label = text("name of the run", default="")
-    user: Label = label("who started it", default="")
+    experiment: Label = label("name of the experiment", holds=Holds.WORDS)
+    name: Label = text("name of the run", default="", holds=Holds.WORDS)
+    user: Label = label("who started it", default="", holds=Holds.NAME)
     state: Label = label("running, finished, failed, killed or scheduled")
-    parameters: Label = text("parameters as JSON", default="{}")
-    metrics: Label = text("last values of its metrics as JSON", default="{}")
+    parameters: Label = text("parameters as JSON", default="{}", holds=Holds.WORDS)
+    metrics: Label = text("last values of its metrics as JSON", default="{}", holds=Holds.WORDS)
     started: Time = time("started at")
     ended: Time = time("ended at", default=FOREVER)
     job_id: Label = text("job that it was; empty = not known", default="")

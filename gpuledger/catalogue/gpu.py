@@ -7,6 +7,7 @@ from gpuledger.schema import (
     Counter,
     Events,
     Gauge,
+    Holds,
     Label,
     Number,
     Rollup,
@@ -257,7 +258,7 @@ class ProcessSample(
     slot: Number = number("minor number of the device", bits=16)
     gpu_id: Number = ident("hash of the asset", default=0)
     pid: Number = number("process id as the host counts")
-    user: Label = label("user name; empty when it cannot be known")
+    user: Label = label("user name; empty when it cannot be known", holds=Holds.NAME)
     executable: Label = label("base name of the executable; empty when it cannot be known")
     started: Time = time("start of the process")
     memory_used_bytes: Gauge = gauge(BYTE, "device memory of the process", step=MEBI)

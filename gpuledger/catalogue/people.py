@@ -2,6 +2,7 @@
 
 from gpuledger.schema import (
     FOREVER,
+    Holds,
     Label,
     Number,
     Row,
@@ -19,10 +20,10 @@ class Team(Row, table="teams", layout=Versions(key=("kind", "name", "valid_from"
     """To whom an account, namespace, project or mail domain belongs, from when to when."""
 
     kind: Label = label("account, namespace, project or mail")
-    name: Label = label("its name, `cluster/name` where clusters differ")
+    name: Label = label("its name, `cluster/name` where clusters differ", holds=Holds.NAME)
     team: Label = label("team that pays")
-    lead: Label = label("user who decides for the team", default="")
-    mail: Label = label("where the team is told", default="")
+    lead: Label = label("user who decides for the team", default="", holds=Holds.NAME)
+    mail: Label = label("where the team is told", default="", holds=Holds.NAME)
     department: Label = label("unit above the team", default="")
     valid_from: Time = time("from")
     valid_to: Time = time("until", default=FOREVER)
@@ -32,9 +33,9 @@ class Team(Row, table="teams", layout=Versions(key=("kind", "name", "valid_from"
 class Person(Row, table="people", layout=Versions(key=("user", "valid_from"))):
     """One user: name, mail and team, from when to when."""
 
-    user: Label = label("user name as schedulers know it")
-    name: Label = text("name of the person", default="")
-    mail: Label = text("where the person is told", default="")
+    user: Label = label("user name as schedulers know it", holds=Holds.NAME)
+    name: Label = text("name of the person", default="", holds=Holds.NAME)
+    mail: Label = text("where the person is told", default="", holds=Holds.NAME)
     team: Label = label("team; empty = as the account says", default="")
     valid_from: Time = time("from")
     valid_to: Time = time("until", default=FOREVER)
@@ -46,9 +47,9 @@ class Exemption(Row, table="exemptions", layout=Versions(key=("subject", "valid_
 
     subject: Label = text("job id, or `service/` and its name")
     kinds: Label = text("kinds of findings, joined by commas; empty = all", default="")
-    reason: Label = text("why")
-    owner: Label = label("who asked for it")
-    approved_by: Label = label("who agreed; empty = nobody yet", default="")
+    reason: Label = text("why", holds=Holds.WORDS)
+    owner: Label = label("who asked for it", holds=Holds.NAME)
+    approved_by: Label = label("who agreed; empty = nobody yet", default="", holds=Holds.NAME)
     valid_from: Time = time("from")
     valid_to: Time = time("until")
     version: Number = number("time it was written", bits=64)
@@ -72,7 +73,7 @@ class AssetState(Row, table="asset_states", layout=Versions(key=("gpu_id", "vali
 
     gpu_id: Number = ident("hash of the asset id")
     state: Label = label("service, delivered, repair, powered_down or retired")
-    reason: Label = text("why", default="")
+    reason: Label = text("why", default="", holds=Holds.WORDS)
     valid_from: Time = time("from, in whole minutes")
     valid_to: Time = time("until", default=FOREVER)
     version: Number = number("trust of the source, then time", bits=64)

@@ -4,6 +4,7 @@ from gpuledger.schema import (
     UNSET_TIME,
     Additive,
     Counter,
+    Holds,
     Label,
     Number,
     Rollup,
@@ -33,7 +34,7 @@ class ProgressSample(
 
     pid: Number = number("process id as the host counts")
     session: Number = number("its login session, which is a job where there is no container")
-    user: Label = label("user name; the number where no directory knows it")
+    user: Label = label("user name; the number where no directory knows it", holds=Holds.NAME)
     runtime: Label = label("slurm, kubernetes, docker, podman or empty", default="")
     container: Label = text("job, pod or container id in its cgroup", default="")
     rank: Label = label("rank in the job, as the process says; empty = it does not", default="")

@@ -2,6 +2,7 @@
 
 from gpuledger.schema import (
     FOREVER,
+    Holds,
     Label,
     Number,
     Row,
@@ -24,15 +25,17 @@ class ReportSnapshot(Row, table="report_snapshots", layout=Versions(key=("week",
     snapshot_id: Number = ident("hash of week, edition and value")
     edition: Number = number("1, and one more for each correction of what was released")
     state: Label = label("draft or released")
-    corrects: Label = text("why it replaces the edition before; empty for the first", default="")
+    corrects: Label = text(
+        "why it replaces the edition before; empty for the first", default="", holds=Holds.WORDS
+    )
     timezone: Label = label("zone of the week's bounds")
     since: Time = time("begin of the week")
     until: Time = time("end of the week")
     settled: Number = number("1 where every cell of it was closed", bits=8)
-    value: Label = text("the numbers as JSON")
+    value: Label = text("the numbers as JSON", holds=Holds.WORDS)
     sha256: Label = text("SHA-256 of that, hexadecimal")
     form: Number = number("version of the JSON's schema")
-    by: Label = label("who took the step; `gpuledger` for the schedule")
+    by: Label = label("who took the step; `gpuledger` for the schedule", holds=Holds.NAME)
     at: Time = time("when")
     version: Number = number("falls with time, so that the first of a step holds", bits=64)
 
@@ -42,8 +45,8 @@ class ReportNote(Row, table="report_notes", layout=Versions(key=("week", "team")
 
     week: Label = label("ISO week")
     team: Label = label("team")
-    note: Label = text("the remark")
-    by: Label = label("who wrote it")
+    note: Label = text("the remark", holds=Holds.WORDS)
+    by: Label = label("who wrote it", holds=Holds.NAME)
     at: Time = time("when")
     version: Number = number("milliseconds since 1970 of that", bits=64)
 
@@ -58,9 +61,9 @@ class ReportDelivery(Row, table="report_deliveries", layout=Versions(key=("deliv
     edition: Number = number("edition of the week's report")
     what: Label = label("management, or team/ and the team's name")
     channel: Label = label("mail, s3 or webhook")
-    target: Label = text("address, without secrets")
+    target: Label = text("address, without secrets", holds=Holds.WORDS)
     state: Label = label("sending, sent, failed (tried again), refused, or unsure")
-    reason: Label = text("why not, in one line", default="")
+    reason: Label = text("why not, in one line", default="", holds=Holds.WORDS)
     at: Time = time("when")
     due: Time = time("when it is tried again; 2106 = never by itself", default=FOREVER)
     version: Number = number("falls with time, so that the first of a turn holds", bits=64)

@@ -8,6 +8,7 @@ from gpuledger.schema import (
     Cells,
     Events,
     Gauge,
+    Holds,
     Label,
     Number,
     Quantity,
@@ -158,8 +159,8 @@ class Finding(Row, table="findings", layout=Versions(key=("finding_id",))):
 
     finding_id: Number = ident("hash of kind, subject and start")
     kind: Label = label("detector that found it")
-    subject: Label = text("what it is about, e.g. a job id")
-    user: Label = label("who can act", default="")
+    subject: Label = text("what it is about, e.g. a job id", holds=Holds.WORDS)
+    user: Label = label("who can act", default="", holds=Holds.NAME)
     team: Label = label("team that pays", default="")
     pool: Label = label("pool concerned", default="")
     since: Time = time("began")
@@ -172,12 +173,18 @@ class Finding(Row, table="findings", layout=Versions(key=("finding_id",))):
     currency: Label = label("ISO 4217 code; empty without a price", default="")
     grade: Label = label("lowest evidence grade among the rows behind it")
     cause: Label = label("what it comes from, in one word; empty = not known", default="")
-    owner: Label = label("who acts: job owner, hardware operations, platform …", default="")
-    action: Label = text("what to do, in one sentence", default="")
-    asks: Label = text("a smaller request that would do, a JSON object; empty = none", default="")
+    owner: Label = label(
+        "who acts: job owner, hardware operations, platform …", default="", holds=Holds.NAME
+    )
+    action: Label = text("what to do, in one sentence", default="", holds=Holds.WORDS)
+    asks: Label = text(
+        "a smaller request that would do, a JSON object; empty = none",
+        default="",
+        holds=Holds.WORDS,
+    )
     confidence_ratio: Gauge = gauge(RATIO, "how sure the detector is", step=CENTI, bits=8)
-    summary: Label = text("one sentence for people")
-    evidence: Label = text("query that shows the rows behind it")
+    summary: Label = text("one sentence for people", holds=Holds.WORDS)
+    evidence: Label = text("query that shows the rows behind it", holds=Holds.WORDS)
     version: Number = number("milliseconds since 1970 of the tick", bits=64)
 
 
@@ -187,17 +194,27 @@ class Recommendation(Row, table="recommendations", layout=Versions(key=("recomme
     recommendation_id: Number = ident("hash of kind and finding")
     finding_id: Number = ident("finding that it rests on")
     kind: Label = label("advisor that proposes it")
-    subject: Label = text("what it is about, e.g. a job id")
-    user: Label = label("who can act", default="")
+    subject: Label = text("what it is about, e.g. a job id", holds=Holds.WORDS)
+    user: Label = label("who can act", default="", holds=Holds.NAME)
     team: Label = label("team that pays", default="")
     status: Label = label("where it stands; see recommendation_events")
-    title: Label = text("one sentence for people")
+    title: Label = text("one sentence for people", holds=Holds.WORDS)
     command: Label = text(
-        "what a person would run, or a comment why not; empty = not done by a command", default=""
+        "what a person would run, or a comment why not; empty = not done by a command",
+        default="",
+        holds=Holds.WORDS,
     )
-    undo: Label = text("what would take that back; empty where nothing does", default="")
-    about: Label = text("what a dismissal mutes, in all its turns; empty = the subject", default="")
-    resources: Label = text("what the gain is made of, to its GPU-hours; a JSON object", default="")
+    undo: Label = text(
+        "what would take that back; empty where nothing does", default="", holds=Holds.WORDS
+    )
+    about: Label = text(
+        "what a dismissal mutes, in all its turns; empty = the subject",
+        default="",
+        holds=Holds.WORDS,
+    )
+    resources: Label = text(
+        "what the gain is made of, to its GPU-hours; a JSON object", default="", holds=Holds.WORDS
+    )
     gain_gpu_hours: Gauge = gauge(COUNT, "GPU-hours freed within the horizon", step=MILLI, bits=64)
     gain_capacity_value: Gauge = gauge(CURRENCY, "their worth", step=MICRO, bits=64)
     gain_cash_avoidable: Gauge = gauge(CURRENCY, "energy not spent", step=MICRO, bits=64)
@@ -212,7 +229,7 @@ class Recommendation(Row, table="recommendations", layout=Versions(key=("recomme
     currency: Label = label("ISO 4217 code; empty without a price", default="")
     horizon_seconds: Quantity = number("time that the gain is counted over", unit=SECOND)
     confidence_ratio: Gauge = gauge(RATIO, "how sure the advisor is", step=CENTI, bits=8)
-    because: Label = text("what it rests on, in words")
+    because: Label = text("what it rests on, in words", holds=Holds.WORDS)
     created: Time = time("first proposed")
     version: Number = number("milliseconds since 1970 of the tick", bits=64)
 
@@ -232,8 +249,8 @@ class RecommendationEvent(
     )
     kind: Label = label("advisor that proposed it")
     mutes: Number = ident("hash of kind and subjects, that a dismissal is about")
-    by: Label = label("who decided; `gpuledger` where it was seen")
-    reason: Label = text("why, or what was seen", default="")
+    by: Label = label("who decided; `gpuledger` where it was seen", holds=Holds.NAME)
+    reason: Label = text("why, or what was seen", default="", holds=Holds.WORDS)
     at: Time = time("when")
     until: Time = time("a dismissal or snooze ends", default=FOREVER)
     version: Number = number("falls with time, so that the first of a turn holds", bits=64)
@@ -244,10 +261,12 @@ class Outcome(Row, table="outcomes", layout=Versions(key=("recommendation_id",))
 
     recommendation_id: Number = ident("the recommendation")
     kind: Label = label("advisor that proposed it")
-    subject: Label = text("what it was about")
+    subject: Label = text("what it was about", holds=Holds.WORDS)
     team: Label = label("team that pays", default="")
     status: Label = label("measured or not_measurable")
-    reason: Label = text("why it could not be measured; empty where it was", default="")
+    reason: Label = text(
+        "why it could not be measured; empty where it was", default="", holds=Holds.WORDS
+    )
     method: Label = text("what was compared with what", default="")
     predicted_gpu_hours: Gauge = signed(COUNT, "GPU-hours that were promised")
     predicted_low_gpu_hours: Gauge = signed(COUNT, "lower end of what was promised")
@@ -283,8 +302,8 @@ class AlertState(Row, table="alert_states", layout=Versions(key=("rule", "subjec
         CURRENCY, "worth of those GPUs for an hour", step=MICRO, bits=64, default=None
     )
     currency: Label = label("ISO 4217 code; empty without a price", default="")
-    labels: Label = text("labels as JSON")
-    annotations: Label = text("annotations as JSON")
+    labels: Label = text("labels as JSON", holds=Holds.WORDS)
+    annotations: Label = text("annotations as JSON", holds=Holds.WORDS)
     version: Number = number("milliseconds since 1970 of the evaluation", bits=64)
 
 
@@ -296,6 +315,8 @@ class Notification(Row, table="notifications", layout=Events(key=("rule", "subje
     subject: Label = text("what it is about")
     state: Label = label("firing or resolved")
     channel: Label = label("how it went: alertmanager, mailto, slack …; shadow = not at all")
-    receiver: Label = text("who: user/NAME, team/NAME, platform/…; empty = the channel", default="")
+    receiver: Label = text(
+        "who: user/NAME, team/NAME, platform/…; empty = the channel", default="", holds=Holds.WORDS
+    )
     message: Number = ident("one number for all that was told at once; 0 = on its own", default=0)
-    outcome: Label = text("accepted, summarised, why it waits, or why it failed")
+    outcome: Label = text("accepted, summarised, why it waits, or why it failed", holds=Holds.WORDS)

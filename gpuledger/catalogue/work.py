@@ -4,6 +4,7 @@ from gpuledger.schema import (
     FOREVER,
     Counter,
     Gauge,
+    Holds,
     Label,
     Number,
     Row,
@@ -111,8 +112,8 @@ class Job(Row, table="jobs", layout=Versions(key=("job_id",))):
 
     job_id: Label = text("cluster/native id")
     cluster: Label = label("cluster name")
-    name: Label = text("name given by the user", default="")
-    user: Label = label("who submitted it")
+    name: Label = text("name given by the user", default="", holds=Holds.WORDS)
+    user: Label = label("who submitted it", holds=Holds.NAME)
     team: Label = label("account, namespace or project that pays", default="unmapped")
     pool: Label = label("partition or queue", default="")
     state: Label = label("pending, running, completed, failed, cancelled or timeout")
@@ -127,8 +128,10 @@ class Job(Row, table="jobs", layout=Versions(key=("job_id",))):
     qos: Label = label("quality of service or priority class", default="")
     preemptible: Number = number("1 if the scheduler may take its GPUs away", bits=8, default=0)
     reservation: Label = label("reservation that it asked for", default="")
-    gang: Label = text("group that starts as a whole; empty = alone", default="")
-    constraints: Label = text("features, selectors and node lists asked for", default="")
+    gang: Label = text("group that starts as a whole; empty = alone", default="", holds=Holds.WORDS)
+    constraints: Label = text(
+        "features, selectors and node lists asked for", default="", holds=Holds.WORDS
+    )
     share_milli: Number = number(
         "thousandths of each GPU asked for; 1000 = whole GPUs", bits=16, default=1000
     )
@@ -149,7 +152,7 @@ class NodeState(Row, table="node_states", layout=Versions(key=("cluster", "node"
     node: Label = label("node name")
     scheduler: Label = label("who says so: slurm, kubernetes")
     state: Label = label("up, down or drained")
-    reason: Label = text("reason given", default="")
+    reason: Label = text("reason given", default="", holds=Holds.WORDS)
     pools: Label = text("partitions of the node, joined by commas; empty = all", default="")
     gpus: Number = number("GPUs the scheduler counts on the node", bits=16)
     gpu_model: Label = label("GPU model in the scheduler's words", default="")
@@ -187,7 +190,7 @@ class Reservation(Row, table="reservations", layout=Versions(key=("cluster", "re
     reservation: Label = label("name")
     scheduler: Label = label("who says so: slurm")
     nodes: Label = text("nodes, joined by commas", default="")
-    users: Label = text("users that may use it, joined by commas", default="")
+    users: Label = text("users that may use it, joined by commas", default="", holds=Holds.NAMES)
     teams: Label = text("accounts that may use it, joined by commas", default="")
     pool: Label = label("partition", default="")
     flags: Label = text("flags, e.g. MAINT, joined by commas", default="")

@@ -34,6 +34,8 @@ COMMANDS = {
     "services": "gpuledger.cli.services",
     "people": "gpuledger.cli.people",
     "teams": "gpuledger.cli.teams",
+    "tokens": "gpuledger.cli.tokens",
+    "audit": "gpuledger.cli.audit",
     "assets": "gpuledger.cli.assets",
     "prices": "gpuledger.cli.prices",
     "replay": "gpuledger.cli.replay",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,15 +28,10 @@ def command() -> None:
 @options.format_option("table", "json", "csv")
 def list_(config_path: Path | None, fmt: str) -> None:
     """Every rule: from when on it holds, how long it must, who hears of it and when."""
-    from alerts import receivers, status
-    from alerts.build import rules
-    from alerts.make import known_rules
-    from alerts.settings import AlertSettings
+    from gpuledger.cli.wiring import KnownAlerts
 
-    settings = options.load_config(config_path).section("alerts", AlertSettings)
-    known = {rule.name: rule for rule in rules().values()} | known_rules(settings)
-    found = receivers.load(settings.receivers_file, os.environ)
-    show.answer(status.listed(known, settings, found), fmt, _some(LISTED), "There is no rule.")
+    known = KnownAlerts(options.load_config(config_path)).rules()
+    show.answer(known, fmt, _some(LISTED), "There is no rule.")
 
 
 @command.command("status")
@@ -48,15 +42,13 @@ def list_(config_path: Path | None, fmt: str) -> None:
 @click.option("--all", "resolved", is_flag=True, help="Also what is over.")
 def status_(store_url: str, config_path: Path | None, fmt: str, rule: str, resolved: bool) -> None:
     """Alerts that are pending or firing, what they cost an hour, and who was told last."""
-    from alerts import status
-    from alerts.build import rules
-    from gpuledger.errors import ConfigError, nearest
+    from gpuledger.cli.wiring import KnownAlerts
 
-    known = {r.name for r in rules().values()}
-    if rule and rule not in known:
-        raise ConfigError(f"--rule {rule}: there is none{nearest(rule, known)}")
-    reader = options.open_for_questions(store_url, options.load_config(config_path))
-    rows = status.status(reader, rule=rule, resolved=resolved)
+    configuration = options.load_config(config_path)
+    known = KnownAlerts(configuration)
+    known.check(rule)
+    reader = options.open_for_questions(store_url, configuration)
+    rows = known.status(reader, rule=rule, resolved=resolved)
     show.answer(rows, fmt, _some(STATUS), NONE)
 
 

@@ -37,6 +37,8 @@ def import_(
     lists.take(
         path,
         lambda: asset_list.import_assets(store, path, now, cluster=cluster, complete=complete),
+        store,
+        "assets",
     )
     store.close()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 @click.command("collect")
 @options.config_option
+@options.log_format_option
 @options.address_option("store", "STORE", "Insert straight into this ClickHouse.")
 @options.address_option(
     "ingest",
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 @options.format_option("table", "json")
 def command(
     config_path: Path | None,
+    log_format: str,
     store_url: str,
     ingest_url: str,
     cluster: str,
@@ -74,7 +76,7 @@ def command(
     from collector import run
     from collector.source import Context, Role
 
-    options.log_lines()
+    options.log_lines(log_format)
     configuration = options.load_config(config_path)
     context, roles = Context(cluster, node), (Role(role),)
     if once:
@@ -83,7 +85,8 @@ def command(
     if not store_url and not ingest_url:
         raise ConfigError("say where rows go: --ingest URL, --store URL, or --once to print them")
     writable(spool.absolute().parent)
-    wiring = run.Wiring(context, Spool(spool), store_url, ingest_url, options.token(), roles=roles)
+    doors = store_url, ingest_url, options.token()
+    wiring = run.Wiring(context, Spool(spool), *doors, roles=roles, fresh=options.token)
     _serve(wiring, configuration, config_path)
 
 

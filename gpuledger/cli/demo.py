@@ -19,13 +19,14 @@ import click
 from gpuledger import config
 from gpuledger.batch import Batch
 from gpuledger.cli import show
-from gpuledger.cli.serve import listen_option
+from gpuledger.cli.serve import guarded, listen_option
 from gpuledger.directory import claim
 from gpuledger.errors import ConfigError
 from gpuledger.files import writable, write_all
 from gpuledger.store import Address, Store, StoreSettings
 
 if TYPE_CHECKING:
+    from analytics.tls import Tls
     from collector.simulation.world import World
 
 # What the simulated H100s are worth: a list-price order of magnitude, written into the demo's
@@ -64,8 +65,16 @@ WRITTEN = ("store", "dashboards", "boards", "alerts", *WRITTEN_FILES)
 @click.option("--end", "end_text", default="", help="End of the history [default: last full hour].")
 @click.option("--exit", "only_write", is_flag=True, help="Stop after writing.")
 @listen_option
+@guarded
 def command(
-    directory: Path, seed: int, nodes: int, days: int, end_text: str, only_write: bool, listen: str
+    directory: Path,
+    seed: int,
+    nodes: int,
+    days: int,
+    end_text: str,
+    only_write: bool,
+    listen: str,
+    tls: Tls | None,
 ) -> None:
     """Simulate a cluster, book its week, write report, boards and rules, then serve it."""
     from analytics import server
@@ -80,7 +89,7 @@ def command(
         report = demo.write(world)
     demo.tell()
     if bound:
-        demo.serve(bound, report)
+        demo.serve(bound, report, tls)
     demo.store.close()
 
 
@@ -192,7 +201,7 @@ class Demo:
         took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.phases.items())
         click.echo(f"{'took':<15} {took}")
 
-    def serve(self, bound: object, report: str) -> None:
+    def serve(self, bound: object, report: str, tls: Tls | None = None) -> None:
         """API and start page until Ctrl-C."""
         import socket
 
@@ -203,7 +212,7 @@ class Demo:
         configuration = config.load(self.home / "gpuledger.toml", {})
         # History ends where the simulation does: nothing must be booked after it.
         service = make_service(self.store, configuration, report_html=report)
-        server.run(service, bound, click.echo, ticking=False)
+        server.run(service, bound, click.echo, ticking=False, tls=tls)
 
 
 class _Bar:

@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
+from gpuledger.catalogue.change import CHANGE_KINDS
 from gpuledger.cli import options, show
-
-KINDS = ("driver", "vbios", "card", "mig", "quota", "nodes", "drain", "down", "resume")
 
 
 @click.command("diff")
@@ -19,7 +18,7 @@ KINDS = ("driver", "vbios", "card", "mig", "quota", "nodes", "drain", "down", "r
 @options.config_option
 @click.option("--since", default="7d", show_default=True, help="7d, 12h, 2w or a time.")
 @click.option("--node", default="", help="Only this node.")
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only these.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(CHANGE_KINDS), help="Only these.")
 @options.format_option("table", "json", "csv")
 def command(
     store_url: str,

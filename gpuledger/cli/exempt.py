@@ -66,15 +66,17 @@ def command(
         request = exemptions.Request(subject, reason, exemptions.ends(until, now), by, kinds)
         return exemptions.ask(store, request, now)
 
-    _tell(_with_store(store_url, config_path, act), fmt)
+    verb = "approve" if approve else "end" if end else "ask"
+    _tell(_with_store(store_url, config_path, act, verb), fmt)
 
 
 def _with_store(
-    store_url: str, config_path: Path | None, act: Callable[[Store], Exemption]
+    store_url: str, config_path: Path | None, act: Callable[[Store], Exemption], verb: str
 ) -> Exemption:
     store = options.open_store(store_url, options.load_config(config_path))
     store.apply()
     row = act(store)
+    options.audited(store, f"exemption.{verb}", row.subject, None, row.values())
     store.close()
     return row
 

@@ -38,6 +38,7 @@ def files() -> Iterator[tuple[Path, str]]:
     yield Path("docs/mappings.md"), reference.mappings_page(map(load, shipped()))
     yield Path("docs/alert-rules.md"), reference.alerts_page(_rules())
     yield Path("docs/detectors.md"), reference.plugins_page(_plugins())
+    yield Path("docs/api.md"), _api_page()
     for package, built in (("dashboards", dashboards.build), ("alerts", alerts.build)):
         for name, text in built.build().items():
             yield Path(package, "generated", name), text
@@ -47,12 +48,14 @@ def sections() -> dict[str, type[Settings]]:
     """Every section of the configuration and its settings."""
     import collector.run
     from alerts.settings import AlertSettings
+    from analytics.access.trust import CertificateSettings, OidcSettings, ServiceAccountSettings
     from analytics.advisor import Advisor
     from analytics.backfill.settings import BackfillSettings
     from analytics.detector import Detector
     from analytics.experiments.server import MlflowSettings
     from analytics.ingest.gate import IngestSettings
     from analytics.ingest.learning import ScrapedSettings
+    from analytics.ingest.limits import LimitSettings
     from analytics.ingest.relay import RelaySettings
     from analytics.learn.settings import LearnSettings
     from analytics.money.settings import EnergySettings, PriceSettings
@@ -60,6 +63,7 @@ def sections() -> dict[str, type[Settings]]:
     from analytics.repacking.settings import SnapshotSettings
     from analytics.report.settings import ReportSettings
     from analytics.runner import RunnerSettings
+    from analytics.telemetry import TelemetrySettings
     from dashboards.check import DashboardSettings
     from gpuledger.states import LedgerSettings
     from gpuledger.store import StoreSettings
@@ -76,7 +80,12 @@ def sections() -> dict[str, type[Settings]]:
         "report": ReportSettings,
         "snapshot": SnapshotSettings,
         "ingest": IngestSettings,
+        "limits": LimitSettings,
         "scraped": ScrapedSettings,
+        "telemetry": TelemetrySettings,
+        "oidc": OidcSettings,
+        "serviceaccounts": ServiceAccountSettings,
+        "certificates": CertificateSettings,
         "prices": PriceSettings,
         "energy": EnergySettings,
         "alerts": AlertSettings,
@@ -85,6 +94,19 @@ def sections() -> dict[str, type[Settings]]:
         **{n: d.settings for n, d in discover("analytics.detectors", Detector).items()},
         **{n: a.settings for n, a in discover("analytics.advisors", Advisor).items()},
     }
+
+
+def _api_page() -> str:
+    """The page of the API, of an application over nothing."""
+    from typing import Any
+
+    from analytics.app import create_app
+    from analytics.routes import manual
+    from analytics.service import Service
+
+    nothing: Any = None
+    service = Service(store=nothing, reader=nothing, runner=nothing, token="")
+    return manual.page(create_app(service).openapi())
 
 
 def _sources() -> list[tuple[str, str, str, bool, str]]:

@@ -27,13 +27,15 @@ def command(source: str, store_url: str, config_path: Path | None, tables: str) 
     importer = Importer(store, files)
     importer.contents()
     store.apply()
-    found = False
+    added: dict[str, int] = {}
     for name, taken in importer.run(picked):
-        found = True
+        added[name] = taken.added
         click.echo(
             f"{name}: {taken.added:,} rows added, {taken.there:,} were there"
             + (f" ({taken.differing:,} with other values, which stay)" if taken.differing else "")
             + (f", {taken.expired:,} older than the store keeps" if taken.expired else "")
         )
+    if added:
+        options.audited(store, "import.export", source, None, added)
     store.close()
-    click.echo(f"{source}: " + ("the import is complete" if found else "it has none of them"))
+    click.echo(f"{source}: " + ("the import is complete" if added else "it has none of them"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gpuledger import tabular
 from gpuledger.cli import options, show
+from gpuledger.errors import ConfigError
 
 
 class _Ledger(click.Command):
@@ -42,7 +45,7 @@ class _Ledger(click.Command):
     "--restated", is_flag=True, help="With what became known of whole hours after they closed."
 )
 @click.option("--limit", default=50, show_default=True, help="Lines of a table; 0 = all.")
-@options.format_option("table", "json", "csv")
+@options.format_option("table", "json", "csv", "parquet")
 def command(
     store_url: str,
     config_path: Path | None,
@@ -63,6 +66,8 @@ def command(
         show.as_json(rows)
     elif fmt == "csv":
         show.as_csv(rows)
+    elif fmt == "parquet":
+        _parquet(rows)
     elif span is None:
         click.echo("No GPU owned: nothing was booked yet.")
     else:
@@ -70,6 +75,14 @@ def command(
         title = f"{what} from {span.since:%Y-%m-%d %H:%M} to {span.until:%Y-%m-%d %H:%M} UTC"
         show.ledger_table(rows, dimensions, title, limit)
         click.echo(_loose(rows))
+
+
+def _parquet(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as a Parquet file on standard output, which is no terminal. ConfigError."""
+    if sys.stdout.isatty():
+        raise ConfigError("format parquet: it is nothing for a terminal; write > FILE")
+    for piece in tabular.parquet_blocks(tabular.kinds_of(rows), [rows]):
+        click.echo(piece, nl=False)
 
 
 def _loose(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gpuledger.cli import options
+
 if TYPE_CHECKING:
     from analytics.lists import BadLines, Taken
+    from gpuledger.store import Store
 
 MOST_LINES = 20
 
@@ -21,8 +24,8 @@ COMPLETE = click.option(
 )
 
 
-def take(path: Path, importing: Callable[[], Taken]) -> None:
-    """Run an import and tell what became of it; each bad line on standard error."""
+def take(path: Path, importing: Callable[[], Taken], store: Store, what: str) -> None:
+    """Run an import of `what` and tell what became of it; each bad line on standard error."""
     from analytics.lists import BadLines
 
     try:
@@ -30,6 +33,9 @@ def take(path: Path, importing: Callable[[], Taken]) -> None:
     except BadLines as e:
         tell_lines(path, e)
         raise
+    if taken.written:
+        counts = {"file": path.name, "lines": taken.lines, "written": taken.written}
+        options.audited(store, f"import.{what}", what, None, counts)
     news = f"{taken.written:,} rows written" if taken.written else "nothing new"
     click.echo(f"{path}: {taken.lines:,} read, {news}")
     for note in taken.notes:

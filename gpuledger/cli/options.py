@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpuledger import config, plugins
+from gpuledger import config, logs, plugins
 from gpuledger.config import Config
 from gpuledger.errors import ConfigError
 
@@ -23,8 +23,18 @@ if TYPE_CHECKING:
 # Sections that belong to a module of ours and not to a plugin.
 OWN_SECTIONS = (
     *("store", "agent", "prometheus", "otlp", "ledger", "runner", "prices", "energy", "alerts"),
-    *("backfill", "dashboards", "ingest", "learn", "mlflow", "placement", "relay", "scraped"),
-    *("report", "snapshot"),
+    *(
+        "backfill",
+        "dashboards",
+        "ingest",
+        "learn",
+        "limits",
+        "mlflow",
+        "placement",
+        "relay",
+        "scraped",
+    ),
+    *("report", "snapshot", "telemetry", "oidc", "serviceaccounts", "certificates"),
 )
 PLUGIN_PACKAGES = (
     "collector.sources",
@@ -35,14 +45,22 @@ PLUGIN_PACKAGES = (
 Command = Callable[..., Any]
 
 
-def log_lines() -> None:
-    """One line on standard error for what we say; libraries speak only of errors.
+def log_lines(form: str = "text") -> None:
+    """Begin to log on standard error, as text or JSON."""
+    logs.begin(form)
 
-    They tell each try of a request: our own line says once that rows wait, and why.
-    """
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    for library in ("urllib3", "opentelemetry"):
-        logging.getLogger(library).setLevel(logging.ERROR)
+
+def log_format_option(function: Command) -> Command:
+    """`--log-format`, or GPULEDGER_LOG_FORMAT."""
+    return click.option(
+        "--log-format",
+        type=click.Choice(logs.FORMATS),
+        envvar="GPULEDGER_LOG_FORMAT",
+        show_envvar=True,
+        default=logs.FORMATS[0],
+        show_default=True,
+        help="Log lines for people, or for programs.",
+    )(function)
 
 
 def store_option(function: Command) -> Command:
@@ -165,3 +183,22 @@ def token() -> str:
         raise ConfigError(f"GPULEDGER_TOKEN_FILE {path}: {e.strerror}") from None
     except ValueError:
         raise ConfigError(f"GPULEDGER_TOKEN_FILE {path}: it is not UTF-8 text") from None
+
+
+def who() -> str:
+    """Who types: the user of the operating system, told apart from callers of the service."""
+    return f"cli:{getpass.getuser()}"
+
+
+def audited(
+    store: Store,
+    action: str,
+    subject: str,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down what a command decided or changed; who reaches the store may do all."""
+    from analytics.access.audit import Audit
+    from analytics.access.caller import Caller, Role
+
+    Audit(store).record(Caller(who(), Role.ADMIN), action, subject, before, after)

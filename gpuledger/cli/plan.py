@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +15,10 @@ from gpuledger.cli import advice, options, show
 from gpuledger.errors import ConfigError
 
 if TYPE_CHECKING:
+    from analytics.advice.asked import OfFleet, Shown, Wanted
     from analytics.advice.repacked import Weighed
-    from analytics.advice.standing import Standing, Standings
-    from analytics.advice.wording import Movable
-    from analytics.repacking.instance import Instance
-    from analytics.repacking.plan import Plan
+    from analytics.advice.standing import Standing
 
-MOST_MOVES = 10
 SIZES = ("1", "2", "4", "8")
 LONGEST_S = 3600.0
 MODES = ("any", "live", "batch")
@@ -95,6 +90,7 @@ def command(
     said to be worth it only where it beats both. Nothing is ever moved by us.
     """
     from analytics.advice import aim
+    from analytics.advice.asked import of_fleet
 
     aim.check(asked["objective"])
     fmt = asked.pop("fmt")
@@ -103,175 +99,53 @@ def command(
     if path is not None and asked["commands"]:
         raise ConfigError("commands: a file tells of no scheduler; use --at TIME")
     if path is not None:
-        _of_file(path, fmt, **asked)
+        _of_file(path, fmt, _wanted(asked))
     elif not store_url:
         raise ConfigError("store: --at needs one; use --store URL or GPULEDGER_STORE")
     else:
-        _of_store(at, store_url, config_path, fmt, **asked)
+        configuration = options.load_config(config_path)
+        reader = options.open_for_questions(store_url, configuration)
+        found = of_fleet(reader, configuration, at, _wanted(asked))
+        _tell(found, fmt, commands=asked["commands"])
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """A plan and what it was made for."""
+def _wanted(asked: Mapping[str, Any]) -> Wanted:
+    from analytics.advice.asked import Wanted
 
-    instance: Instance
-    plan: Plan
-    objective: str
-    max_moves: int
-    movable: Movable
-    budget: float | None
-
-    def document(self) -> dict[str, Any]:
-        """As JSON; without moves it says why, and what could not be moved reached nothing."""
-        of = self.standings
-        told = {
-            **self.plan.document(),
-            **{name: vars(of)[name].document() for name in ("before", "after", "bound")},
-            "why": self.reach or self.why_none,
-            "tasks": self.movable.document(),
-        }
-        if self.plan.moves and of.at_bound:
-            told["reached"] = 1.0
-        if of.before.empty_nodes is not None and of.after.empty_nodes is not None:
-            told["emptied_nodes"] = of.after.empty_nodes - of.before.empty_nodes
-        if not self.movable.tasks or not self.max_moves:
-            told["reached"] = None
-        return told
-
-    @cached_property
-    def standings(self) -> Standings:
-        """Before, after and at the bound."""
-        from analytics.advice import standing
-
-        return standing.standings(self.instance, self.plan, self.objective, self.max_moves)
-
-    @property
-    def reach(self) -> str:
-        """How far it gets; empty without moves."""
-        from analytics.advice import wording
-
-        return wording.reach(self.plan, self.max_moves, at_bound=self.standings.at_bound)
-
-    @property
-    def why_none(self) -> str:
-        """Why there are no moves."""
-        from analytics.advice import wording
-
-        return wording.no_moves(self.plan, self.max_moves, self.movable)
-
-
-def _movable(known: Instance, planned: Instance) -> Movable:
-    """How many tasks may move, and how many more of those that are known would."""
-    from analytics.advice import honest, wording
-
-    may = honest.movable(planned)
-    return wording.Movable(may, len(known.pods), honest.movable(known) - may)
-
-
-def _of_file(path: Path, fmt: str, **asked: Any) -> None:
-    """Nearly every task may move as the file says, and nothing is compared with waiting."""
-    from analytics.advice import honest
-    from analytics.repacking.instance import read
-    from analytics.repacking.plan import plan
-
-    known = read(path)
-    instance = honest.literal(known, any_task=asked["any_task"])
-    moves, budget = asked["max_moves"], asked["budget"]
-    if moves is None:
-        moves = MOST_MOVES if instance.K is None else instance.K
-    made = plan(
-        instance,
+    return Wanted(
         asked["objective"],
-        max_moves=moves,
-        time_limit_s=asked["time_limit"],
-        seed=asked["seed"],
-        mode=asked["mode"],
-        budget_gpu_seconds=None if budget is None else 3600 * budget,
+        asked["max_moves"],
+        asked["time_limit"],
+        asked["seed"],
+        asked["mode"],
+        asked["budget"],
+        asked["any_task"],
     )
-    movable = _movable(known, instance)
-    shown = _Shown(instance, made, asked["objective"], moves, movable, budget)
+
+
+def _of_file(path: Path, fmt: str, wanted: Wanted) -> None:
+    from analytics.advice.asked import of_instance
+    from analytics.repacking.instance import read
+
+    shown = of_instance(read(path), wanted)
     if fmt == "json":
         show.as_json(shown.document())
     else:
         _print(shown)
 
 
-def _of_store(at: str, store_url: str, config_path: Path | None, fmt: str, **asked: Any) -> None:
-    """The fleet of a moment, with the honest default."""
-    from analytics.advice import honest, repacked
-    from analytics.advice.ordered import ordered
-
-    configuration = options.load_config(config_path)
-    reader = options.open_for_questions(store_url, configuration)
-    moment = _moment(reader, at)
-    known = _snapshot(reader, moment, configuration)
-    given = asked["max_moves"]
-    ask = repacked.Ask(
-        asked["objective"],
-        honest.MOST_MOVES if given is None else given,
-        asked["time_limit"],
-        asked["seed"],
-        asked["any_task"],
-        mode=asked["mode"],
-        budget_gpu_hours=asked["budget"],
-    )
-    found = repacked.weighed(reader, known, ask, moment)
-    movable = _movable(known, found.instance)
-    shown = _Shown(
-        found.instance, found.plan, ask.objective, ask.max_moves, movable, asked["budget"]
-    )
-    command = ordered(reader, found.instance, found.plan)
+def _tell(found: OfFleet, fmt: str, *, commands: bool) -> None:
     if fmt == "json":
-        lines = {"commands": command.text, "undo": command.undo_text}
-        show.as_json({**shown.document(), **_verdict(found, shown, moment), **lines})
+        show.as_json(found.document())
         return
-    _print(shown)
-    if found.plan.moves:
-        _print_verdict(found, moment)
-    if asked["commands"] and found.plan.moves:
-        advice.print_commands(command.text, command.undo_text)
+    _print(found.shown)
+    if found.weighed.plan.moves:
+        _print_verdict(found.weighed, found.moment)
+    if commands and found.weighed.plan.moves:
+        advice.print_commands(found.commands.text, found.commands.undo_text)
 
 
-def _snapshot(reader: Any, moment: datetime, configuration: Any) -> Instance:
-    from analytics.placing.settings import PlacementSettings
-    from analytics.repacking.settings import SnapshotSettings
-    from analytics.repacking.snapshot import snapshot
-    from gpuledger.states import LedgerSettings
-
-    return snapshot(
-        reader,
-        moment,
-        configuration.section("snapshot", SnapshotSettings),
-        ledger=configuration.section("ledger", LedgerSettings),
-        placing=configuration.section("placement", PlacementSettings),
-    )
-
-
-def _moment(reader: Any, at: str) -> datetime:
-    """The minute asked for, which the book must have. ConfigError."""
-    from analytics import book
-
-    moment = book.moment(reader, at)
-    if moment is None:
-        raise ConfigError("at: nothing was booked yet")
-    return moment
-
-
-def _verdict(found: Weighed, shown: _Shown, moment: datetime) -> dict[str, Any]:
-    """What the JSON of the fleet has beside that of a file."""
-    offer = found.offer
-    return {
-        "at": moment,
-        "offered": offer.offered,
-        "best": offer.best,
-        "why": offer.why if found.plan.moves else shown.why_none,
-        "gain_gpu_hours": vars(offer.gain_gpu_hours),
-        "net_gpu_hours": vars(offer.net_gpu_hours),
-        "horizon_seconds": offer.hours * 3600,
-    }
-
-
-def _print(shown: _Shown) -> None:
+def _print(shown: Shown) -> None:
     from analytics.advice import honest
 
     made = shown.plan
@@ -302,7 +176,7 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _standings(shown: _Shown) -> list[dict[str, Any]]:
+def _standings(shown: Shown) -> list[dict[str, Any]]:
     """Measures before and after, and at the bound where there is one of them."""
     from analytics.advice import aim
 

@@ -92,6 +92,7 @@ def focus_(
     except BadLines as e:
         lists.tell_lines(path, e)
         raise
+    options.audited(store, "import.bill", path.name, None, vars(billing))
     costs.refresh(store, configuration, now)
     store.close()
     if fmt == "json":

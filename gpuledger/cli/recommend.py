@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from gpuledger.cli import advice, options, plan, show
 if TYPE_CHECKING:
     from analytics.life.decide import Decided
     from analytics.life.events import Step
-    from gpuledger.service import Reader
+    from gpuledger.service import Reader, RemoteStore
 
 Command = Callable[..., Any]
 EVERYTHING = 10_000
@@ -155,7 +155,7 @@ def _decision(
             click.option("--until", default="", help="12h, 7d from now, or a date.")
             if end
             else None,
-            click.option("--by", default=getpass.getuser, show_default="you", help="Who decides."),
+            click.option("--by", default=options.who, show_default="cli:you", help="Who decides."),
             options.format_option("table", "json"),
         ):
             function = option(function) if option else function
@@ -220,26 +220,66 @@ def snooze(
 def _decide(
     store_url: str, config_path: Path | None, identifier: str, step: Step, fmt: str
 ) -> None:
+    """Take the step, through the service that holds the store where there is one."""
+    from gpuledger.service import running_service
+
+    service = running_service(store_url, os.environ)
+    if service:
+        _tell(_through(service, identifier, step), fmt)
+        return
     from analytics.life import decide
+    from analytics.life.events import VERBS
 
     store = options.open_store(store_url, options.load_config(config_path))
     store.apply()
     try:
-        _tell(decide.decide(store, identifier, step), fmt)
+        decided = decide.decide(store, identifier, step)
+        told = _told(decided)
+        action = f"recommendation.{VERBS[step.status]}"
+        options.audited(store, action, told["recommendation_id"], None, told)
+        _tell({**told, "title": decided.title}, fmt)
     finally:
         store.close()
 
 
-def _tell(decided: Decided, fmt: str) -> None:
-    from analytics.life.events import short
+def _through(service: RemoteStore, identifier: str, step: Step) -> dict[str, Any]:
+    """The decision as the service kept it, in its caller's name."""
+    from urllib.parse import quote
+
+    from analytics.life.events import DISMISSED, SNOOZED, VERBS
+
+    body: dict[str, str] = {}
+    if VERBS[step.status] in {"dismiss", "applied"}:
+        body["reason"] = step.reason
+    if step.status in {DISMISSED, SNOOZED}:
+        body["until"] = f"{step.until:%Y-%m-%dT%H:%M:%SZ}"
+    path = f"/v1/recommendations/{quote(identifier, safe='')}/{VERBS[step.status]}"
+    told: dict[str, Any] = service.call("POST", path, body or None)
+    for name in ("at", "until"):
+        told[name] = told[name] and datetime.fromisoformat(told[name])
+    return told
+
+
+def _told(decided: Decided) -> dict[str, Any]:
+    """A decision for programs and for the audit."""
     from gpuledger.schema import FOREVER
 
     step = decided.step
-    until = None if step.until >= FOREVER else step.until
+    return {
+        "recommendation_id": f"{decided.identifier:016x}",
+        "at": step.at,
+        "status": step.status,
+        "by": step.by,
+        "reason": step.reason,
+        "until": None if step.until >= FOREVER else step.until,
+    }
+
+
+def _tell(told: Mapping[str, Any], fmt: str) -> None:
     if fmt == "json":
-        identifier = f"{decided.identifier:016x}"
-        values = {"status": step.status, "by": step.by, "reason": step.reason, "until": until}
-        show.as_json({"recommendation_id": identifier, "at": step.at, **values})
+        show.as_json({name: value for name, value in told.items() if name != "title"})
         return
+    until = told["until"]
     end = f" until {until:%Y-%m-%d %H:%M} UTC" if until else ""
-    click.echo(f"{short(decided.identifier)} {decided.title}: {step.status}{end}")
+    short = told["recommendation_id"][: show.SHORT_ID]
+    click.echo(f"{short} {told['title']}: {told['status']}{end}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def _existing(_context: click.Context, _option: click.Parameter, week: str) -> s
     return week
 
 
-by_option = click.option("--by", default=getpass.getuser, show_default="you", help="Who does it.")
+by_option = click.option("--by", default=options.who, show_default="cli:you", help="Who does it.")
 
 
 @contextmanager
@@ -77,6 +76,10 @@ def opened(store_url: str, config_path: Path | None) -> Iterator[tuple[Store, Of
         store.close()
 
 
+def _audited(store: Store, verb: str, week: str, by: str, **more: Any) -> None:
+    options.audited(store, f"report.{verb}", week, None, {"by": by, **more})
+
+
 @click.command("draft")
 @options.store_option
 @options.config_option
@@ -90,6 +93,7 @@ def draft(store_url: str, config_path: Path | None, week: str, reason: str, by: 
     with opened(store_url, config_path) as (store, office):
         name = week or office.desk.last_whole(store)
         made = release.draft(store, office.desk, name, by, datetime.now(UTC), reason)
+        _audited(store, "draft", name, by, reason=reason, edition=made.edition)
         click.echo(made.told)
         if not made.settled:
             click.echo(f"provisional: the book settles {office.desk.settles(name):%F %H:%M} UTC")
@@ -114,6 +118,7 @@ def note(
     with opened(store_url, config_path) as (store, office):
         name = week or office.desk.last_whole(store)
         release.annotate(store, name, team, text, by, datetime.now(UTC))
+        _audited(store, "note", name, by, team=team, note=text)
         click.echo(f"{name}, team {team}: {'remark kept' if text else 'remark taken back'}")
 
 
@@ -131,6 +136,7 @@ def release(store_url: str, config_path: Path | None, week: str, early: bool, by
         name = week or office.desk.last_whole(store)
         now = datetime.now(UTC)
         done = of_week.release(store, office.desk, name, by, now, early=early)
+        _audited(store, "release", name, by, early=early, edition=done.edition)
         click.echo(done.told)
 
 

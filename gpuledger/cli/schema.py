@@ -33,13 +33,40 @@ def command() -> None:
 @options.config_option
 @retention_option
 @click.option("--cluster", metavar="NAME", help="For a cluster of that name with a Keeper.")
-@click.option("--database", default="gpuledger", show_default=True, help="Of a cluster.")
-def print_(config_path: Path | None, retention: bool, cluster: str | None, database: str) -> None:
-    """Every CREATE statement."""
+@click.option("--database", default="gpuledger", show_default=True, help="Of a cluster or users.")
+@click.option("--users", is_flag=True, help="Who may do what, and not the tables.")
+@options.format_option("sql", "xml")
+@click.option("--team", "teams", multiple=True, metavar="NAME", help="A team with a user. [users]")
+@click.option(
+    "--digests",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Files <user>.sha256 with the SHA-256 of each user's password. [users]",
+)
+def print_(
+    config_path: Path | None,
+    retention: bool,
+    cluster: str | None,
+    database: str,
+    users: bool,
+    fmt: str,
+    teams: tuple[str, ...],
+    digests: Path | None,
+) -> None:
+    """Every CREATE statement; or, with --users, the database's users.
+
+    Users are the service's, Grafana's, and for each --team one that sees this team's rows alone:
+    as SQL, or as a file for the server's users.d (xml).
+    """
     from gpuledger import ddl
     from gpuledger.cluster import Cluster
 
     settings = _settings(options.load_config(config_path), retention=retention)
+    if users:
+        _print_users(teams, digests, database, fmt, cluster or settings.cluster)
+        return
+    if fmt == "xml" or teams or digests:
+        raise ConfigError("schema print: xml, --team and --digests are about --users")
     targets = ddl.targets(settings.keeping())
     name = cluster or settings.cluster
     if name:
@@ -49,6 +76,23 @@ def print_(config_path: Path | None, retention: bool, cluster: str | None, datab
         statements = [target.create for target in targets]
     for statement in statements:
         click.echo(f"{statement};\n")
+
+
+def _print_users(
+    teams: tuple[str, ...], digests: Path | None, database: str, fmt: str, cluster: str
+) -> None:
+    from gpuledger.users import Users, names, read_digests
+
+    if digests is None:
+        raise ConfigError("schema print --users: give --digests DIR with <user>.sha256 of each")
+    if cluster:
+        raise ConfigError("schema print --users: row policies are for one server, not a cluster")
+    told = Users(teams, read_digests(digests, names(teams)), database)
+    if fmt == "xml":
+        click.echo(told.xml(), nl=False)
+        return
+    for statement in told.sql():
+        click.echo(f"{statement};")
 
 
 @command.command("plan")

@@ -30,7 +30,7 @@ def import_(path: Path, store_url: str, config_path: Path | None) -> None:
     store = options.open_store(store_url, options.load_config(config_path))
     store.apply()
     now = datetime.now(UTC)
-    lists.take(path, lambda: people.import_services(store, path, now))
+    lists.take(path, lambda: people.import_services(store, path, now), store, "services")
     store.close()
 
 
@@ -68,6 +68,8 @@ def declare(
     store = options.open_store(store_url, options.load_config(config_path))
     store.apply()
     taken = people.declare(store, [service], datetime.now(UTC))
+    if taken.written:
+        options.audited(store, "service.declare", f"service/{name}", None, service.values())
     click.echo(f"{name}: " + ("declared" if taken.written else "nothing new"))
     for note in taken.notes:
         click.echo(note)

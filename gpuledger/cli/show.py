@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import textwrap
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpuledger import tabular
 from gpuledger.catalogue.host import MissingValue, SourceRun
 from gpuledger.catalogue.work import GpuLink
 from gpuledger.cli import notes
@@ -46,12 +46,9 @@ def as_json(value: Any) -> None:
 
 
 def as_csv(rows: Sequence[Row]) -> None:
-    """Rows as CSV with a header; nested values as JSON."""
-    if not rows:
-        return
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(rows[0])
-    writer.writerows([_cell(v) for v in row.values()] for row in rows)
+    """Rows as CSV with a header; nested values as JSON, and no text is a formula."""
+    for lines in tabular.csv_blocks([*rows[0]], [rows]) if rows else ():
+        click.echo(lines, nl=False)
 
 
 def answer(
@@ -391,9 +388,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return _plain(value)
-    return json.dumps(value) if isinstance(value, dict | list) else value

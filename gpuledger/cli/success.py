@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gpuledger.cli import options, show
-from gpuledger.errors import ConfigError
 
 
 @click.command("success")
@@ -31,35 +28,13 @@ def command(store_url: str, config_path: Path | None, since: str, baseline: str,
 
     reader = options.open_for_questions(store_url, options.load_config(config_path))
     until = book.last_booked(reader)
-    before = _span(baseline)
+    before = success.baseline(baseline)
     sides = success.windows(reader, until and book.parse_since(since, until), before)
     found = list(success.metrics(reader, *sides)) if sides else []
-    show.answer([_row(m) for m in found], fmt, _table, "Nothing is booked yet.")
+    show.answer([success.row(m) for m in found], fmt, _table, "Nothing is booked yet.")
     if fmt == "table" and sides:
         then, now = (f"{s.since:%Y-%m-%d %H:%M} to {s.until:%Y-%m-%d %H:%M}" for s in sides)
         click.echo(f"before: {then} UTC, after: {now} UTC")
-
-
-def _span(text: str) -> Any:
-    from analytics import book
-
-    if not text:
-        return None
-    since, _, until = text.partition("/")
-    advice = f"baseline {text}: write two times, 2026-10-01T00:00Z/2026-10-29T00:00Z"
-    if not until:
-        raise ConfigError(advice)
-    end = book.parse_since(until, datetime.now(UTC))
-    span = book.Span(book.parse_since(since, end), end)
-    if span.since >= span.until:
-        raise ConfigError(advice)
-    return span
-
-
-def _row(metric: Any) -> dict[str, Any]:
-    told = asdict(metric)
-    before, after = told.pop("n")
-    return {**told, "n_before": before, "n_after": after}
 
 
 def _table(rows: Sequence[show.Row]) -> None:

@@ -31,7 +31,9 @@ def import_(path: Path, store_url: str, config_path: Path | None, complete: bool
     store = options.open_store(store_url, options.load_config(config_path))
     store.apply()
     now = datetime.now(UTC)
-    lists.take(path, lambda: people.import_teams(store, path, now, complete=complete))
+    lists.take(
+        path, lambda: people.import_teams(store, path, now, complete=complete), store, "teams"
+    )
     store.close()
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import shutil
 import socket
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gpuledger.cli import options
-from gpuledger.cli.serve import listen_option
+from gpuledger.cli.serve import guarded, listen_option
 from gpuledger.config import Config
 from gpuledger.files import writable
 from gpuledger.store import Address, Store, StoreSettings
 
+if TYPE_CHECKING:
+    from analytics.tls import Tls
+
 
 @click.command("up")
 @options.config_option
+@options.log_format_option
 @listen_option
 @click.option(
     "--dir",
@@ -27,14 +32,22 @@ from gpuledger.store import Address, Store, StoreSettings
     help="Where the database and the agent's spool live.",
 )
 @click.option("--cluster", default="local", show_default=True)
-def command(config_path: Path | None, listen: str, directory: Path, cluster: str) -> None:
+@guarded
+def command(
+    config_path: Path | None,
+    log_format: str,
+    listen: str,
+    directory: Path,
+    cluster: str,
+    tls: Tls | None,
+) -> None:
     """Book this very machine: real sources, embedded database, analytics and API."""
     from analytics import server
     from collector.run import build
     from collector.source import Context, Role
     from gpuledger.cli.wiring import make_service
 
-    options.log_lines()
+    options.log_lines(log_format)
     slurm = shutil.which("squeue") is not None
     configuration = _defaults(options.load_config(config_path), slurm=slurm)
     bound = server.bind(listen)
@@ -50,7 +63,7 @@ def command(config_path: Path | None, listen: str, directory: Path, cluster: str
     )
     agent.start()
     try:
-        server.run(make_service(store, configuration), bound, _say)
+        server.run(make_service(store, configuration), bound, _say, tls=tls)
     finally:
         agent.stop()
         store.close()

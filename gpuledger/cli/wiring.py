@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gpuledger.config import Config
 from gpuledger.service import Reader
-from gpuledger.store import Address, Store
+from gpuledger.store import Address, Store, StoreSettings
 
 if TYPE_CHECKING:
     from analytics.report.send.papers import Papers
     from analytics.runner import Runner, Step
     from analytics.service import Service
+    from analytics.watch import Watch
 
 
-def make_runner(store: Store, configuration: Config, *, reports: bool = False) -> Runner:
+def make_runner(
+    store: Store, configuration: Config, *, reports: bool = False, watch: Watch | None = None
+) -> Runner:
     """The runner; each tick ends with the alert rules, changes, and runs of experiments.
 
     With `reports`, and then with the schedule of the weekly report.
@@ -27,13 +31,15 @@ def make_runner(store: Store, configuration: Config, *, reports: bool = False) -
     from alerts.make import make_engine
     from alerts.settings import AlertSettings
     from analytics import changes
+    from analytics.aging import Aging
     from analytics.experiments.server import MlflowSettings
     from analytics.experiments.sync import Experiments
+    from analytics.forgetting import Again
     from analytics.placing.settings import PlacementSettings
     from analytics.repacking.history import History
     from analytics.repacking.settings import SnapshotSettings
     from analytics.report.schedule import Schedule
-    from analytics.runner import Runner
+    from analytics.runner import NamedStep, Runner
     from gpuledger.states import LedgerSettings
 
     engine = make_engine(store, configuration.section("alerts", AlertSettings), os.environ)
@@ -49,10 +55,18 @@ def make_runner(store: Store, configuration: Config, *, reports: bool = False) -
         configuration.section("placement", PlacementSettings),
     )
     # Alerts first: they wait for no server of experiments.
-    steps: list[Step] = [evaluate, partial(changes.note, store), experiments.step, history.step]
+    steps: dict[str, Step] = {
+        "alerts": evaluate,
+        "changes": partial(changes.note, store),
+        "experiments": experiments.step,
+        "snapshots": history.step,
+        "forgotten": Again(store).step,
+        "aging": Aging(store, configuration.section("store", StoreSettings).persons_days).step,
+    }
     if reports:
-        steps.append(Schedule(store, configuration).step)
-    return Runner(store, configuration, steps)
+        steps["report"] = Schedule(store, configuration).step
+    named = [NamedStep(name, step) for name, step in steps.items()]
+    return Runner(store, configuration, named, watch)
 
 
 # Where accepted rows wait, beside an embedded store or in the directory where a service runs.
@@ -69,19 +83,75 @@ def make_service(
     store: Store, configuration: Config, *, report_html: str = "", spool: Path | None = None
 ) -> Service:
     """The service over an open store."""
+    from analytics.access.keys import Keys
+    from analytics.access.trust import certificates, issuers
     from analytics.ingest.intake import make_intake
     from analytics.server import token
     from analytics.service import Service
 
+    watch = make_watch(configuration, "serve")
+    store.watch = watch.question
     return Service(
         store=store,
         reader=store.reader(),
-        runner=make_runner(store, configuration, reports=True),
+        runner=make_runner(store, configuration, reports=True, watch=watch),
         token=token(os.environ) or secrets.token_urlsafe(32),
         ingest_token=token(os.environ, "GPULEDGER_INGEST_TOKEN"),
+        keys=Keys(store),
+        issuers=issuers(configuration),
+        certificates=certificates(configuration),
         report_html=report_html,
         intake=make_intake(relay_spool(spool, store.address), store, configuration),
+        watch=watch,
+        configuration=configuration,
+        alerts=KnownAlerts(configuration),
     )
+
+
+@dataclass(frozen=True)
+class KnownAlerts:
+    """What the part of alerts tells the service."""
+
+    configuration: Config
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule: what it says, and who hears of it. ConfigError."""
+        from alerts import receivers, status
+        from alerts.build import rules
+        from alerts.make import known_rules
+        from alerts.settings import AlertSettings
+
+        settings = self.configuration.section("alerts", AlertSettings)
+        known = {rule.name: rule for rule in rules().values()} | known_rules(settings)
+        found = receivers.load(settings.receivers_file, os.environ)
+        return status.listed(known, settings, found)
+
+    def check(self, rule: str) -> None:
+        """ConfigError for a rule that there is not; empty = all of them."""
+        from alerts.build import rules
+        from gpuledger.errors import ConfigError, nearest
+
+        known = {r.name for r in rules().values()}
+        if rule and rule not in known:
+            raise ConfigError(f"rule {rule}: there is none{nearest(rule, known)}")
+
+    def status(
+        self, reader: Reader, *, rule: str = "", resolved: bool = False
+    ) -> list[dict[str, Any]]:
+        """Where alerts stand. ConfigError for a rule that there is not."""
+        from alerts import status
+
+        self.check(rule)
+        return status.status(reader, rule=rule, resolved=resolved)
+
+
+def make_watch(configuration: Config, service: str) -> Watch:
+    """What watches a process; it sends nothing before its telemetry is opened."""
+    from analytics.telemetry import Telemetry, TelemetrySettings
+    from analytics.watch import Watch
+
+    settings = configuration.section("telemetry", TelemetrySettings)
+    return Watch(Telemetry(settings, service))
 
 
 def weekly_report(reader: Reader, configuration: Config | None = None) -> str:

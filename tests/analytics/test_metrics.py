@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from gpuledger.catalogue import AlertState
+from gpuledger.errors import StoreError
+from gpuledger.guard import QueryClass
 from gpuledger.store import Store
 from tests.analytics.web import BEARER, client, idle_cluster, make_service
 from tests.analytics.world import HOSTILE, at, write
@@ -67,7 +70,7 @@ def test_alerts_that_go_on_have_their_value_and_no_reading_is_not_zero(store: St
     found = values(store)
     assert found[key("gpuledger_alert_value", rule="job_idle_gpu", subject="a")] == 1.5
     assert math.isnan(found[key("gpuledger_alert_value", rule="job_idle_gpu", subject="b")])
-    assert len(found) == 2
+    assert len(found) == 3
 
 
 def test_alerts_tell_by_what_they_are_grouped_and_who_hears_of_them(store: Store) -> None:
@@ -82,6 +85,50 @@ def test_promtool_has_nothing_against_it_whatever_subjects_are_called(store: Sto
     assert promtool_check_metrics(scrape(store)) == []
 
 
+class Gone(Store):
+    """A store that does not answer."""
+
+    def __init__(self) -> None:
+        """Nothing to connect to."""
+
+    def within(self, _: QueryClass) -> Store:
+        return self
+
+    def select(self, *_: Any, **__: Any) -> Any:
+        raise StoreError("the store is gone")
+
+    def value(self, *_: Any, **__: Any) -> Any:
+        raise StoreError("the store is gone")
+
+
+def test_a_store_that_is_gone_is_told_and_the_services_own_figures_stay(store: Store) -> None:
+    service = make_service(store)
+    service.store = Gone()
+    known = client(service, **BEARER)
+    known.get("/readyz")
+    text = known.get("/metrics").text
+    assert "gpuledger_store_up 0.0" in text
+    counted = 'request_duration_seconds_count{method="GET",route="/readyz",status="503"} 1.0'
+    assert counted in text
+    assert promtool_check_metrics(text) == []
+
+
+def test_requests_questions_and_steps_are_there_with_their_durations(store: Store) -> None:
+    service = make_service(store)
+    store.watch = service.watch.question
+    known = client(service, **BEARER)
+    with service.watch.step("booking"):
+        known.get("/readyz")
+    text = known.get("/metrics").text
+    for name, labels in (
+        ("request", 'method="GET",route="/readyz",status="200"'),
+        ("query", 'class="booking",outcome="ok"'),
+        ("tick_step", 'outcome="ok",step="booking"'),
+    ):
+        assert f"gpuledger_{name}_duration_seconds_count{{{labels}}} 1.0" in text
+    assert promtool_check_metrics(text) == []
+
+
 def test_an_empty_store_exposes_no_value(store: Store) -> None:
-    assert values(store) == {}
+    assert values(store) == {key("gpuledger_store_up"): 1}
     assert promtool_check_metrics(scrape(store)) == []

@@ -279,7 +279,7 @@ def test_it_has_doors_for_senders_and_its_own_state_only(tmp_path: Path) -> None
     with RunningRelay(tmp_path / "relay", free_port()) as relay:
         assert relay.get("/healthz")[0] == relay.get("/readyz")[0] == 200
         assert relay.get("/v1/ledger", owner)[0] == 404
-        assert [relay.get("/metrics", who)[0] for who in ({}, collector, owner)] == [401, 401, 200]
+        assert [relay.get("/metrics", who)[0] for who in ({}, collector, owner)] == [401, 403, 200]
         assert relay.send(1) == 200
         figures = relay.figures
         assert (figures["accepted_rows_total"], figures["waiting_rows"]) == (2, 2)

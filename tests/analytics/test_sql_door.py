@@ -8,11 +8,23 @@ from typing import Any
 
 import pytest
 
+from analytics.access.caller import Caller, Role
+from analytics.app import create_app
+from analytics.routes.common import _caller
 from analytics.service import Service
 from gpuledger.guard import AD_HOC
 from gpuledger.service import RemoteStore
 from gpuledger.store import Address, Store
-from tests.analytics.web import BEARER, TOKEN, booked_hour, client, is_problem, make_service
+from tests import two_teams
+from tests.analytics.web import (
+    BEARER,
+    TOKEN,
+    TestClient,
+    booked_hour,
+    client,
+    is_problem,
+    make_service,
+)
 from tests.analytics.world import HOSTILE, at, job, write
 
 
@@ -186,9 +198,9 @@ def test_what_a_command_asks_through_the_door_equals_what_it_asks_the_store(
     known = client(make_service(store), **BEARER)
 
     class _Wire:
-        """urllib3's `request`, without a wire."""
+        """Connections to the service, without a wire."""
 
-        def __call__(self, method: str, url: str, **sent: Any) -> Any:
+        def request(self, method: str, url: str, **sent: Any) -> Any:
             answer = known.request(method, url, json=sent["json"], headers=sent["headers"])
 
             class Answer:
@@ -200,10 +212,64 @@ def test_what_a_command_asks_through_the_door_equals_what_it_asks_the_store(
 
             return Answer()
 
-    monkeypatch.setattr("urllib3.request", _Wire())
+    monkeypatch.setattr("gpuledger.local.pool", lambda *_: _Wire())
     remote = RemoteStore("https://gpuledger.test", TOKEN)
     assert book.last_booked(remote) == at(60)
     for since in ("7d", "37m"):
         asked = [book.ledger(r, book.span(r, since), ["state", "job"]) for r in (remote, store)]
         assert asked[0] == asked[1]
         assert asked[0]
+
+
+# --- who asks ---------------------------------------------------------------------------------
+
+
+def asked(store: Store, caller: Caller, body: dict[str, Any]) -> Any:
+    """What the door answers that caller."""
+    service = make_service(store)
+    app = create_app(service)
+    app.dependency_overrides[_caller] = lambda: caller
+    return TestClient(app, base_url="https://gpuledger.test", headers=BEARER).post(
+        "/v1/sql", json=body
+    )
+
+
+@pytest.fixture
+def two(store: Store) -> Store:
+    two_teams.fill(store)
+    return store
+
+
+RED_OWNER = Caller("ada", Role.TEAM_OWNER, ("red",))
+
+
+def test_a_team_gets_its_own_rows_in_every_form(two: Store) -> None:
+    body = {"sql": "SELECT user, team FROM v_book_1h WHERE user != ''"}
+    assert asked(two, RED_OWNER, body).json()["rows"] == [["red-user", "red"]]
+    parquet = asked(two, RED_OWNER, {**body, "format": "parquet"})
+    assert parquet.status_code == 200
+    assert b"red-user" in parquet.content
+    assert b"blue" not in parquet.content
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT user FROM merge('^jobs$')",
+        "SELECT user FROM jobs SETTINGS additional_table_filters = {}",
+        "SELECT * FROM system.processes",
+        "SELECT * FROM api_tokens",
+    ],
+)
+@pytest.mark.parametrize("caller", [RED_OWNER, Caller("eve", Role.VIEWER)], ids=lambda c: c.name)
+def test_who_is_no_administrator_asks_about_tables_alone(
+    two: Store, caller: Caller, sql: str
+) -> None:
+    answer = asked(two, caller, {"sql": sql})
+    assert is_problem(answer, 400)
+    assert "blue" not in answer.text
+
+
+def test_who_has_no_team_and_is_no_administrator_sees_all_rows(two: Store) -> None:
+    answer = asked(two, Caller("eve", Role.VIEWER), {"sql": "SELECT user FROM jobs ORDER BY user"})
+    assert answer.json()["rows"] == [["blue-user"], ["red-user"]]

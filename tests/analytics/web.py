@@ -90,7 +90,7 @@ def is_problem(answer: Any, status: int) -> bool:
     return bool(
         answer.status_code == status
         and answer.headers["content-type"] == "application/problem+json"
-        and body.keys() == {"type", "title", "status", "detail"}
+        and body.keys() == {"type", "title", "status", "detail", "request_id"}
         and body["status"] == status
         and body["detail"]
     )

@@ -15,7 +15,7 @@ import gpuledger
 from collector.sink import TAKEN, Reply, Verdict
 from collector.sinks.ingest import IngestSink, compression
 from gpuledger import envelope
-from gpuledger.errors import StoreError
+from gpuledger.errors import ConfigError, StoreError
 from gpuledger.spool import Block, Entry
 
 ENTRY = Entry(7, "gpu_samples", "uuid/gpu_samples/7", 0.0, (Block(1, b"abc"), Block(2, b"def")))
@@ -281,3 +281,39 @@ def test_nobody_there_is_found_out_once_for_all() -> None:
     replies = outcomes(door)
     assert len(set(map(id, replies))) == 1
     assert [type(reply) for reply in replies] == [StoreError] * 3
+
+
+def test_the_word_to_pause_is_heard_with_each_answer(service: Service) -> None:
+    heard: list[tuple[str | None, int]] = []
+    sink = IngestSink(
+        service.url, "t", lambda: NOW, hear=lambda value, status: heard.append((value, status))
+    )
+    sink.send(ENTRY)
+    service.headers["X-Gpuledger-Pause"] = "900"
+    sink.send(ENTRY)
+    sink.close()
+    assert heard == [(None, 200), ("900", 200)]
+
+
+def test_a_token_that_was_replaced_is_shown_within_a_minute(service: Service) -> None:
+    now, words = [NOW], ["second"]
+    sink = IngestSink(service.url, "first", lambda: now[0], fresh=lambda: words[-1])
+    shown = []
+    for passed_s in (0.0, 59.0, 2.0):
+        now[0] += passed_s
+        sink.send(ENTRY)
+        shown.append(service.got["Authorization"])
+    sink.close()
+    assert shown == ["Bearer first", "Bearer first", "Bearer second"]
+
+
+def test_a_token_that_cannot_be_read_now_stays(service: Service) -> None:
+    def gone() -> str:
+        raise ConfigError("no such file")
+
+    now = [NOW]
+    sink = IngestSink(service.url, "first", lambda: now[0], fresh=gone)
+    now[0] += 120.0
+    sink.send(ENTRY)
+    sink.close()
+    assert service.got["Authorization"] == "Bearer first"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.shipper import Shipper
+from collector.shipper import Shipper, apart
 from collector.sink import TAKEN, Reply, Sink, Verdict
 from gpuledger.errors import StoreError
 from gpuledger.spool import Block, Entry, Spool
@@ -201,3 +201,13 @@ def test_a_bug_of_its_own_is_said_and_it_goes_on(spool: Spool) -> None:
         "rows wait in the spool: a bug",
         "rows are sent again",
     ]
+
+
+def test_nodes_that_were_all_told_the_same_come_back_one_after_another() -> None:
+    waits = {apart(60.0) for _ in range(20)}
+    assert len(waits) == 20
+    assert all(60.0 <= wait <= 75.0 for wait in waits)
+
+
+def test_an_agent_that_was_not_turned_away_waits_no_longer() -> None:
+    assert [apart(0.0), apart(1.0)] == [0.0, 1.0]

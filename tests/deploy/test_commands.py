@@ -16,7 +16,7 @@ from gpuledger.cli.options import load_config
 from gpuledger.store import parse_address
 from tests.deploy.files import DEPLOY, services
 
-OURS = ("service", "collector")
+OURS = ("service", "service-b", "relay", "collector")
 VALUES = {"GPULEDGER_INGEST": "http://a:1", "GPULEDGER_LISTEN": "a:1", "STATE_DIRECTORY": "/tmp"}
 
 
@@ -56,7 +56,7 @@ def test_the_program_understands_the_environment(
     agent = loaded.section("agent", AgentSettings)
     alerts = loaded.section("alerts", AlertSettings)
     assert agent.sources == (("simulated",) if name == "collector" else ())
-    assert alerts.mode is (Mode.PAGE if name == "service" else Mode.SHADOW)
+    assert alerts.mode is (Mode.SHADOW if name == "collector" else Mode.PAGE)
 
 
 def test_the_service_finds_the_database(tmp_path: Path) -> None:

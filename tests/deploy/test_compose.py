@@ -13,7 +13,9 @@ import yaml
 
 from tests.deploy.files import COMPOSE, DEPLOY, ROOT, compose, services
 
-NAMES = ["alertmanager", "clickhouse", "collector", "grafana", "service"]
+NAMES = [
+    *("alertmanager", "clickhouse", "collector", "grafana", "relay", "service", "service-b"),
+]
 PINNED = re.compile(r"[a-z0-9./_-]+:v?\d+\.\d+[\w.-]*")
 INTERPOLATED = re.compile(r"\$\{?([A-Z][A-Z0-9_]+)")
 
@@ -66,7 +68,7 @@ def test_images_are_pinned(service: dict[str, Any]) -> None:
 
 def test_our_image_has_the_version_of_the_package() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    for name in ("service", "collector"):
+    for name in ("service", "service-b", "relay", "collector"):
         assert services()[name]["image"].rpartition(":")[2] == version
 
 
@@ -125,3 +127,15 @@ def test_grafana_finds_boards_and_database_where_provisioning_says() -> None:
             assert source["type"] == plugin
             assert version
             assert source["jsonData"]["username"] == "grafana"
+
+
+def test_only_what_is_always_there_starts_without_asking() -> None:
+    asked = {name: s["profiles"] for name, s in services().items() if "profiles" in s}
+    assert asked == {"service-b": ["two"], "relay": ["relay"]}
+
+
+def test_two_services_have_state_and_ports_of_their_own() -> None:
+    ours = [services()[name] for name in ("service", "service-b", "relay")]
+    for key in ("ports", "volumes"):
+        told = [entry for s in ours for entry in s[key]]
+        assert len(set(told)) == len(told)

@@ -51,7 +51,11 @@ def test_it_starts_our_command_with_the_extra_that_was_asked_for() -> None:
         "optional-dependencies"
     ]
     assert "ARG EXTRA=server" in CODE
-    assert {"collector", "server"} <= set(extras)
+    assert {"collector", "kubernetes", "server"} <= set(extras)
+
+
+def test_the_kubernetes_image_has_what_both_agents_there_need() -> None:
+    assert "kubernetes) set -- --extra collector --extra kubernetes;;" in CODE
 
 
 def test_the_lock_gives_uv_with_its_hashes(tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ PLAIN = re.compile(
     r"(?:passw(?:or)?d|secret|token|api_?key)[\w-]*[\"']?\s*[:=>]\s*[\"']?(?P<value>[^\s\"'<>{}]+)",
     re.IGNORECASE,
 )
-# What may stand behind such a word: a path, a variable, a list of names.
-INDIRECT = re.compile(r"[./$%[]|yes$|no$|true$|false$")
+# What may stand behind such a word: a path, a variable, a list of names, the name of a Secret.
+INDIRECT = re.compile(
+    r"-?[./$%[…\\]|yes$|no$|true$|false$|gpuledger-[a-z]+$|/?token$|ingest_token$"
+)
 
 
 def run(directory: Path) -> subprocess.CompletedProcess[str]:

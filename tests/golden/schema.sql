@@ -1406,6 +1406,67 @@ CREATE TABLE IF NOT EXISTS report_deliveries (
 ENGINE = ReplacingMergeTree(version) ORDER BY (delivery_id, turn)
 SETTINGS non_replicated_deduplication_window = 100000;
 
+CREATE TABLE IF NOT EXISTS api_tokens (
+  `token_id` String COMMENT 'the middle of the token, which is no secret' CODEC(ZSTD(3)),
+  `name` String COMMENT 'who has it; stays when a token is replaced by a new one' CODEC(ZSTD(3)),
+  `role` LowCardinality(String) COMMENT 'ingest, viewer, team-owner, operator or admin' CODEC(ZSTD(1)),
+  `teams` String COMMENT 'teams whose rows it sees, as a JSON array; [] = all' CODEC(ZSTD(3)),
+  `cluster` LowCardinality(String) COMMENT 'cluster that it may send rows of; empty = any' CODEC(ZSTD(1)),
+  `node` LowCardinality(String) COMMENT 'node that it may send rows of; empty = any' CODEC(ZSTD(1)),
+  `tables` String COMMENT 'tables that it may send to, as a JSON array; [] = all' CODEC(ZSTD(3)),
+  `secret_sha256` String COMMENT 'SHA-256 of the secret\'s 256 random bits, hexadecimal' CODEC(ZSTD(3)),
+  `replaces` String COMMENT 'id of the token that it takes over from; empty = none' CODEC(ZSTD(3)),
+  `made_by` LowCardinality(String) COMMENT 'who made it' CODEC(ZSTD(1)),
+  `made_at` DateTime64(3, 'UTC') COMMENT 'when' CODEC(DoubleDelta, ZSTD(1)),
+  `expires_at` DateTime64(3, 'UTC') COMMENT 'when it ends; 2106 = never' CODEC(DoubleDelta, ZSTD(1)),
+  `revoked_by` LowCardinality(String) COMMENT 'who took it back; empty = nobody' CODEC(ZSTD(1)),
+  `revoked_at` DateTime64(3, 'UTC') COMMENT 'when it was taken back; 2106 = it was not' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the last change' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (token_id)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS api_token_uses (
+  `token_id` String COMMENT 'the token' CODEC(ZSTD(3)),
+  `used_at` DateTime64(3, 'UTC') COMMENT 'when, at most a minute old' CODEC(DoubleDelta, ZSTD(1)),
+  `address` String COMMENT 'from which address' CODEC(ZSTD(3)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of that' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (token_id)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS audit_log (
+  `ts` DateTime64(3, 'UTC') COMMENT 'when' CODEC(DoubleDelta, ZSTD(1)),
+  `who` String COMMENT 'name of the caller; cli:NAME = a user of the operating system' CODEC(ZSTD(3)),
+  `role` LowCardinality(String) COMMENT 'the caller\'s role' CODEC(ZSTD(1)),
+  `action` LowCardinality(String) COMMENT 'what was done, e.g. recommendation.accept, token.create' CODEC(ZSTD(1)),
+  `subject` String COMMENT 'to what, e.g. an id, a job, a week' CODEC(ZSTD(3)),
+  `address` String COMMENT 'address it was asked from; empty = the command line' CODEC(ZSTD(3)),
+  `before` String COMMENT 'how it was, as JSON; null = it was not there' CODEC(ZSTD(3)),
+  `after` String COMMENT 'how it is, as JSON; null = it is gone' CODEC(ZSTD(3)),
+  `request_id` String COMMENT 'id of the request in the logs; empty = the command line' CODEC(ZSTD(3))
+)
+ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (action, subject, ts)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS job_teams (
+  `job_id` String COMMENT 'cluster/native id' CODEC(ZSTD(3)),
+  `team` LowCardinality(String) COMMENT 'team that pays; `unmapped` where nobody said' CODEC(ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 when it was worked out' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (job_id)
+SETTINGS non_replicated_deduplication_window = 100000;
+
+CREATE TABLE IF NOT EXISTS forgotten (
+  `pseudonym` LowCardinality(String) COMMENT 'what stands in place of the person\'s names' CODEC(ZSTD(1)),
+  `salt` String COMMENT 'random, of this forgetting alone, hexadecimal' CODEC(ZSTD(3)),
+  `digest` String COMMENT 'scrypt of the user name with that salt, hexadecimal' CODEC(ZSTD(3)),
+  `forgotten_at` DateTime64(3, 'UTC') COMMENT 'when it was first asked for' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'milliseconds since 1970 of the last time' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (pseudonym)
+SETTINGS non_replicated_deduplication_window = 100000;
+
 CREATE TABLE IF NOT EXISTS gpu_samples_1m (
   `ts` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
   `cluster` LowCardinality(String) CODEC(LZ4),
@@ -3211,6 +3272,26 @@ COMMENT 'gpuledger f0221836483d7bd2';
 CREATE OR REPLACE VIEW v_report_deliveries AS
 SELECT delivery_id AS delivery_id, turn AS turn, decision AS decision, week AS week, edition AS edition, what AS what, channel AS channel, target AS target, state AS state, reason AS reason, at AS at, due AS due, version AS version FROM report_deliveries FINAL
 COMMENT 'gpuledger f133ecc7fcc0d1d3';
+
+CREATE OR REPLACE VIEW v_api_tokens AS
+SELECT token_id AS token_id, name AS name, role AS role, teams AS teams, cluster AS cluster, node AS node, tables AS tables, secret_sha256 AS secret_sha256, replaces AS replaces, made_by AS made_by, made_at AS made_at, expires_at AS expires_at, revoked_by AS revoked_by, revoked_at AS revoked_at, version AS version FROM api_tokens FINAL
+COMMENT 'gpuledger 5a3b2f79e4781cfe';
+
+CREATE OR REPLACE VIEW v_api_token_uses AS
+SELECT token_id AS token_id, used_at AS used_at, address AS address, version AS version FROM api_token_uses FINAL
+COMMENT 'gpuledger 2a99fb251486693b';
+
+CREATE OR REPLACE VIEW v_audit_log AS
+SELECT ts AS ts, who AS who, role AS role, action AS action, subject AS subject, address AS address, before AS before, after AS after, request_id AS request_id FROM audit_log
+COMMENT 'gpuledger a9e80daf38d92aa3';
+
+CREATE OR REPLACE VIEW v_job_teams AS
+SELECT job_id AS job_id, team AS team, version AS version FROM job_teams FINAL
+COMMENT 'gpuledger 287a20ca0c2b81f8';
+
+CREATE OR REPLACE VIEW v_forgotten AS
+SELECT pseudonym AS pseudonym, salt AS salt, digest AS digest, forgotten_at AS forgotten_at, version AS version FROM forgotten FINAL
+COMMENT 'gpuledger b869dc1c35d4db45';
 
 CREATE OR REPLACE VIEW v_book_1m AS
 SELECT c.* EXCEPT (gpu_ms, energy_mj, recoverable_ms, cluster, node, pool, model),
