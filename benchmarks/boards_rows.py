@@ -36,6 +36,8 @@ from gpuledger.schema import Kind, Table
 from gpuledger.store import Store
 
 MONTH, HOURS = timedelta(days=30), timedelta(hours=3)
+# An INSERT may touch a hundred partitions, and some tables have one for each hour.
+AT_ONCE_S, MOST = 30 * 86_400, 96
 # Findings, errors and messages of a thousand GPUs in a day.
 A_DAY = 20
 AT = KEYS["ts"]
@@ -58,7 +60,7 @@ def told(
         if f.stored not in made and f.column.kind in NUMBERS:
             columns[f.stored] = value(f)
     known = {name: sql for name, sql in columns.items() if sql is not None}
-    for begin, end in spans(since, END, timedelta(days=30)):
+    for begin, end in spans(since, END, timedelta(seconds=min(AT_ONCE_S, MOST * step_s))):
         store.command(
             f"INSERT INTO {table.name} ({', '.join(known)}) SELECT {', '.join(known.values())}"
             f" FROM ({moments(count, begin, end, step_s)})"

@@ -153,9 +153,13 @@ def repeat(
 ) -> None:
     """The rows of the first span once more, later: made anew they take ten times as long."""
     later_s = int((begin - first[0]).total_seconds())
+    # In a subquery: beside the SELECT, `ts` of the condition would be the later one.
+    rows = (
+        f"SELECT * FROM {table} WHERE ts > {instant(first[0])}"
+        f" AND ts <= {instant(first[0] + (end - begin))}"
+    )
     store.command(
-        f"INSERT INTO {table} SELECT * REPLACE (ts + INTERVAL {later_s} SECOND AS ts) FROM {table}"
-        f" WHERE ts > {instant(first[0])} AND ts <= {instant(first[0] + (end - begin))}"
+        f"INSERT INTO {table} SELECT * REPLACE (ts + INTERVAL {later_s} SECOND AS ts) FROM ({rows})"
     )
 
 
