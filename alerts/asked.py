@@ -89,21 +89,37 @@ SELECT {CARD}, value, toUInt8(1) AS gpus FROM (
   HAVING value > 0)""")
 
 
-def grown(*counters: Counter, minutes: int = 30) -> str:
-    """SELECT of cards: by how much counters of health grew in the last `minutes`, as `value`.
+# What an event told stands until something tells that it is mended, or for a month at most: events
+# are rare, and a card that was forgotten for longer is on the list of assets.
+FADES_H = 720
+# How long a card may be silent and still count as it was heard last.
+HEARD_H = 24
 
-    Growth within one epoch: what a counter has stood at for long is no news.
+
+def counted(counter: Counter) -> str:
+    """SELECT of cards whose `counter` of health grew and stands since: by how much, as `value`.
+
+    Counters begin anew with a reset, a reboot or another card: what grew before is mended then.
+    Growth of the last month counts, of cards heard within a day: more would be read each minute.
     """
-    names = [c.fields[0].stored for c in counters]
-    sums = " + ".join(f"ifNull(max(s.{n}_max) - min(s.{n}_min), 0)" for n in names)
+    name = counter.fields[0].stored
+    card = "s.cluster AS cluster, s.node AS node, s.slot AS slot"
+    standing = f"""
+SELECT cluster, node, slot FROM (
+  SELECT {card}, argMax(s.{name}_max, (s.ts, s.epoch)) AS newest
+  FROM gpu_health_samples_1h AS s
+  WHERE s.ts > {NOW} - INTERVAL {HEARD_H} HOUR AND s.ts <= {NOW}
+  GROUP BY cluster, node, slot
+  HAVING newest > 0)"""
     return f"""
-SELECT cluster, node, slot, toFloat64(max(grown)) AS value FROM (
-  SELECT s.cluster AS cluster, s.node AS node, toString(s.slot) AS slot, {sums} AS grown
-  FROM gpu_health_samples_1m AS s
-  WHERE s.ts > {NOW} - INTERVAL {minutes} MINUTE AND s.ts <= {NOW}
-  GROUP BY cluster, node, s.slot, s.epoch, s.uuid, s.source
-  HAVING grown > 0)
-GROUP BY cluster, node, slot"""
+SELECT cluster, node, toString(slot) AS slot, toFloat64(argMax(grown, heard)) AS value FROM (
+  SELECT {card}, (max(s.ts), s.epoch) AS heard, ifNull(max(s.{name}_max) - min(s.{name}_min), 0)
+    AS grown
+  FROM gpu_health_samples_1h AS s
+  WHERE s.ts > {NOW} - INTERVAL {FADES_H} HOUR AND s.ts <= {NOW}
+    AND (s.cluster, s.node, s.slot) IN ({standing})
+  GROUP BY cluster, node, slot, s.epoch, s.uuid, s.source)
+GROUP BY cluster, node, slot HAVING value > 0"""
 
 
 # A fault is over when the card is back or its driver asks for nothing more (docs/ledger.md);
@@ -112,11 +128,6 @@ MENDED = (
     "(kind = 'recovered' OR recovery = 'none' AND (kind = 'recovery' OR kind = 'xid'"
     " AND code = 154))"
 )
-
-
-# What an event told stands until something tells that it is mended, or for a month at most: events
-# are rare, and a card that was forgotten for longer is on the list of assets.
-FADES_H = 720
 
 
 def happened(condition: str, hours: int = FADES_H) -> str:

@@ -33,7 +33,11 @@ def known_rules(settings: AlertSettings) -> dict[str, Rule]:
         if not 0 < threshold < math.inf:
             raise ConfigError(f"[alerts] thresholds: {name} = {threshold:g} is not above 0")
     return {
-        name: replace(rule, threshold=settings.thresholds.get(name, rule.threshold))
+        name: replace(
+            rule,
+            threshold=settings.thresholds.get(name, rule.threshold),
+            runbooks=settings.runbook_url.rstrip("/") or rule.runbooks,
+        )
         for name, rule in known.items()
         if name not in settings.off
     }

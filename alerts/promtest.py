@@ -29,7 +29,7 @@ def _test(rule: Rule, subject: str) -> dict[str, Any]:
         "exp_labels": {"rule": rule.name, "subject": subject, **labels_of(rule)},
         "exp_annotations": {
             "summary": summary(rule, subject, _human(rule)),
-            "runbook": f"alerts/runbooks/{rule.runbook}",
+            "runbook": rule.runbook_at,
         },
     }
     silent = [0, holds] if holds else [0]

@@ -129,7 +129,7 @@ def _annotations(rule: Rule, labels: str, value: str) -> dict[str, str]:
     human = HUMAN.get(rule.unit, "")
     return {
         "summary": summary(rule, f"{{{{ {labels}.subject }}}}", f"{{{{ {value}{human} }}}}"),
-        "runbook": f"alerts/runbooks/{rule.runbook}",
+        "runbook": rule.runbook_at,
     }
 
 

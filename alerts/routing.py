@@ -9,6 +9,7 @@ from datetime import datetime
 
 from alerts.receivers import Addresses, Receivers
 from alerts.rule import Owner
+from gpuledger import contacts
 from gpuledger.catalogue import AlertState
 from gpuledger.store import Store
 
@@ -19,13 +20,6 @@ _PEOPLE = """
 SELECT user, argMax(mail, version) AS mail FROM v_people
 WHERE valid_from <= {now:DateTime64(3, 'UTC')} AND valid_to > {now:DateTime64(3, 'UTC')}
 GROUP BY user HAVING mail != ''
-"""
-_TEAMS = """
-SELECT team, argMax(mail, (mail != '', version)) AS mail,
-  argMax(lead, (lead != '', version)) AS lead
-FROM v_teams
-WHERE valid_from <= {now:DateTime64(3, 'UTC')} AND valid_to > {now:DateTime64(3, 'UTC')}
-GROUP BY team
 """
 
 
@@ -46,7 +40,10 @@ class Routing:
     """Receivers by owner; mail addresses come from the lists of people and teams."""
 
     def __init__(
-        self, receivers: Receivers, people: Mapping[str, str], teams: Mapping[str, str]
+        self,
+        receivers: Receivers,
+        people: Mapping[str, str],
+        teams: Mapping[str, Sequence[str]],
     ) -> None:
         self._receivers = receivers
         self._people = people
@@ -71,13 +68,15 @@ class Routing:
             yield TEAM, team, self._team(team)
 
     def _user(self, user: str) -> Addresses:
-        return self._receivers.users.get(user) or self._mailed(self._people.get(user, ""))
+        return self._receivers.users.get(user) or self._mailed([self._people.get(user, "")])
 
     def _team(self, team: str) -> Addresses:
-        return self._receivers.teams.get(team) or self._mailed(self._teams.get(team, ""))
+        return self._receivers.teams.get(team) or self._mailed(self._teams.get(team, ()))
 
-    def _mailed(self, address: str) -> Addresses:
-        return (f"{MAILTO}{address}",) if address and self._receivers.mail else ()
+    def _mailed(self, addresses: Iterable[str]) -> Addresses:
+        if not self._receivers.mail:
+            return ()
+        return tuple(f"{MAILTO}{address}" for address in addresses if address)
 
 
 def routing(store: Store, receivers: Receivers, now: datetime) -> Routing:
@@ -85,11 +84,7 @@ def routing(store: Store, receivers: Receivers, now: datetime) -> Routing:
     if not receivers.mail:
         return Routing(receivers, {}, {})
     people = {row["user"]: row["mail"] for row in store.select(_PEOPLE, now=now)}
-    teams = {
-        row["team"]: row["mail"] or people.get(row["lead"], "")
-        for row in store.select(_TEAMS, now=now)
-    }
-    return Routing(receivers, people, teams)
+    return Routing(receivers, people, contacts.of_teams(store, now))
 
 
 def _targets(who: str, addresses: Sequence[str]) -> Iterator[Target]:

@@ -12,6 +12,7 @@ from typing import Any
 from gpuledger.units import CELSIUS, RATIO, SECOND, Unit
 
 RUNBOOKS = Path(__file__).parent / "runbooks"
+RUNBOOKS_HERE = "alerts/runbooks"
 # Where a rule's SQL speaks of the moment of its evaluation.
 NOW = "{now:DateTime64(3, 'UTC')}"
 
@@ -78,6 +79,12 @@ class Rule:
     mutes: tuple[str, ...] = ()
     every_s: float = 60.0
     fades_h: int = 0
+    runbooks: str = RUNBOOKS_HERE
+
+    @property
+    def runbook_at(self) -> str:
+        """Where its runbook is read: under the site's address, else as it lies beside the code."""
+        return f"{self.runbooks}/{self.runbook}"
 
     @property
     def meaning(self) -> str:
@@ -126,7 +133,7 @@ def condition(rule: Rule, row: Mapping[str, Any]) -> Condition:
     annotations = {
         "summary": rule.told(row),
         "description": rule.meaning,
-        "runbook": f"alerts/runbooks/{rule.runbook}",
+        "runbook": rule.runbook_at,
     }
     # To Alertmanager and Prometheus an empty label is no label.
     named = {name: word for name, word in labels.items() if word}

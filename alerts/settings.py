@@ -12,6 +12,7 @@ import msgspec
 from alerts.rule import Severity
 from alerts.timing import Timing
 from gpuledger.config import Settings
+from gpuledger.contacts import is_web
 from gpuledger.errors import ConfigError
 
 
@@ -44,6 +45,11 @@ class AlertSettings(Settings):
     thresholds: Annotated[dict[str, float], "rule to threshold, in the rule's unit"] = (
         msgspec.field(default_factory=dict)
     )
+    runbook_url: Annotated[
+        str,
+        "address under which people read alerts/runbooks, e.g. https://wiki.example.org/runbooks;"
+        " empty = the path in the package",
+    ] = ""
     off: Annotated[list[str], "rules that are not evaluated"] = msgspec.field(default_factory=list)
     time_zone: Annotated[str, "of the hours below, e.g. Europe/Berlin"] = "UTC"
     quiet_from: Annotated[str, "quiet hours begin, e.g. 22:00; empty = there are none"] = ""
@@ -63,6 +69,10 @@ class AlertSettings(Settings):
 
     def __post_init__(self) -> None:
         self.timing()
+        if self.runbook_url and not is_web(self.runbook_url):
+            raise ConfigError(
+                f"[alerts] runbook_url: '{self.runbook_url}': write https://host/path"
+            )
         if self.repeat_days < 0:
             raise ConfigError(f"[alerts] repeat_days: {self.repeat_days:g} is below 0")
 

@@ -14,6 +14,7 @@ from analytics import directory, lists
 from analytics.lists import Merge, Taken
 from gpuledger.batch import EPOCH, to_milliseconds
 from gpuledger.catalogue import Person, Service, Team
+from gpuledger.contacts import is_address
 from gpuledger.errors import ConfigError, nearest
 from gpuledger.rows import changed
 from gpuledger.schema import FOREVER, Row
@@ -165,6 +166,7 @@ def _write(store: Store, told: Sequence[Row], rows: Sequence[Row], now: datetime
 
 def _person(line: PersonLine) -> Iterable[Person]:
     since, until = lists.spanned(line.valid_from, line.valid_to)
+    _check_mail(line.mail)
     yield Person(
         user=line.user,
         name=line.name,
@@ -180,6 +182,7 @@ def _team(line: TeamLine) -> Iterable[Team]:
     if line.kind not in TEAM_KINDS:
         raise ValueError(f"kind '{line.kind}' is none of {', '.join(TEAM_KINDS)}")
     since, until = lists.spanned(line.valid_from, line.valid_to)
+    _check_mail(line.mail)
     yield Team(
         kind=line.kind,
         name=line.name,
@@ -191,6 +194,12 @@ def _team(line: TeamLine) -> Iterable[Team]:
         valid_to=until,
         version=0,
     )
+
+
+def _check_mail(text: str) -> None:
+    """ValueError where it is told and is no mail address: nobody would ever hear why."""
+    if text and not is_address(text):
+        raise ValueError(f"mail: '{text}' is no mail address")
 
 
 def _service(line: ServiceLine) -> Iterable[Service]:

@@ -21,13 +21,15 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.boards_rows import fill_more
-from benchmarks.scale import END, NO_CACHE, PANEL_PROMISE_S, Fleet, Question, asked, fill, sql
+from benchmarks.scale import Question, asked, sql
+from benchmarks.scale_rows import END, NO_CACHE, Fleet, fill
 from dashboards.build import boards
 from dashboards.check import questions
 from dashboards.macros import expand
 from gpuledger.store import Address, Store
 
 QUICK = Fleet(64, 1, 7)
+PANEL_PROMISE_S = 1.0
 
 
 def ranges(fleet: Fleet, *, quick: bool) -> dict[str, timedelta]:

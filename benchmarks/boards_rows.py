@@ -1,14 +1,14 @@
 """What panels read beside the fleet of `scale.py`: health, ports, errors, findings, advice, queue.
 
-Hours of the last week of health and ports, minutes of the last hours of sources, and of the rest as
-much as a fleet of that size has. Plausible numbers, the same in every run.
+Hours of the last month of health and ports, minutes of the last hours of sources, and of the rest
+as much as a fleet of that size has. Plausible numbers, the same in every run.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from benchmarks.scale import (
+from benchmarks.scale_rows import (
     END,
     GPUS_PER_NODE,
     KEYS,
@@ -35,7 +35,9 @@ from gpuledger.catalogue import (
 from gpuledger.schema import Kind, Table
 from gpuledger.store import Store
 
-WEEK, HOURS = timedelta(days=7), timedelta(hours=3)
+MONTH, HOURS = timedelta(days=30), timedelta(hours=3)
+# An INSERT may touch a hundred partitions, and some tables have one for each hour.
+AT_ONCE_S, MOST = 30 * 86_400, 96
 # Findings, errors and messages of a thousand GPUs in a day.
 A_DAY = 20
 AT = KEYS["ts"]
@@ -58,7 +60,7 @@ def told(
         if f.stored not in made and f.column.kind in NUMBERS:
             columns[f.stored] = value(f)
     known = {name: sql for name, sql in columns.items() if sql is not None}
-    for begin, end in spans(since, END, timedelta(days=30)):
+    for begin, end in spans(since, END, timedelta(seconds=min(AT_ONCE_S, MOST * step_s))):
         store.command(
             f"INSERT INTO {table.name} ({', '.join(known)}) SELECT {', '.join(known.values())}"
             f" FROM ({moments(count, begin, end, step_s)})"
@@ -70,11 +72,11 @@ def fill_more(store: Store, fleet: Fleet) -> None:
     nodes = fleet.gpus // GPUS_PER_NODE
     of_node = {"node": KEYS["node"].replace("g,", f"g * {GPUS_PER_NODE},")}
     events = max(1, A_DAY * fleet.gpus // 1000)
-    week = max(fleet.hours_since, END - WEEK)
+    month = max(fleet.hours_since, END - MONTH)
     with timed("health, ports and sources"):
-        told(store, GpuHealth.table, fleet.gpus, week, 3600)
+        told(store, GpuHealth.table, fleet.gpus, month, 3600)
         told(
-            *(store, NetworkSample.table, nodes, week, 3600),
+            *(store, NetworkSample.table, nodes, month, 3600),
             **of_node,
             device="'mlx5_0'",
             kind="'infiniband'",

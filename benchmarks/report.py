@@ -1,6 +1,6 @@
 """The weekly report of a large fleet: seconds from the question to the finished page.
 
-A month of 10,000 GPUs is made inside the engine by the helpers of `scale.py` (the book by the
+A month of 10,000 GPUs is made inside the engine by the helpers of `scale_rows.py` (the book by the
 hour, jobs, allocations, accounts); then the last week is collected and rendered as HTML several
 times, and the slowest is compared with the promise of 60 s. `--quick` is 128 GPUs: its time proves
 only that the report works. `--keep DIR` leaves the database there, or asks one that is there.
@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT))
 
 from analytics.report.render import render_html
 from analytics.report.weekly import collect
-from benchmarks import scale
-from benchmarks.scale import END, Fleet, timed
+from benchmarks import scale_rows
+from benchmarks.scale_rows import END, Fleet, timed
 from gpuledger.store import Address, Store
 
 PROMISE_S = 60.0
@@ -39,22 +39,22 @@ def fill(store: Store, fleet: Fleet) -> None:
     """What a report reads: no minutes, for it asks none."""
     store.apply()
     with timed("inventory, jobs and allocations"):
-        scale.facts(store, fleet)
+        scale_rows.facts(store, fleet)
         store.command(PRICES)
     with timed("hours in which GPUs reported"):
         reported(store, fleet)
     with timed("book"):
-        scale.cells(store, fleet)
+        scale_rows.cells(store, fleet)
     with timed("accounts of the book"):
-        scale.added_up(store, fleet)
+        scale_rows.added_up(store, fleet)
 
 
 def reported(store: Store, fleet: Fleet) -> None:
     """Of telemetry, a report asks only who reported at all."""
     names = ("ts", "cluster", "node", "slot", "gpu_id")
-    values = ", ".join(f"{scale.KEYS[name]} AS {name}" for name in names)
-    for since, until in scale.spans(fleet.hours_since, END, timedelta(days=14)):
-        hours = scale.moments(fleet.gpus, since, until, 3600, ends=False)
+    values = ", ".join(f"{scale_rows.KEYS[name]} AS {name}" for name in names)
+    for since, until in scale_rows.spans(fleet.hours_since, END, timedelta(days=14)):
+        hours = scale_rows.moments(fleet.gpus, since, until, 3600, ends=False)
         store.command(
             f"INSERT INTO gpu_samples_1h ({', '.join(names)}) SELECT {values} FROM ({hours})"
         )
@@ -85,7 +85,7 @@ def main() -> int:
         stack.callback(store.close)
         if not made:
             fill(store, Fleet(gpus, 0, given.days))
-        store.command(scale.NO_CACHE)
+        store.command(scale_rows.NO_CACHE)
         worst = 0.0
         for _ in range(times):
             collecting, rendering, size = took(store)

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,19 +37,6 @@ class Answer:
 
 class _Passing(Exception):
     """An answer that may be another one in a moment."""
-
-
-def read_secret(path: Path, what: str) -> str:
-    """A token or password from its file. ConfigError where there is none; it never shows it."""
-    try:
-        text = path.read_text().strip()
-    except OSError as e:
-        raise ConfigError(f"{what} {path}: {e.strerror}") from None
-    except ValueError:
-        raise ConfigError(f"{what} {path}: it is not UTF-8 text") from None
-    if not text or not text.isprintable():
-        raise ConfigError(f"{what} {path}: it must hold one line and nothing else")
-    return text
 
 
 def checked_url(url: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dashboards.ask import book_by
+from dashboards.ask import accounts, point
 from dashboards.panel import Panel, table
 from dashboards.words import Column, Text
 from gpuledger.states import State
@@ -15,10 +15,9 @@ SHORT_ID = "left(leftPad(lower(hex(recommendation_id)), 16, '0'), 8)"
 # Where a price was known; several currencies are told as they are.
 CURRENCY_SQL = "arrayStringConcat(arraySort(groupUniqArrayIf(currency, currency != '')), ', ')"
 FOREVER = "toDateTime64('2106-01-01', 3, 'UTC')"
-# The minute that was booked last before the end of the board's range.
-LAST_MINUTE = (
-    "(SELECT max(booked_until) - INTERVAL 1 MINUTE FROM v_booked_hours WHERE hour <= $__toTime)"
-)
+# What was booked last before the end of the board's range: until when, and its minute.
+BOOKED_UNTIL = "(SELECT max(booked_until) FROM v_booked_hours WHERE hour <= $__toTime)"
+LAST_MINUTE = f"({BOOKED_UNTIL} - INTERVAL 1 MINUTE)"
 OPEN = "open = 1"
 # Episodes that touch the board's range.
 TOUCHED = "since <= $__toTime AND until >= $__fromTime"
@@ -26,7 +25,7 @@ _CHOSEN = "$__conditionalAll({name} IN (${{{name}:singlequote}}), ${name})"
 
 # An hour may be booked in part, so that the width of a bucket is what was booked of it.
 BUCKETS = (
-    "SELECT $__timeInterval(hour) AS time, sum(dateDiff('second', hour, booked_until)) AS"
+    f"SELECT {point('hour')} AS time, sum(dateDiff('second', hour, booked_until)) AS"
     " seconds\n  FROM v_booked_hours WHERE $__timeFilter(hour) GROUP BY time HAVING seconds > 0"
 )
 
@@ -36,10 +35,9 @@ def mean_gpus(states: Iterable[State], names: tuple[str, ...]) -> str:
     columns = ",\n  ".join(
         f"sumIf(c.gpu_seconds, c.state = '{s.name}') / any(b.seconds) AS {s.name}" for s in states
     )
-    cells = f"SELECT $__timeInterval(at) AS time, state, gpu_seconds\n  {book_by('at', names)}"
     return (
-        f"SELECT c.time AS time,\n  {columns}\nFROM ({cells}) AS c\nINNER JOIN ({BUCKETS}) AS b"
-        " ON b.time = c.time\nGROUP BY time ORDER BY time"
+        f"SELECT c.time AS time,\n  {columns}\nFROM ({_seconds('state', names)}) AS c\n"
+        f"INNER JOIN ({BUCKETS}) AS b ON b.time = c.time\nGROUP BY time ORDER BY time"
     )
 
 
@@ -49,15 +47,21 @@ def mean_gpus_by(by: str, label: str, names: tuple[str, ...], where: str) -> str
     Every series has every point: 0 where nothing was in it, so that they can be stacked.
     """
     cells = (
-        f"SELECT $__timeInterval(at) AS time, replaceAll(toString({by}), '_', ' ') AS said,"
-        f" sum(gpu_seconds) AS gpu_seconds\n  {book_by('at', names)} AND {where}"
-        "\n  GROUP BY time, said"
+        f"SELECT time, replaceAll(toString({by}), '_', ' ') AS said, gpu_seconds"
+        f" FROM ({_seconds(by, names, where)})"
     )
     return (
         f"SELECT b.time AS time, k.said AS {label}, sum(c.gpu_seconds) / any(b.seconds) AS gpus\n"
         f"FROM ({BUCKETS}) AS b\nCROSS JOIN (SELECT DISTINCT said FROM ({cells})) AS k\n"
         f"LEFT JOIN ({cells}) AS c ON c.time = b.time AND c.said = k.said\n"
         f"GROUP BY time, {label} ORDER BY time, {label}"
+    )
+
+
+def _seconds(by: str, names: tuple[str, ...], where: str = "true") -> str:
+    return (
+        f"SELECT {point('at')} AS time, {by}, sum(gpu_seconds) AS gpu_seconds\n"
+        f"{accounts(names)} AND {where} GROUP BY time, {by}"
     )
 
 

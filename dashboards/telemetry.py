@@ -1,14 +1,19 @@
-"""SQL over telemetry that several boards need: growth of counters, rates, one node, one job."""
+"""Telemetry that several boards need: growth of counters, rates, hosts, one node, one job."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboards.ask import LAST_S, STEPS_S, chosen, samples
-from dashboards.words import Column
+from dashboards.ask import LAST_S, chosen, fleet, samples
+from dashboards.panel import FINE, Panel, lines
+from dashboards.words import Column, Text
+from gpuledger.catalogue import BlockSample, HostSample, NetfsSample
 from gpuledger.errors import ConfigError, nearest
+from gpuledger.rollups import keys as keys_of_rows
+from gpuledger.rollups import place, writers
 from gpuledger.schema import Samples, Table
 from gpuledger.states import UNAVAILABLE, group_of, in_list, recoverable_factor
+from gpuledger.units import BYTE_PER_SECOND, RATIO
 
 # What is not chosen is one node or job; what is chosen is shown as far as one can read it.
 MOST_CHOSEN = 8
@@ -18,6 +23,9 @@ MOST_GPUS = 16
 HOURS_FROM_S = 1_000
 # Agents tell of their sources in rows that nothing adds up: of a long range the end is read.
 HEARD_HOURS = 2
+# Counters of bytes, by what is said of their rates.
+WIRES = {"received": "receive_bytes", "sent": "transmit_bytes"}
+MOVED = {"read": "read_bytes", "written": "write_bytes"}
 LAST_HEARD = (
     f"ts >= greatest($__fromTime, $__toTime - INTERVAL {HEARD_HOURS} HOUR) AND ts <= $__toTime"
 )
@@ -43,7 +51,6 @@ def grown(
     *counters: str,
     keep: tuple[str, ...] = (),
     where: str = "true",
-    steps: tuple[int, ...] = STEPS_S,
 ) -> str:
     """FROM over telemetry in which each counter is by how much it grew since the row before.
 
@@ -64,10 +71,34 @@ def grown(
     return (
         f"FROM (SELECT at, {keys}{kept}, covered_seconds, lasted{grew}\n"
         f"FROM (SELECT at, {keys}{kept}, covered_seconds, {before} AS lasted{last}\n"
-        f"{samples(table, *counters, *keep, steps=steps)}\nWHERE {where}\n"
+        f"{samples(table, *counters, *keep)}\nWHERE {where}\n"
         f"WINDOW w AS (PARTITION BY {keys} ORDER BY at"
         " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)))"
     )
+
+
+def increases(table: Table, *counters: str, keep: tuple[str, ...] = (), where: str) -> str:
+    """FROM with a row per key of many nodes: by how much each counter grew in the range.
+
+    Columns: cluster, the table's key, counters, and `keep` as they were last. Increases are taken
+    per epoch, as the last less the first; of several writers the first one is believed.
+    """
+    assert isinstance(table.layout, Samples)
+    keys = ", ".join(("cluster", *table.layout.key))
+    told = writers(table)
+    own = keys_of_rows(table)
+    who = f"{place(told, '')} AS place" if told else "0 AS place"
+    grew = "".join(f", toFloat64(max({c}_last) - min({c}_first)) AS {c}" for c in counters)
+    last = "".join(f", argMax({k}, at) AS {k}" for k in keep)
+    rows = (
+        f"SELECT {', '.join(own)}, {who}, max(at) AS newest{grew}{last}\n"
+        f"{fleet(table, *counters, *keep)}\nWHERE {where}\nGROUP BY {', '.join(own)}, place"
+    )
+    added = "".join(f", sum(r.{c}) AS {c}" for c in counters)
+    kept = "".join(f", argMax(r.{k}, r.newest) AS {k}" for k in keep)
+    once = f"SELECT {keys}, place{added}{kept} FROM ({rows}) AS r GROUP BY {keys}, place"
+    first = ", ".join(f"argMin(o.{n}, o.place) AS {n}" for n in (*counters, *keep))
+    return f"FROM (SELECT {keys}, {first} FROM ({once}) AS o GROUP BY {keys})"
 
 
 def rates(
@@ -90,32 +121,71 @@ def rates(
     )
 
 
+def storage(disk: str, where: str) -> str:
+    """SELECT of time, series and rate of local disks, named by `disk` (SQL), and of shares."""
+    disks = rates(BlockSample.table, disk, MOVED, where=where)
+    shares = rates(NetfsSample.table, "concat(kind, ' ', mount)", MOVED, where=where)
+    return f"{disks}\nUNION ALL {shares}"
+
+
+def traffic(text: Text, asked: str) -> Panel:
+    """Lines of bytes each second; `asked` selects time, series and rate (`rates`)."""
+    return lines(
+        text,
+        f"SELECT * FROM ({asked}) ORDER BY time, series",
+        Column("rate", "bytes each second", BYTE_PER_SECOND),
+        width=12,
+        interval=FINE,
+    )
+
+
+def hosts(text: Text, where: str) -> Panel:
+    """Processors and memory, on average over the hosts of which `where` (SQL) is true."""
+    names = ("cpu_busy_ratio", "cpu_iowait_ratio", "memory_total_bytes", "memory_available_bytes")
+    used = "1 - sum(memory_available_bytes) / nullIf(sum(memory_total_bytes), 0)"
+    return lines(
+        text,
+        "SELECT $__timeInterval(at) AS time, avg(cpu_busy_ratio) AS busy,"
+        f" avg(cpu_iowait_ratio) AS iowait, {used} AS memory\n"
+        f"{samples(HostSample.table, *names)}\nWHERE {where}\nGROUP BY time ORDER BY time",
+        told(HostSample.table, names[0], "processors busy", "busy"),
+        told(HostSample.table, names[1], "waiting for storage", "iowait"),
+        Column("memory", "memory in use", RATIO),
+        width=12,
+        interval=FINE,
+    )
+
+
 def on_pools() -> str:
     """Condition that a row's (cluster, node) is of the chosen clusters and pools."""
     nodes = "SELECT cluster, node FROM v_assets WHERE pool IN (${pool:singlequote})"
     return f"{chosen(('cluster',))} AND $__conditionalAll((cluster, node) IN ({nodes}), $pool)"
 
 
+# With All the last days of a range are enough to find one.
+_LAST_DAYS = f"{_DAYS} AND day >= $__toTime - INTERVAL 7 DAY"
+
 # Whose the book says that each job is: schedulers know accounts, which may be called otherwise.
 BOOKED_TEAM = f"SELECT job, any(team) AS team FROM v_accounts_1d WHERE {_DAYS}"
 
-# The chosen nodes; with All the one of the chosen pools that lost most GPU-hours to its hardware.
+# The chosen nodes; with All the one of the chosen pools that lost most GPU-hours to its hardware
+# lately.
 ONE_NODE = f"""
 SELECT a.cluster AS cluster, a.node AS node
 FROM (SELECT DISTINCT cluster, node FROM v_assets WHERE {chosen(("cluster", "pool", "node"))}) AS a
 LEFT JOIN (
   SELECT cluster, node, sumIf(gpu_seconds, state IN {in_list(group_of(UNAVAILABLE))}) AS lost
-  FROM v_accounts_1d WHERE {_DAYS} GROUP BY cluster, node
+  FROM v_accounts_1d WHERE {_LAST_DAYS} GROUP BY cluster, node
 ) AS b ON b.cluster = a.cluster AND b.node = a.node
 ORDER BY b.lost DESC, cluster, node {_LIMIT.replace("${name}", "$node")}""".strip()
 
 ON_NODE = f"(cluster, node) IN ({ONE_NODE})"
 
-# The chosen jobs, booked or not; with All the one with most GPU-hours to win back.
+# The chosen jobs, booked or not; with All the one with most GPU-hours to win back lately.
 ONE_JOB = f"""
 SELECT job FROM (
   SELECT job, sum(gpu_seconds * {recoverable_factor()}) AS loose FROM v_accounts_1d
-  WHERE {_DAYS} AND job != '' AND {chosen(("cluster", "pool", "team", "user", "job"))}
+  WHERE {_LAST_DAYS} AND job != '' AND {chosen(("cluster", "pool", "team", "user", "job"))}
   GROUP BY job
   UNION ALL
   SELECT job_id AS job, 0. AS loose FROM v_jobs
@@ -142,9 +212,11 @@ def strips(gpus: str, within: str) -> str:
     `gpus` is a SELECT of gpu_id and its name `gpu`, `within` a condition on cells (`cell_at`,
     `alloc_id`, `gpu_id`). Where a GPU is booked no more, its strip ends with an empty state.
     """
+    # One value, found out once: a name of WITH is asked again wherever it stands.
+    shown = f"SELECT groupArray((gpu_id, gpu)) FROM ({gpus})"
     cells = "\n  UNION ALL ".join(
         f"SELECT gpu_id, alloc_id, {at} AS cell_at, {width} AS width, state, gpu_seconds"
-        f" FROM {table} WHERE gpu_id IN (SELECT gpu_id FROM strips) AND $__timeFilter({at})"
+        f" FROM {table} WHERE gpu_id IN (SELECT arrayJoin(strips).1) AND $__timeFilter({at})"
         f" AND {at} < toDateTime(if($__interval_s {sign} {HOURS_FROM_S}, {LAST_S}, 0))"
         for table, at, width, sign in (
             ("v_ledger_1m", "minute", 60, "<"),
@@ -152,18 +224,19 @@ def strips(gpus: str, within: str) -> str:
         )
     )
     mostly = (
-        "SELECT $__timeInterval(cell_at) AS time, s.gpu AS gpu, toString(c.state) AS state,"
+        "SELECT $__timeInterval(cell_at) AS time, s.strip.2 AS gpu, toString(c.state) AS state,"
         " sum(c.gpu_seconds) AS seconds, any(c.width) AS width\n"
-        f"  FROM ({cells}) AS c INNER JOIN strips AS s ON s.gpu_id = c.gpu_id\n"
+        f"  FROM ({cells}) AS c\n  INNER JOIN (SELECT arrayJoin(strips) AS strip) AS s"
+        " ON s.strip.1 = c.gpu_id\n"
         f"  WHERE {within} GROUP BY time, gpu, state\n"
         "  ORDER BY seconds DESC, state LIMIT 1 BY time, gpu"
     )
-    step = "toIntervalSecond(greatest(max(width), $__interval_s))"
+    end = "time + toIntervalSecond(greatest(max(width) OVER (), $__interval_s))"
     return (
-        f"WITH strips AS ({gpus}), mostly AS ({mostly})\n"
-        "SELECT time, gpu, state FROM (\n"
-        "  SELECT time, gpu, toNullable(state) AS state FROM mostly\n"
-        f"  UNION ALL SELECT max(time) + {step} AS time, gpu, NULL AS state FROM mostly\n"
-        "  GROUP BY gpu HAVING time < $__toTime)\n"
-        "ORDER BY time, gpu"
+        f"WITH ({shown}) AS strips\n"
+        "SELECT told.1 AS time, gpu, told.2 AS state FROM (\n"
+        "  SELECT gpu, arrayJoin(if(time = max(time) OVER (PARTITION BY gpu)"
+        f" AND {end} < $__toTime,\n"
+        f"    [(time, toNullable(state)), ({end}, NULL)], [(time, toNullable(state))])) AS told\n"
+        f"  FROM ({mostly}))\nORDER BY time, gpu"
     )

@@ -38,3 +38,16 @@ def write_bytes(path: Path, body: bytes) -> Path:
 def write_all(directory: Path, texts: Mapping[str, str]) -> list[Path]:
     """Write file name to text into one directory; the paths written."""
     return [write_text(directory / name, text) for name, text in texts.items()]
+
+
+def read_secret(path: Path, what: str) -> str:
+    """A token or password from its file. ConfigError where there is none; it never shows it."""
+    try:
+        text = path.read_text().strip()
+    except OSError as e:
+        raise ConfigError(f"{what} {path}: {e.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{what} {path}: it is not UTF-8 text") from None
+    if not text or not text.isprintable():
+        raise ConfigError(f"{what} {path}: it must hold one line and nothing else")
+    return text

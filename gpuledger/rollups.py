@@ -253,13 +253,13 @@ def chosen(
     )
 
 
-def place(told: Writers) -> str:
-    """A writer's place in the order: the lower, the earlier it is asked.
+def place(told: Writers, of: str = "s.") -> str:
+    """A writer's place in the order: the lower, the earlier it is asked. `of` names its rows.
 
     Those that are not listed come after all that are, in an order that never changes.
     """
     listed = ", ".join(f"'{name}'" for name in told.order)
-    source = f"s.{told.column}"
+    source = f"{of}{told.column}"
     found = f"indexOf([{listed}], {source})"
     after = f"{len(told.order) + 1} + bitShiftRight(sipHash64({source}), 8)"
     return f"if({found} > 0, toUInt64({found}), {after})"
@@ -295,6 +295,29 @@ def _visible(field: Field, table: Table) -> Iterator[tuple[str, str]]:
             yield field.visible, f"groupBitOr(s.{name})"
         case _:
             yield field.visible, f"any(s.{name})"
+
+
+def single(table: Table) -> dict[str, str]:
+    """Names that people see, and their SQL in base units over one row `s` of the rollup.
+
+    A bucket of a key may have several rows (parts not merged yet, writers, sets of known gauges):
+    each is right of itself, and only what may be asked of them one by one is right of all.
+    """
+    out = {"covered_seconds": "s.interval_ms / 1000"}
+    for field in table.fields:
+        name, kind = field.stored, field.column.kind
+        if kind is Kind.COUNTER:
+            out |= {
+                f"{field.visible}_{end}": scaled(f"s.{name}_{of}", field)
+                for end, of in (("first", "min"), ("last", "max"))
+            }
+        elif _is_gauge(field):
+            has = f"bitTest(s.{KNOWN}, {gauges(table).index(field)})"
+            mean = f"if({has}, s.{name}_wsum / nullIf(s.weight_ms, 0), NULL)"
+            out[field.visible] = scaled(mean, field)
+        elif is_measured(field, table):
+            out[field.visible] = scaled(f"s.{name}", field)
+    return out
 
 
 def losers(table: Table) -> str:

@@ -111,12 +111,15 @@ SELECT {BOOK_COLUMNS} FROM ({cells})
 {known_since if restated else ""})"""
 
 
-def hours_between(first: str, last: str) -> str:
-    """SELECT of the book from one whole hour to another (SQL): whole days from the days."""
+def hours_between(first: str, last: str, columns: str = BOOK_COLUMNS, of: str = "book") -> str:
+    """SELECT of the book from one whole hour to another (SQL): whole days from the days.
+
+    `of` accounts it is without prices, and half the work.
+    """
     day, end = f"toStartOfDay({first} + INTERVAL 23 HOUR)", f"toStartOfDay({last})"
-    return f"""SELECT {BOOK_COLUMNS} FROM v_book_1d WHERE day >= {day} AND day < {end}
+    return f"""SELECT {columns} FROM v_{of}_1d WHERE day >= {day} AND day < {end}
 UNION ALL
-SELECT {BOOK_COLUMNS} FROM v_book_1h
+SELECT {columns} FROM v_{of}_1h
 WHERE hour >= {first} AND hour < {last} AND (hour < {day} OR hour >= {end})"""
 
 

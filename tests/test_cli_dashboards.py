@@ -151,4 +151,4 @@ def test_preview_of_an_empty_store_is_words(
 ) -> None:
     words = ("preview", "--store", f"chdb://{store.address.directory}", "--out", tmp_path)
     assert told(*words, "--board", "executive")[0] == 0
-    assert "no data in this range" in (tmp_path / "executive.html").read_text()
+    assert "nothing to show: " in (tmp_path / "executive.html").read_text()

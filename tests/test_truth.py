@@ -99,7 +99,9 @@ def test_recommendations_are_the_jobs_that_really_idle(demo: Demo) -> None:
         run("recommend", "list", "--format", "json", "--store", f"chdb://{demo.home}/store")
     )
     idle = {(j["job_id"], j["gpus"], j["user"], j["team"]) for j in demo.truth["idle_jobs"]}
-    assert {(r["subject"], gpus_of(r), r["user"], r["team"]) for r in rows} == idle
+    found = [r for r in rows if r["kind"] == "reclaim"]
+    assert {(r["subject"], gpus_of(r), r["user"], r["team"]) for r in found} == idle
+    assert {r["kind"] for r in rows} <= {"reclaim", "quota"}
 
 
 def gpus_of(recommendation: dict[str, Any]) -> int:

@@ -1,6 +1,6 @@
 """EccUncorrectable: a GPU had uncorrectable memory errors."""
 
-from alerts.asked import FADES_H, grown, happened, racked
+from alerts.asked import FADES_H, counted, happened, racked
 from alerts.rule import Owner, Rule, Severity
 from gpuledger.catalogue import GpuHealth
 from gpuledger.units import COUNT
@@ -16,7 +16,7 @@ SELECT concat(cluster, '/', node, '/', slot) AS subject, cluster, node, slot, ma
 FROM (
   SELECT cluster, node, slot, value FROM ({TOLD})
   UNION ALL
-  {grown(GpuHealth.ecc_uncorrected_errors)})
+  {counted(GpuHealth.ecc_uncorrected_errors)})
 GROUP BY cluster, node, slot"""),
     labels=("cluster", "node", "slot", "rack"),
     measure="gpu_health_samples.ecc_uncorrected_errors",

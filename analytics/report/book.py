@@ -16,7 +16,6 @@ from gpuledger.measures import (
     JOBS_STARTED,
     LOOSE_HOURS,
     LOOSE_VALUE,
-    PAGES,
     REQUEST_SIZES,
     THEIRS,
     UNKNOWN_SHARE,
@@ -27,6 +26,7 @@ from gpuledger.measures import (
 )
 from gpuledger.service import Reader
 from gpuledger.states import OCCUPIED, STATES, UNKNOWN, group_of, in_list
+from gpuledger.view_measures import PAGE_RATE, paging
 from gpuledger.views import startable_sql
 
 Rows = list[dict[str, Any]]
@@ -77,7 +77,7 @@ class Figures:
     jobs: int
     wait_p50_s: float | None
     wait_p90_s: float | None
-    alerts: int | None
+    page_rate: float | None
 
 
 class Book:
@@ -103,7 +103,7 @@ class Book:
             waits["jobs"],
             waits["p50"],
             waits["p90"],
-            self._alerts(),
+            self._page_rate(),
         )
 
     def inventory(self) -> tuple[tuple[str, ...], int]:
@@ -235,14 +235,11 @@ ORDER BY loose_gpu_hours DESC, state, team, job_name, cause LIMIT {limit}
     def _all_waits(self) -> dict[str, Any]:
         return self._one(f"SELECT {_WAITS} FROM v_queue_waits WHERE {STARTED}")
 
-    def _alerts(self) -> int | None:
-        """Pages of the period; None if no alert ever went out."""
-        ever = (
-            "SELECT countIf(outcome = 'accepted') AS told FROM v_notifications"
-            " WHERE ts < {until:DateTime64(3, 'UTC')}"
-        )
-        pages = f"SELECT {PAGES.sql} AS pages FROM v_notifications WHERE {TOLD}"
-        return self._one(pages)["pages"] if self._one(ever)["told"] else None
+    def _page_rate(self) -> float | None:
+        """Pages per 1,000 GPU-hours; None if no alert ever went out."""
+        paged = paging(TOLD, HOURS, "{until:DateTime64(3, 'UTC')}")
+        rate: float | None = self._one(f"SELECT {select(PAGE_RATE)} FROM ({paged})")[PAGE_RATE.name]
+        return rate
 
     def _one(self, sql: str) -> dict[str, Any]:
         return self._ask(sql)[0]

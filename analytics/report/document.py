@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TypeVar
 
 import msgspec
 
+from analytics.report.teams import TeamReport
 from analytics.report.value import WeeklyReport
 from gpuledger.errors import StoreError
+
+T = TypeVar("T")
 
 # Rises when a field of the value changes its meaning; new fields with a default leave it.
 FORM = 1
@@ -26,10 +30,19 @@ def to_json(report: object) -> str:
 
 def from_json(text: str | bytes, form: int = FORM) -> WeeklyReport:
     """The report that was kept so. StoreError where another version of us kept it."""
+    return _decoded(text, form, WeeklyReport)
+
+
+def page_from_json(text: str | bytes, form: int) -> TeamReport:
+    """The same of a team's page."""
+    return _decoded(text, form, TeamReport)
+
+
+def _decoded(text: str | bytes, form: int, kind: type[T]) -> T:
     try:
         if form != FORM:
             raise ValueError(f"its form is {form}, not {FORM}")
-        return msgspec.json.decode(text, type=WeeklyReport)
+        return msgspec.json.decode(text, type=kind)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as e:
         raise StoreError(
             f"this report was frozen by another version of gpuledger ({e}): its numbers are in"

@@ -127,8 +127,8 @@ def _overhead(case: Case) -> Metric:
     metric = Metric(
         "Management overhead",
         "count",
-        _alert_rate(case.figures),
-        _alert_rate(case.earlier) if case.earlier else None,
+        case.figures.page_rate,
+        case.earlier.page_rate if case.earlier else None,
         detail="alerts per 1,000 GPU-hours that somebody had to look at",
         higher_is_better=False,
     )
@@ -136,12 +136,6 @@ def _overhead(case: Case) -> Metric:
         return replace(metric, not_shown=gap)
     assert case.before is not None
     return _with(metric, compare.pages(case.reader, case.before, case.now, case.hours))
-
-
-def _alert_rate(figures: Figures) -> float | None:
-    if figures.alerts is None or not figures.owned_gpu_hours:
-        return None
-    return round(figures.alerts * 1000 / figures.owned_gpu_hours, 6)
 
 
 def _gap(metric: Metric, case: Case, missing: str) -> str:

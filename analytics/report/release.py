@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from analytics.book import last_booked
-from analytics.report import remarks, snapshot, weekly, weeks
+from analytics.report import pages, remarks, snapshot, weekly, weeks
 from analytics.report.options import Options, options_of
 from analytics.report.persons import persons
 from analytics.report.snapshot import DRAFT, RELEASED, Snapshot
@@ -105,7 +105,7 @@ def report(
 def draft(
     store: Store, desk: Desk, week: str, by: str, now: datetime, reason: str = ""
 ) -> Snapshot:
-    """Freeze the numbers as they are now, as a draft; of a released week as a correction.
+    """Freeze numbers and teams' pages as they are now, as a draft; a released week's corrects it.
 
     ConfigError where the week is not over, or a correction gives no reason.
     """
@@ -115,7 +115,9 @@ def draft(
     corrects, edition = _edition(before, week, reason.strip())
     corrects = persons(store).out_of(corrects)
     made = Snapshot(week, 0, 0, edition, DRAFT, corrects, desk.is_settled(store, week), by, now)
-    return snapshot.take(store, before, made, desk.live(store, week))
+    taken = snapshot.take(store, before, made, desk.live(store, week))
+    pages.freeze(store, taken, desk.zone)
+    return taken
 
 
 def _edition(before: Snapshot | None, week: str, reason: str) -> tuple[str, int]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from email.errors import MessageError
-from email.headerregistry import Address
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,11 +11,9 @@ import msgspec
 
 from analytics.report import weeks
 from gpuledger.config import Settings
+from gpuledger.contacts import is_address, is_web
 from gpuledger.errors import ConfigError
 
-# One address of RFC 5321 as far as sites use it; no space, quote or bracket in it.
-_MAIL = re.compile(r"[^\s\x00-\x1f\x7f@<>()\[\],;:\"\\]{1,64}@[A-Za-z0-9.-]{1,255}")
-_WEB = re.compile(r"https?://[^/\s]+(/\S*)?")
 # The service's tick waits as long.
 LONGEST_WAIT_S = 120.0
 
@@ -70,7 +66,7 @@ class DeliverySettings(Settings):
     def _of_others(self) -> Iterator[str]:
         if self.webhook and self.webhook_file:
             yield "webhook or webhook_file: one of the two"
-        if self.webhook and not _WEB.fullmatch(self.webhook):
+        if self.webhook and not is_web(self.webhook):
             yield "webhook: write https://host/path"
         if self.s3 and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", self.s3):
             yield f"s3: '{self.s3}': write s3://bucket/prefix"
@@ -101,19 +97,8 @@ class ReportSettings(Settings):
         if self.send_at:
             weeks.moment_of(self.send_at)
         for name, address in (("grafana", self.grafana), ("console", self.console)):
-            # It becomes a link on the page: no `javascript:`.
-            if address and not _WEB.fullmatch(address):
+            if address and not is_web(address):
                 raise ConfigError(f"[report] {name}: '{address}': write https://host/path")
-
-
-def is_address(text: str) -> bool:
-    """Whether the text is one mail address, and nothing else that could reach a header."""
-    if not (text.isascii() and _MAIL.fullmatch(text)):
-        return False
-    try:
-        return Address(addr_spec=text).addr_spec == text
-    except (ValueError, MessageError):
-        return False
 
 
 def _fits(address: str) -> bool:

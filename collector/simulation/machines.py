@@ -12,7 +12,7 @@ from collector.simulation.fleet import CPUS_PER_NODE, MEMORY_PER_NODE
 from collector.simulation.model import ACTIVE, MEMORY, PROCESS, SM, Floats, Ints
 from collector.simulation.scene import MINUTE_S, Scene, Window
 from gpuledger.batch import Batch, to_milliseconds
-from gpuledger.catalogue.host import HostSample, SourceRun
+from gpuledger.catalogue.host import AgentSample, HostSample, SourceRun
 from gpuledger.catalogue.network import NetworkSample
 from gpuledger.catalogue.storage import BlockSample, FilesystemSample
 from gpuledger.schema import Row
@@ -23,7 +23,10 @@ SLURM_NODE, SLURM_PERIOD_S = "slurmctld", 30
 FABRIC_BYTES_PER_SECOND, ETHERNET_BYTES_PER_SECOND = 50e9, 12.5e9
 SCRATCH_BYTES = 28e12
 PACKET_BYTES = 4_096
+AGENT_MEMORY = 28 << 20
 EXTENT_BYTES = 131_072
+# How long before a node goes down its link flaps, and how long our agents hold what they send.
+CUT_MINUTES, SENT_AFTER_S = 6, 2.0
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,16 @@ class _Load:
     """What drives a node's machine in each minute, from the world's start: ratios 0-1.
 
     `work` is the mean SM activity, `used` the share of GPUs with a process, `gang` the share that
-    works for jobs of several nodes.
+    works for jobs of several nodes, `cut` the share of the minute without link to the fabric.
+    `is_set`: whether something sets the node's clock.
     """
 
+    is_set: bool
     work: Floats
     used: Floats
     memory: Floats
     gang: Floats
+    cut: Floats
     noise: Floats
 
 
@@ -63,12 +69,24 @@ def _load(scene: Scene, node: int, minutes: int) -> _Load:
     gang = np.mean([several[line.holders[line.at(edges[:-1])]] for line in lines], axis=0)
     work = np.mean([mean[SM] for mean in means], axis=0) * powered
     return _Load(
+        node > 0 or scene.world.nodes == 1,
         work,
         np.mean([mean[PROCESS] for mean in means], axis=0) * powered,
         np.mean([mean[MEMORY] for mean in means], axis=0),
         gang * np.mean([mean[ACTIVE] for mean in means], axis=0) * powered,
+        _cut(scene, node, minutes),
         np.abs(1 + 0.1 * scene.noise(HOST_KEY + 8 * node, 0, minutes)),
     )
+
+
+def _cut(scene: Scene, node: int, minutes: int) -> Floats:
+    """Before a node goes down its fabric port loses the link for a while."""
+    out = np.zeros(minutes)
+    for trouble in scene.world.down:
+        if trouble.node == node:
+            last = int(trouble.since_s // MINUTE_S)
+            out[max(0, last - CUT_MINUTES) : last] = 0.5
+    return out
 
 
 Device = dict[str, Any]
@@ -94,6 +112,21 @@ def _host(load: _Load) -> list[Device]:
             "cpu_pressure_seconds": _counter(0.02 * busy),
             "io_pressure_seconds": _counter(waiting),
             "memory_pressure_seconds": _counter(0.0005 * load.used),
+            "clock_synchronized": float(load.is_set),
+            "clock_error_seconds": 0.002 if load.is_set else 0.9,
+        }
+    ]
+
+
+def _agent(load: _Load) -> list[Device]:
+    """A tenth of a percent of a processor, and a batch that waits for its turn."""
+    return [
+        {
+            "cpu_seconds": _counter(0.001 * load.noise),
+            "memory_bytes": float(AGENT_MEMORY),
+            "waiting_entries": 1.0,
+            "waiting_bytes": float(1 << 20),
+            "oldest_waiting_seconds": SENT_AFTER_S * load.noise,
         }
     ]
 
@@ -104,16 +137,24 @@ def _network(load: _Load) -> list[Device]:
     rail = (1e3 + 0.3 * FABRIC_BYTES_PER_SECOND * load.gang) * load.noise
     return [
         _port("eth0", "ethernet", ETHERNET_BYTES_PER_SECOND, data, 0.2 * data),
-        _port("mlx5_0/1", "infiniband", FABRIC_BYTES_PER_SECOND, rail, rail),
+        _port("mlx5_0/1", "infiniband", FABRIC_BYTES_PER_SECOND, rail, rail, load.cut),
     ]
 
 
-def _port(device: str, kind: str, speed: float, receive: Floats, transmit: Floats) -> Device:
+def _port(
+    device: str,
+    kind: str,
+    speed: float,
+    receive: Floats,
+    transmit: Floats,
+    cut: Floats | None = None,
+) -> Device:
     none = np.zeros(len(receive))
+    cut = none if cut is None else cut
     return {
         "device": device,
         "kind": kind,
-        "up_ratio": 1.0,
+        "up_ratio": 1.0 - cut,
         "speed_bytes_per_second": speed,
         "receive_bytes": _counter(receive),
         "transmit_bytes": _counter(transmit),
@@ -122,7 +163,7 @@ def _port(device: str, kind: str, speed: float, receive: Floats, transmit: Float
         "receive_errors": none,
         "transmit_errors": none,
         "transmit_wait": np.floor(_counter(1e-6 * transmit)) if kind == "infiniband" else np.nan,
-        "link_downs": none if kind == "infiniband" else np.nan,
+        "link_downs": np.cumsum(cut > 0) * 1.0 if kind == "infiniband" else np.nan,
     }
 
 
@@ -163,6 +204,7 @@ def _mount(mount: str, device: str, size: float, filled: Floats) -> Device:
 
 _TABLES: tuple[tuple[type[Row], Callable[[_Load], list[Device]]], ...] = (
     (HostSample, _host),
+    (AgentSample, _agent),
     (NetworkSample, _network),
     (BlockSample, _block),
     (FilesystemSample, _filesystem),

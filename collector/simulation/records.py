@@ -26,7 +26,8 @@ SLURM_MODEL = "h100"
 DRIVER = "570.124.06"
 SCHEDULER = "slurm"
 # NVML's code for a lost GPU, and the XID that the kernel logs with it.
-GPU_IS_LOST = 15
+GPU_IS_LOST, FALLEN_XID = 15, 79
+RACK_NODES = 4
 
 
 def scheduler_batches(world: World, as_of: datetime) -> list[Batch]:
@@ -35,6 +36,11 @@ def scheduler_batches(world: World, as_of: datetime) -> list[Batch]:
     What is open then ends at FOREVER; closed facts never change from one call to the next.
     """
     return by_table(scheduler_rows(world, as_of))
+
+
+def rack(node: int) -> str:
+    """The rack that a node stands in."""
+    return f"rack{node // RACK_NODES + 1:02d}"
 
 
 def scheduler_rows(world: World, as_of: datetime) -> list[Row]:
@@ -55,7 +61,10 @@ def event_rows(world: World, since: datetime, until: datetime) -> list[GpuEvent]
 
 
 def _events(world: World, trouble: Trouble) -> list[GpuEvent]:
-    def event(kind: str, at_s: float, code: int, detail: str) -> GpuEvent:
+    def event(
+        kind: str, at_s: float, code: int, detail: str, judged: tuple[str, ...] = ("", "", "nvml")
+    ) -> GpuEvent:
+        cause, recovery, told_by = judged
         return GpuEvent(
             ts=world.at(at_s),
             cluster=world.cluster,
@@ -64,10 +73,17 @@ def _events(world: World, trouble: Trouble) -> list[GpuEvent]:
             gpu_id=world.gpu_id(trouble.node, trouble.slot),
             kind=kind,
             code=code,
+            cause=cause,
+            recovery=recovery,
+            told_by=told_by,
             detail=detail,
         )
 
-    out = [event("lost", trouble.since_s, GPU_IS_LOST, "XID 79: GPU has fallen off the bus")]
+    fallen = "GPU has fallen off the bus"
+    out = [
+        event("lost", trouble.since_s, GPU_IS_LOST, f"XID 79: {fallen}"),
+        event("xid", trouble.since_s, FALLEN_XID, fallen, ("hardware", "reset", "kmsg")),
+    ]
     if trouble.until_s < world.span_s:
         out.append(event("recovered", trouble.until_s, 0, "answers again after a reset"))
     return out
@@ -94,6 +110,7 @@ class _View:
                 model=MODEL,
                 memory_bytes=MEMORY_BYTES,
                 driver=DRIVER,
+                rack=rack(node),
                 seen_at=self._as_of,
                 version=version(Trust.NVML, to_milliseconds(self._as_of)),
             )
@@ -203,6 +220,7 @@ class _View:
             reason="Not responding" if down else "GPU lost" if lost else "",
             gpus=self._world.gpus_per_node - lost,
             gpu_model=SLURM_MODEL,
+            rack=rack(node),
             cpu_milli=CPUS_PER_NODE * 1_000,
             memory_bytes=MEMORY_PER_NODE,
             valid_from=self._world.at(since_s),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from collector.simulation.health import health_batches
 from collector.simulation.machines import machine_batches
 from collector.simulation.model import (
     DRAM,
@@ -46,6 +47,10 @@ REASON_IDLE, REASON_POWER_CAP = 0x1, 0x4
 SM_NOISE = 0.03
 CELSIUS_PER_WATT, MEMORY_WARMER_CELSIUS = 0.062, 9.0
 DRAM_TO_UTILIZATION = 0.9
+# Share of the time of tensor pipes in which the power limit holds clocks down, and of a warm
+# afternoon in which heat does: less than the book calls throttled.
+POWER_CAPPED, HEATED = 0.04, 0.02
+WARM = (0.60, 0.62)
 
 # Rows of the block that one GPU's samples are made in; each is a visible column.
 GAUGES = (
@@ -65,6 +70,8 @@ GAUGES = (
     "sm_clock_hertz",
     "processes",
     "processes_max",
+    "power_throttle_seconds",
+    "thermal_throttle_seconds",
     "lost_seconds",
 )
 LOST = len(GAUGES) - 1
@@ -75,12 +82,13 @@ def telemetry(
 ) -> Iterator[Batch]:
     """Everything that agents and their sources send of [since, until); GPU rows cover interval_s.
 
-    All but GPU rows cover a minute, those of processes five.
+    All but GPU rows cover a minute, those of processes and of health five.
     """
     scene = Scene(world)
     yield from gpu_batches(scene, scene.window(since, until, interval_s))
     window = scene.window(since, until)
     yield from process_batches(scene, window)
+    yield from health_batches(scene, window)
     yield from machine_batches(scene, window)
     yield from event_batches(world, since, until)
 
@@ -158,12 +166,21 @@ def _card_rows(
             mean[CLOCK],
             np.rint(mean[PROCESS]),
             process_peak,
+            POWER_CAPPED * timeline.integral(edges[1:], TENSOR),
+            _heated(scene.world, place[0], edges[1:]),
             np.zeros(len(watts)),
         ]
     )
     block[:, lost] = np.nan
     block[LOST, lost] = window.interval_s
     return block
+
+
+def _heated(world: World, node: int, ends: Floats) -> Floats:
+    """Seconds that heat held clocks down so far: on the last node, while the room was warm."""
+    since, until = (share * world.span_s for share in WARM)
+    warm = np.clip(ends, since, until) - since
+    return np.asarray(HEATED * warm * (node == world.nodes - 1), dtype=np.float64)
 
 
 def _power(

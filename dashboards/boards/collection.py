@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.ask import FLEET_S, OWNER, PLACE, book, changes, chosen, picked, samples
+from dashboards.ask import OWNER, PLACE, book, changes, chosen, picked, samples
 from dashboards.choices import COMMON, board_link
 from dashboards.panel import FINE, Board, Panel, area, lines, stat, table
 from dashboards.parts import mean_gpus
@@ -185,7 +185,7 @@ def _delays() -> Panel:
             empty="no agent told of its spool in this range",
         ),
         f"SELECT $__timeInterval(at) AS time, max({names[0]}) AS worst, avg({names[0]}) AS mean\n"
-        f"{samples(AgentSample.table, *names, steps=FLEET_S)}\n"
+        f"{samples(AgentSample.table, *names)}\n"
         f"WHERE {on_pools()} AND {names[0]} IS NOT NULL\nGROUP BY time ORDER BY time",
         told(AgentSample.table, names[0], "oldest", "worst"),
         told(AgentSample.table, names[0], "mean over agents", "mean"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dashboards.ask import FLEET_S, book, book_by, changes, picked, samples
+from dashboards.ask import accounts, book, changes, drawn, fleet, picked, point, worst_jobs
 from dashboards.choices import COMMON, board_link
 from dashboards.panel import FINE, Board, Panel, area, bars, lines, stat, table
-from dashboards.parts import CURRENCY_SQL
+from dashboards.parts import BOOKED_UNTIL, CURRENCY_SQL
 from dashboards.telemetry import on_pools
 from dashboards.words import Column, Marks, Text, measured
 from gpuledger.catalogue import GpuSample
@@ -99,9 +99,18 @@ def _states() -> Panel:
 
 
 def _power() -> Panel:
-    place = "$__timeInterval(at) AS time, cluster, node, slot"
-    mean = f"SELECT {place}, avg(power_watts) AS power, avg(power_limit_watts) AS most"
-    from_ = samples(GpuSample.table, "power_watts", "power_limit_watts", steps=FLEET_S)
+    # The book has each GPU once, whoever told of it; of limits a mean is enough.
+    cells = (
+        f"SELECT at, sum(energy_joules) AS joules, sum(gpu_seconds) AS gpu_seconds,\n"
+        f"  dateDiff('second', at, least(at + toIntervalSecond(any(cell_seconds)), {BOOKED_UNTIL}))"
+        f" AS seconds\n{drawn()}\nWHERE {on_pools()} GROUP BY at"
+    )
+    limits = (
+        f"SELECT {point('at')} AS time,"
+        " sum(power_limit_watts * covered_seconds) / sum(covered_seconds) AS watts\n"
+        f"{fleet(GpuSample.table, 'power_limit_watts')}\n"
+        f"WHERE {on_pools()} AND power_limit_watts IS NOT NULL GROUP BY time"
+    )
     return lines(
         Text(
             "Power of all GPUs",
@@ -110,9 +119,12 @@ def _power() -> Panel:
             link=board_link("gpuledger-idle"),
             empty="no agent told of power in this range",
         ),
-        f"SELECT time, sum(power) AS drawn_watts, sum(most) AS limit_watts\nFROM ({mean}\n{from_}\n"
-        f"WHERE {on_pools()} AND power_watts IS NOT NULL GROUP BY time, cluster, node, slot)\n"
-        "GROUP BY time ORDER BY time",
+        "SELECT c.time AS time, c.joules / c.seconds AS drawn_watts,"
+        " l.watts * c.gpu_seconds / c.seconds AS limit_watts\n"
+        f"FROM (SELECT {point('at')} AS time, sum(joules) AS joules,"
+        " sum(gpu_seconds) AS gpu_seconds, sum(seconds) AS seconds\n"
+        f"  FROM ({cells}) GROUP BY time HAVING joules > 0) AS c\n"
+        f"LEFT JOIN ({limits}) AS l ON l.time = c.time ORDER BY time",
         Column("drawn_watts", "drawn", WATT),
         Column("limit_watts", "limit", WATT),
         width=16,
@@ -131,8 +143,8 @@ def _over_time() -> Panel:
             link=EXPLORER,
             empty=NO_READING,
         ),
-        f"SELECT $__timeInterval(at) AS time, {busy} AS at_work_kwh, {idle} AS {IDLE_KWH.name}\n"
-        f"{book_by('at')}\nGROUP BY time HAVING at_work_kwh IS NOT NULL ORDER BY time",
+        f"SELECT {point('at')} AS time, {busy} AS at_work_kwh, {idle} AS {IDLE_KWH.name}\n"
+        f"{accounts()}\nGROUP BY time HAVING at_work_kwh IS NOT NULL ORDER BY time",
         Column("at_work_kwh", "all others", colour=BY_NAME["productive"].colour),
         Column(IDLE_KWH.name, "idle", colour=BY_NAME["alloc_idle"].colour),
         width=12,
@@ -148,7 +160,7 @@ def _efficiency() -> Panel:
             link=board_link("gpuledger-executive"),
             empty=NO_READING,
         ),
-        f"SELECT $__timeInterval(at) AS time, {picked(KWH_PER_PRODUCTIVE)}\n{book_by('at')}\n"
+        f"SELECT {point('at')} AS time, {picked(KWH_PER_PRODUCTIVE)}\n{accounts()}\n"
         f"GROUP BY time HAVING {KWH_PER_PRODUCTIVE.name} IS NOT NULL ORDER BY time",
         PER_PRODUCTIVE,
         width=12,
@@ -213,7 +225,8 @@ def _jobs() -> Panel:
             empty="no job's GPU drew energy while idle in this range",
         ),
         f"SELECT job, job_name, user, team, cluster, {picked(*shown)}, {CURRENCY_SQL} AS currency\n"
-        f"{book()} AND job != '' AND {THEIRS}\nGROUP BY job, job_name, user, team, cluster\n"
+        f"{book()} AND job != '' AND {THEIRS}\n"
+        f"  AND {worst_jobs(IDLE_KWH, 10)}\nGROUP BY job, job_name, user, team, cluster\n"
         f"HAVING {IDLE_KWH.name} > 0 ORDER BY {IDLE_KWH.name} DESC, job LIMIT 10",
         Column("job", "job", link=board_link("gpuledger-job", job="job", cluster="cluster")),
         Column("job_name", "name"),

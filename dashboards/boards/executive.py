@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from dashboards.ask import OWNER, PLACE, book, book_by, changes, chosen, picked
+from dashboards.ask import (
+    OWNER,
+    PLACE,
+    accounts,
+    book,
+    changes,
+    chosen,
+    picked,
+    point,
+    worst_jobs,
+)
 from dashboards.choices import COMMON, board_link
 from dashboards.panel import Board, Panel, area, bars, lines, stat, table
 from dashboards.parts import CURRENCY_SQL, mean_gpus, on_chosen_pools, proposals
@@ -180,7 +190,7 @@ def _trend() -> Panel:
             link=board_link("gpuledger-health"),
             empty=NOT_BOOKED,
         ),
-        f"SELECT $__timeInterval(at) AS time, {picked(*shown)}\n{book_by('at')}\n"
+        f"SELECT {point('at')} AS time, {picked(*shown)}\n{accounts()}\n"
         "GROUP BY time ORDER BY time",
         *(measured(m) for m in shown),
         width=12,
@@ -215,6 +225,7 @@ def _waits() -> str:
 def _waste(by: str, *more: str, next: str, width: int) -> Panel:
     """Top waste by one column of the book; `more` are columns that go with it."""
     keys = ", ".join((by, *more))
+    few = f" AND {worst_jobs(LOOSE_HOURS, TOP)}" if by == "job" else ""
     return table(
         Text(
             f"Top waste by {by}",
@@ -224,7 +235,7 @@ def _waste(by: str, *more: str, next: str, width: int) -> Panel:
             empty="no job held an idle, stalled or underused GPU in this range",
         ),
         f"SELECT {keys}, {picked(*WASTE)}, {CURRENCY_SQL} AS currency,"
-        f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book()} AND {by} != '' AND {THEIRS}\n"
+        f" {picked(GPU_HOURS, ACTIVITY, GRADE)}\n{book()} AND {by} != '' AND {THEIRS}{few}\n"
         f"GROUP BY {keys} HAVING {LOOSE_HOURS.name} > 0\n"
         f"ORDER BY {LOOSE_HOURS.name} DESC, {keys} LIMIT {TOP}",
         Column(by, by, link=board_link(OPENS[by], **{by: by})),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.ask import LAST_S, book, book_by, changes, picked
+from dashboards.ask import LAST_S, accounts, book, changes, picked, worst_jobs
 from dashboards.choices import COMMON, JOB, NODE, USER, board_link
 from dashboards.panel import Board, Panel, area, stat, table, timeline
 from dashboards.parts import CURRENCY_SQL, mean_gpus
@@ -223,7 +223,7 @@ def _jobs() -> Panel:
         ),
         f"SELECT job, job_name, user, team, cluster, {FIRST},"
         f" {picked(ACTIVITY, GRADE)}\n{book(WHO)} AND job != ''\n"
-        "GROUP BY job, job_name, user, team, cluster"
+        f"  AND {worst_jobs(LOOSE_HOURS, ROWS, WHO)}\nGROUP BY job, job_name, user, team, cluster"
         f" ORDER BY {LOOSE_HOURS.name} DESC, job LIMIT {ROWS}",
         Column("job", "job", link=board_link("gpuledger-job", job="job", cluster="cluster")),
         Column("job_name", "name"),
@@ -331,7 +331,7 @@ def _cells() -> Panel:
             empty=EMPTY,
         ),
         f"SELECT at AS hour, cluster, node, pool, team, user, job, state, cause, flags, grade,"
-        f" gpu_seconds / 3600 AS hours\n{book_by('at', WHO)}\n"
+        f" gpu_seconds / 3600 AS hours\n{accounts(WHO)}\n"
         f"ORDER BY hour DESC, hours DESC, node, job, state LIMIT {CELLS}",
         Column("node", "node", link=board_link("gpuledger-node", node="node", cluster="cluster")),
         Column("job", "job", link=board_link("gpuledger-job", job="job", cluster="cluster")),

@@ -229,7 +229,7 @@ def _nodes() -> Panel:
         "SELECT node, cluster, gpus, free_gpus, fragmented_gpus, largest_gpus,"
         " lacks_gpu_gpus, lacks_cpu_gpus, lacks_both_gpus, crumbs_gpus\n"
         f"FROM {_newest(NODE_HOURS, 'cluster', 'pool', 'node')} AS n\n"
-        f"WHERE hour = (SELECT max(hour) FROM {NODE_HOURS})\n"
+        f"WHERE hour = (SELECT max(hour) FROM {POOL_HOURS})\n"
         f"ORDER BY fragmented_gpus DESC, cluster, node LIMIT {ROWS}",
         Column("node", "node", link=NODE_LINK),
         Column("gpus", "GPUs"),

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dashboards.ask import FLEET_S, PLACE, book, book_by, changes, chosen, picked, samples
+from dashboards.ask import (
+    MONTH_DAYS,
+    PLACE,
+    accounts,
+    book,
+    changes,
+    chosen,
+    fleet,
+    picked,
+    point,
+)
 from dashboards.choices import COMMON, board_link
-from dashboards.panel import FINE, Board, Panel, area, bars, lines, stat, table
+from dashboards.panel import FINE, HOURLY, Board, Panel, area, bars, lines, stat, table
 from dashboards.parts import BUCKETS, TOUCHED
-from dashboards.telemetry import grown, on_pools, told
+from dashboards.telemetry import increases, on_pools, told
 from dashboards.words import Column, Marks, Text, measured
 from gpuledger.catalogue import (
     BlockSample,
@@ -92,8 +102,8 @@ def _over_time() -> Panel:
             empty=WELL,
         ),
         "SELECT c.time AS time, c.why AS why, sum(c.gpu_seconds) / any(b.seconds) AS gpus\n"
-        f"FROM (SELECT $__timeInterval(at) AS time, {CAUSE} AS why, gpu_seconds\n"
-        f"  {book_by('at', PLACE)} AND {LOST}) AS c\nINNER JOIN ({BUCKETS}) AS b"
+        f"FROM (SELECT {point('at')} AS time, {CAUSE} AS why, gpu_seconds\n"
+        f"  {accounts(PLACE)} AND {LOST}) AS c\nINNER JOIN ({BUCKETS}) AS b"
         " ON b.time = c.time\nGROUP BY time, why ORDER BY time, why",
         Column("gpus", "GPUs"),
         width=16,
@@ -189,21 +199,19 @@ def _memory() -> Panel:
     counters = ("ecc_uncorrected_errors", "ecc_corrected_errors")
     rows = ("remapped_rows_uncorrected", "remapped_rows_corrected")
     gauges = ("remap_failed", "remap_pending", *rows)
-    newest = ", ".join(f"argMax({g}, at) AS {g}" for g in gauges)
-    grew = ", ".join(f"sum({c}) AS {c}" for c in counters)
-    health = grown(GpuHealth.table, *counters, keep=gauges, where=on_pools(), steps=FLEET_S)
     worst = ", ".join(f"{name} DESC" for name in (*gauges[:2], *counters))
     return table(
         Text(
             "Memory that wears out",
-            "Memory errors in this range and rows remapped so far, of the GPUs that have any.",
+            f"Memory errors in this range (its last {MONTH_DAYS} days, if it is longer) and rows"
+            " remapped so far, of the GPUs that have any.",
             "Remap failed: replace the card. Pending: reset it when its job has ended.",
             link=board_link("gpuledger-node"),
             empty="no GPU has memory errors or remapped rows, or no agent reads them (NVML health)",
         ),
-        f"SELECT cluster, node, slot AS gpu, {newest}, {grew}\n{health}\n"
-        "GROUP BY cluster, node, gpu\n"
-        f"HAVING greatest({', '.join(f'ifNull({n}, 0)' for n in (*gauges, *counters))}) > 0\n"
+        f"SELECT cluster, node, slot AS gpu, {', '.join(gauges + counters)}\n"
+        f"{increases(GpuHealth.table, *counters, keep=gauges, where=on_pools())}\n"
+        f"WHERE greatest({', '.join(f'ifNull({n}, 0)' for n in (*gauges, *counters))}) > 0\n"
         f"ORDER BY {worst}, cluster, node, gpu LIMIT {ROWS}",
         NODE_COLUMN,
         Column("gpu", "GPU"),
@@ -215,22 +223,19 @@ def _memory() -> Panel:
 def _nvlink() -> Panel:
     counters = ("nvlink_replays", "nvlink_recoveries", "nvlink_crc_errors", "pcie_replays")
     gauges = ("nvlinks", "nvlinks_up", "pcie_width", "pcie_width_max")
-    newest = ", ".join(f"argMax({g}, at) AS {g}" for g in gauges)
-    grew = ", ".join(f"sum({c}) AS {c}" for c in counters)
-    health = grown(GpuHealth.table, *counters, keep=gauges, where=on_pools(), steps=FLEET_S)
     return table(
         Text(
             "NVLink and PCIe that are not as they should be",
             "GPUs with NVLinks down, with fewer PCIe lanes than the slot has, or with transfers"
-            " that had to be repeated in this range.",
+            f" that had to be repeated in this range (its last {MONTH_DAYS} days).",
             "A link down: reset the GPU, then reseat or replace board or bridge.",
             link=board_link("gpuledger-node"),
             empty="every link is up without errors, or no agent reads them (NVML health)",
         ),
         f"SELECT cluster, node, slot AS gpu, nvlinks - nvlinks_up AS nvlinks_down,"
-        f" pcie_width_max - pcie_width AS lanes_missing, {newest}, {grew}\n{health}\n"
-        "GROUP BY cluster, node, gpu\n"
-        "HAVING greatest(ifNull(nvlinks_down, 0), ifNull(lanes_missing, 0),"
+        f" pcie_width_max - pcie_width AS lanes_missing, {', '.join(gauges + counters)}\n"
+        f"{increases(GpuHealth.table, *counters, keep=gauges, where=on_pools())}\n"
+        "WHERE greatest(ifNull(nvlinks_down, 0), ifNull(lanes_missing, 0),"
         f" {', '.join(f'ifNull({c}, 0)' for c in counters)}) > 0\n"
         f"ORDER BY nvlinks_down DESC, lanes_missing DESC, {counters[0]} DESC, cluster, node, gpu"
         f" LIMIT {ROWS}",
@@ -246,29 +251,25 @@ def _nvlink() -> Panel:
 def _ports() -> Panel:
     flaps = ("link_downs", "carrier_changes")
     errors = ("symbol_errors", "link_integrity_errors", "receive_errors", "transmit_errors")
-    network = grown(
-        NetworkSample.table,
-        *flaps,
-        *errors,
-        keep=("kind", "up_ratio"),
-        where=on_pools(),
-        steps=FLEET_S,
+    counters, keys = (*flaps, *errors), "cluster, node, device"
+    down = (
+        f"SELECT {keys}, any(kind) AS fabric, sum((1 - up_ratio) * covered_seconds) AS"
+        f" down_seconds\n{fleet(NetworkSample.table, 'up_ratio')}\nWHERE {on_pools()}"
+        f" GROUP BY {keys}"
     )
-    sums = ", ".join(f"sum({c}) AS {c}" for c in (*flaps, *errors))
+    grew = f"SELECT * {increases(NetworkSample.table, *counters, where=on_pools())}"
     trouble = ", ".join(f"ifNull({n}, 0)" for n in ("down_seconds", *flaps, *errors))
     return table(
         Text(
             "InfiniBand and other ports with trouble",
-            "Ports that were down for a part of this range, lost their link, or made errors; time"
-            " down is while the node told of the port.",
+            f"Ports that were down for a part of this range (its last {MONTH_DAYS} days), lost"
+            " their link, or made errors; time down is while the node told of the port.",
             "Reseat or replace the cable, then its transceiver; look at the switch's side too.",
             link=board_link("gpuledger-node"),
             empty="every port was up and made no errors, or no agent reads them",
         ),
-        "SELECT cluster, node, device, any(kind) AS fabric,"
-        f" sum((1 - up_ratio) * covered_seconds) AS down_seconds, {sums}\n{network}\n"
-        "GROUP BY cluster, node, device\n"
-        f"HAVING greatest({trouble}) > 0\n"
+        f"SELECT {keys}, fabric, down_seconds, {', '.join(counters)}\nFROM ({down}) AS d\n"
+        f"INNER JOIN ({grew}) AS g USING {keys}\nWHERE greatest({trouble}) > 0\n"
         f"ORDER BY down_seconds DESC, {flaps[0]} DESC, {errors[0]} DESC, cluster, node, device"
         f" LIMIT {ROWS}",
         NODE_COLUMN,
@@ -288,9 +289,9 @@ def _heat() -> Panel:
             link=board_link("gpuledger-node"),
             empty="no agent told of temperatures in this range",
         ),
-        "SELECT $__timeInterval(at) AS time, max(temperature_celsius_max) AS hottest,"
+        f"SELECT {point('at')} AS time, max(temperature_celsius_max) AS hottest,"
         " quantile(0.9)(temperature_celsius) AS p90, quantile(0.5)(temperature_celsius) AS median\n"
-        f"{samples(GpuSample.table, *names, steps=FLEET_S)}\n"
+        f"{fleet(GpuSample.table, *names)}\n"
         f"WHERE {on_pools()} AND temperature_celsius IS NOT NULL\nGROUP BY time ORDER BY time",
         told(GpuSample.table, names[1], "hottest", "hottest"),
         told(GpuSample.table, names[0], "90 %", "p90"),
@@ -306,8 +307,7 @@ def _throttling() -> Panel:
         "power limit": "power_throttle_seconds",
         "power brake": "brake_throttle_seconds",
     }
-    pairs = ", ".join(f"('{word}', {name})" for word, name in reasons.items())
-    grew = grown(GpuSample.table, *reasons.values(), where=on_pools(), steps=FLEET_S)
+    pairs = ", ".join(f"('{word}', {name}_last - {name}_first)" for word, name in reasons.items())
     return lines(
         Text(
             "Time that GPUs were slowed down",
@@ -317,22 +317,23 @@ def _throttling() -> Panel:
             link=board_link("gpuledger-node"),
             empty="no agent reads how long clocks were held down",
         ),
-        "SELECT $__timeInterval(at) AS time, said.1 AS reason,"
-        f" sum(said.2) / nullIf(sum(lasted), 0) AS slowed_ratio\n{grew}\n"
-        f"ARRAY JOIN [{pairs}] AS said\nWHERE said.2 IS NOT NULL\n"
+        f"SELECT {point('at')} AS time, said.1 AS reason,"
+        f" sum(said.2) / nullIf(sum(covered_seconds), 0) AS slowed_ratio\n"
+        f"{fleet(GpuSample.table, *reasons.values(), hours=True)}\n"
+        f"ARRAY JOIN [{pairs}] AS said\nWHERE {on_pools()} AND said.2 IS NOT NULL\n"
         "GROUP BY time, reason ORDER BY time, reason",
         Column("slowed_ratio", "slowed down", RATIO),
         width=12,
-        interval=FINE,
+        interval=HOURLY,
     )
 
 
 def _latency_of(what: Table, name: str, seconds: tuple[str, ...], count: tuple[str, ...]) -> str:
-    grew = grown(what, *seconds, *count, where=on_pools(), steps=FLEET_S)
-    took, done = " + ".join(seconds), " + ".join(count)
+    took, done = (" + ".join(f"({c}_last - {c}_first)" for c in cs) for cs in (seconds, count))
     return (
-        f"SELECT $__timeInterval(at) AS time, {name} AS storage,"
-        f" sum({took}) / nullIf(sum({done}), 0) AS latency_seconds\n{grew}\n"
+        f"SELECT {point('at')} AS time, {name} AS storage,"
+        f" sum({took}) / nullIf(sum({done}), 0) AS latency_seconds\n"
+        f"{fleet(what, *seconds, *count)}\nWHERE {on_pools()}\n"
         "GROUP BY time, storage HAVING latency_seconds IS NOT NULL"
     )
 
@@ -348,15 +349,16 @@ def _storage() -> Panel:
         ("operations",),
     )
     objects = (
-        "SELECT $__timeInterval(at) AS time, concat('objects ', toString(store)) AS storage,"
+        f"SELECT {point('at')} AS time, concat('objects ', toString(store)) AS storage,"
         f" avg(s.latency_seconds) AS latency_seconds\n"
-        f"{samples(ObjectStoreSample.table, 'latency_seconds', steps=FLEET_S)} AS s\n"
+        f"{fleet(ObjectStoreSample.table, 'latency_seconds')} AS s\n"
         f"WHERE s.latency_seconds IS NOT NULL AND {chosen(('cluster',))} GROUP BY time, storage"
     )
     return lines(
         Text(
             "How long storage takes to answer",
-            "Mean time of a read or write on local disks, network filesystems and object stores.",
+            "Mean time of a read or write on local disks, network filesystems and object stores;"
+            f" of long ranges the last {MONTH_DAYS} days.",
             "One that climbs while GPUs wait for data: move hot data, or ask its owners.",
             link=board_link("gpuledger-node"),
             empty="no agent told of disks, filesystems or object stores in this range",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboards.ask import OWNER, book, book_by, changes, chosen, picked
+from dashboards.ask import OWNER, accounts, book, changes, chosen, picked
 from dashboards.choices import COMMON, JOB, USER, board_link
 from dashboards.panel import Board, Panel, area, bars, lines, stat, table
 from dashboards.parts import (
@@ -127,7 +127,7 @@ def _shares() -> Panel:
         ),
         "SELECT toStartOfDay(toDateTime(at)) AS time, toString(team) AS team,"
         f" {picked(IDLE_SHARE)}\n"
-        f"{book_by('at', WHO)} AND {THEIRS} AND team IN ({largest})\n"
+        f"{accounts(WHO)} AND {THEIRS} AND team IN ({largest})\n"
         "GROUP BY time, team ORDER BY time, team",
         measured(IDLE_SHARE),
         width=12,

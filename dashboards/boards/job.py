@@ -6,15 +6,21 @@ from dashboards.ask import book, changes, picked, samples
 from dashboards.choices import COMMON, JOB, USER, board_link
 from dashboards.panel import FINE, Board, Panel, lines, stat, table, timeline
 from dashboards.parts import CURRENCY_SQL, FOREVER, TOUCHED
-from dashboards.telemetry import BOOKED_TEAM, JOB_GPUS, MOST_GPUS, ONE_JOB, rates, strips, told
-from dashboards.words import Column, Marks, Text, measured
-from gpuledger.catalogue import (
-    BlockSample,
-    GpuSample,
-    HostSample,
-    NetfsSample,
-    NetworkSample,
+from dashboards.telemetry import (
+    BOOKED_TEAM,
+    JOB_GPUS,
+    MOST_GPUS,
+    ONE_JOB,
+    WIRES,
+    hosts,
+    rates,
+    storage,
+    strips,
+    told,
+    traffic,
 )
+from dashboards.words import Column, Marks, Text, measured
+from gpuledger.catalogue import GpuSample, NetworkSample
 from gpuledger.measures import (
     ACTIVITY,
     CAPACITY_VALUE,
@@ -26,7 +32,7 @@ from gpuledger.measures import (
     LOOSE_HOURS,
     UNDERUSED_HOURS,
 )
-from gpuledger.units import BYTE_PER_SECOND, RATIO, SECOND
+from gpuledger.units import SECOND
 from gpuledger.view_measures import FOUND_HOURS
 
 UID = "gpuledger-job"
@@ -186,9 +192,7 @@ def _memory() -> Panel:
 
 
 def _host() -> Panel:
-    names = ("cpu_busy_ratio", "cpu_iowait_ratio", "memory_total_bytes", "memory_available_bytes")
-    used = "1 - sum(memory_available_bytes) / nullIf(sum(memory_total_bytes), 0)"
-    return lines(
+    return hosts(
         Text(
             "Its hosts",
             "Processors busy, processors waiting for storage, and memory in use, on average over"
@@ -197,21 +201,12 @@ def _host() -> Panel:
             link=board_link("gpuledger-node"),
             empty=NO_GPU,
         ),
-        "SELECT $__timeInterval(at) AS time, avg(cpu_busy_ratio) AS busy,"
-        f" avg(cpu_iowait_ratio) AS iowait, {used} AS memory\n"
-        f"{samples(HostSample.table, *names)}\nWHERE {ON_NODES}\nGROUP BY time ORDER BY time",
-        told(HostSample.table, names[0], "processors busy", "busy"),
-        told(HostSample.table, names[1], "waiting for storage", "iowait"),
-        Column("memory", "memory in use", RATIO),
-        width=12,
-        interval=FINE,
+        ON_NODES,
     )
 
 
 def _network() -> Panel:
-    shown = {"received": "receive_bytes", "sent": "transmit_bytes"}
-    asked = rates(NetworkSample.table, "kind", shown, keep=("kind",), where=ON_NODES)
-    return lines(
+    return traffic(
         Text(
             "Network of its nodes",
             "Bytes each second over all ports of a kind (others may run there too).",
@@ -219,18 +214,12 @@ def _network() -> Panel:
             link=board_link("gpuledger-health"),
             empty=NO_GPU,
         ),
-        f"{asked} ORDER BY time, series",
-        Column("rate", "bytes each second", BYTE_PER_SECOND),
-        width=12,
-        interval=FINE,
+        rates(NetworkSample.table, "kind", WIRES, keep=("kind",), where=ON_NODES),
     )
 
 
 def _storage() -> Panel:
-    shown = {"read": "read_bytes", "written": "write_bytes"}
-    disks = rates(BlockSample.table, "'local disks'", shown, where=ON_NODES)
-    shares = rates(NetfsSample.table, "concat(kind, ' ', mount)", shown, where=ON_NODES)
-    return lines(
+    return traffic(
         Text(
             "Storage of its nodes",
             "Bytes each second to and from local disks and network filesystems.",
@@ -238,10 +227,7 @@ def _storage() -> Panel:
             link=board_link("gpuledger-health"),
             empty=NO_GPU,
         ),
-        f"SELECT * FROM ({disks}\nUNION ALL {shares}) ORDER BY time, series",
-        Column("rate", "bytes each second", BYTE_PER_SECOND),
-        width=12,
-        interval=FINE,
+        storage("'local disks'", ON_NODES),
     )
 
 

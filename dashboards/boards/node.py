@@ -11,19 +11,20 @@ from dashboards.telemetry import (
     LAST_HEARD,
     MOST_GPUS,
     ON_NODE,
+    WIRES,
     grown,
+    hosts,
     rates,
+    storage,
     strips,
     told,
+    traffic,
 )
 from dashboards.words import Column, Marks, Text, measured
 from gpuledger.catalogue import (
-    BlockSample,
     FilesystemSample,
     GpuHealth,
     GpuSample,
-    HostSample,
-    NetfsSample,
     NetworkSample,
 )
 from gpuledger.measures import (
@@ -37,7 +38,7 @@ from gpuledger.measures import (
     THROTTLED_HOURS,
     UNKNOWN_SHARE,
 )
-from gpuledger.units import BYTE_PER_SECOND, COUNT, RATIO
+from gpuledger.units import COUNT, RATIO
 
 UID = "gpuledger-node"
 HEALTH = board_link("gpuledger-health")
@@ -202,9 +203,7 @@ def _activity() -> Panel:
 
 
 def _host() -> Panel:
-    names = ("cpu_busy_ratio", "cpu_iowait_ratio", "memory_total_bytes", "memory_available_bytes")
-    used = "1 - sum(memory_available_bytes) / nullIf(sum(memory_total_bytes), 0)"
-    return lines(
+    return hosts(
         Text(
             "Host",
             "Processors busy, processors waiting for storage, and memory in use.",
@@ -212,24 +211,13 @@ def _host() -> Panel:
             link=board_link("gpuledger-idle"),
             empty=SILENT,
         ),
-        "SELECT $__timeInterval(at) AS time, avg(cpu_busy_ratio) AS busy,"
-        f" avg(cpu_iowait_ratio) AS iowait, {used} AS memory\n"
-        f"{samples(HostSample.table, *names)}\nWHERE {ON_NODE}\nGROUP BY time ORDER BY time",
-        told(HostSample.table, names[0], "processors busy", "busy"),
-        told(HostSample.table, names[1], "waiting for storage", "iowait"),
-        Column("memory", "memory in use", RATIO),
-        width=12,
-        interval=FINE,
+        ON_NODE,
     )
 
 
 def _traffic() -> Panel:
-    wires = {"received": "receive_bytes", "sent": "transmit_bytes"}
-    moved = {"read": "read_bytes", "written": "write_bytes"}
-    network = rates(NetworkSample.table, "device", wires, where=ON_NODE)
-    disks = rates(BlockSample.table, "device", moved, where=ON_NODE)
-    shares = rates(NetfsSample.table, "concat(kind, ' ', mount)", moved, where=ON_NODE)
-    return lines(
+    network = rates(NetworkSample.table, "device", WIRES, where=ON_NODE)
+    return traffic(
         Text(
             "Network and storage",
             "Bytes each second of each port, disk and network filesystem.",
@@ -237,10 +225,7 @@ def _traffic() -> Panel:
             link=HEALTH,
             empty=SILENT,
         ),
-        f"SELECT * FROM ({network}\nUNION ALL {disks}\nUNION ALL {shares}) ORDER BY time, series",
-        Column("rate", "bytes each second", BYTE_PER_SECOND),
-        width=12,
-        interval=FINE,
+        f"{network}\nUNION ALL {storage('device', ON_NODE)}",
     )
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from dashboards.macros import expand
 from dashboards.panel import Board, Panel
 from dashboards.words import Marks
 from gpuledger.errors import StoreError
-from gpuledger.service import Reader
 
 Rows = Sequence[Mapping[str, Any]]
 # More lines than that nobody tells apart; Grafana draws them all.
@@ -37,7 +36,15 @@ class Series:
     points: tuple[tuple[datetime, float], ...]
 
 
-def ask(panel: Panel, board: Board, reader: Reader, since: datetime, until: datetime) -> Answer:
+class Asked(Protocol):
+    """All that a preview needs of a store."""
+
+    def select(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Rows as mappings."""
+        ...
+
+
+def ask(panel: Panel, board: Board, reader: Asked, since: datetime, until: datetime) -> Answer:
     """What the panel's question answers with everything chosen; a refusal is told, not raised."""
     width = panel.point_s(since, until)
     try:
@@ -47,7 +54,7 @@ def ask(panel: Panel, board: Board, reader: Reader, since: datetime, until: date
     return Answer(panel, rows, width)
 
 
-def marked(marks: Marks, board: Board, reader: Reader, since: datetime, until: datetime) -> Rows:
+def marked(marks: Marks, board: Board, reader: Asked, since: datetime, until: datetime) -> Rows:
     """What is marked across the panels, oldest first; nothing where the question is refused."""
     try:
         rows = reader.select(expand(marks.sql, since, until, 1, _all(board)))

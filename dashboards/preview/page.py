@@ -14,16 +14,25 @@ from markupsafe import Markup
 
 from dashboards.panel import Board, Panel, grid
 from dashboards.preview import draw
-from dashboards.preview.answer import MOST_SERIES, Answer, Rows, Series, ask, marked, series, strips
+from dashboards.preview.answer import (
+    MOST_SERIES,
+    Answer,
+    Asked,
+    Rows,
+    Series,
+    ask,
+    marked,
+    series,
+    strips,
+)
 from dashboards.preview.figures import printed
-from dashboards.words import BOARD_LINK, NO_DATA, Column, leads_to
-from gpuledger.service import Reader
+from dashboards.words import BOARD_LINK, Column, leads_to
 from gpuledger.states import BY_NAME
 
 # Names in the text of a board that are commands.
 COMMAND = re.compile(r"`([^`]+)`")
 HEAT = "#d55e00"
-NOTHING = "no data"
+NOTHING, EMPTY = "no data", "nothing to show"
 MISSED = "#ffffff"
 
 
@@ -32,7 +41,7 @@ class Preview:
     """What all pages of one preview share."""
 
     boards: Mapping[str, Board]
-    reader: Reader
+    reader: Asked
     since: datetime
     until: datetime
 
@@ -65,8 +74,7 @@ class Preview:
             return told | {"kind": "empty", "why": f"the question failed: {answer.refused}"}
         shown = self._shown(answer, board, marks)
         if not shown:
-            why = panel.text.empty
-            return told | {"kind": "empty", "why": why if why == NO_DATA else f"{NO_DATA}: {why}"}
+            return told | {"kind": "empty", "why": f"{EMPTY}: {panel.text.empty}"}
         return told | shown
 
     def _shown(self, answer: Answer, board: Board, marks: Rows) -> dict[str, Any]:

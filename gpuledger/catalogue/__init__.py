@@ -33,7 +33,7 @@ from gpuledger.catalogue.people import (
     Team,
 )
 from gpuledger.catalogue.progress import ProgressSample
-from gpuledger.catalogue.report import ReportDelivery, ReportNote, ReportSnapshot
+from gpuledger.catalogue.report import ReportDelivery, ReportNote, ReportPage, ReportSnapshot
 from gpuledger.catalogue.storage import (
     BlockSample,
     FilesystemSample,
@@ -142,6 +142,7 @@ ROWS: tuple[type[Row], ...] = (
     Notification,
     LeaseTurn,
     ReportSnapshot,
+    ReportPage,
     ReportNote,
     ReportDelivery,
     ApiToken,
@@ -254,6 +255,7 @@ __all__ = [
     "RecoverableMinute",
     "ReportDelivery",
     "ReportNote",
+    "ReportPage",
     "ReportSnapshot",
     "Reservation",
     "Service",

@@ -40,6 +40,19 @@ class ReportSnapshot(Row, table="report_snapshots", layout=Versions(key=("week",
     version: Number = number("falls with time, so that the first of a step holds", bits=64)
 
 
+class ReportPage(Row, table="report_pages", layout=Versions(key=("week", "step", "team"))):
+    """A team's page of a week's report, with its numbers, as it was frozen with the draft."""
+
+    week: Label = label("ISO week")
+    step: Number = number("step of the draft in the life of the week's report")
+    team: Label = label("team")
+    decision: Number = ident("whose insert it was; tells the one of several that won")
+    value: Label = text("the numbers as JSON")
+    form: Number = number("version of the JSON's schema")
+    at: Time = time("when")
+    version: Number = number("falls with time, so that the first holds", bits=64)
+
+
 class ReportNote(Row, table="report_notes", layout=Versions(key=("week", "team"))):
     """What the lead of a team remarks on a week; the last one holds, an empty one takes it back."""
 

@@ -11,7 +11,7 @@ import click
 
 from gpuledger.cli import checking, options
 from gpuledger.errors import ConfigError, nearest
-from gpuledger.files import writable, write_text
+from gpuledger.files import read_secret, writable, write_text
 
 if TYPE_CHECKING:
     from dashboards.panel import Board
@@ -87,7 +87,7 @@ def push(url: str, token_file: Path, folder: str, force: bool, dry_run: bool, **
     Ends with 1 where something was left alone, such as a board that somebody edited.
     """
     from dashboards.build import boards
-    from dashboards.grafana import Grafana, checked_url, read_secret
+    from dashboards.grafana import Grafana, checked_url
     from dashboards.push import Outcome, Push
 
     grafana = Grafana(checked_url(url), read_secret(token_file, "--token-file"))
@@ -100,7 +100,6 @@ def push(url: str, token_file: Path, folder: str, force: bool, dry_run: bool, **
 
 def _datasource(given: Mapping[str, Any]) -> Datasource | None:
     """The data source of the options; None without a host."""
-    from dashboards.grafana import read_secret
     from dashboards.push import Datasource
 
     told = {name.removeprefix("datasource_"): value for name, value in given.items()}

@@ -38,11 +38,19 @@ currency = "USD"
 capacity_value = 2.50   # per GPU-hour
 energy_price = 0.12     # per kilowatt-hour
 
+[energy]
+pue = 1.25
+pue_source = "example: the site's yearly mean"
+carbon_kg_per_kwh = 0.38
+carbon_source = "example: the grid's yearly mean"
+
 [runner]
 settle_s = 0
 """
 FINE_S, COARSE_S = 10, 60
 INSERTERS = 2
+# Rules that look into the past of the demo, and how long after an incident.
+WATCHED, LOOK_S = ("NodeDown", "GPULost"), 720
 # Boards that are written as pages, too: each takes most of a second of the demo's minute.
 SHOWN = ("executive", "idle")
 # What says that a directory is a demo's, and what a demo writes: nothing else is ever removed.
@@ -130,8 +138,9 @@ class Demo:
 
     def simulate(self, seed: int, nodes: int, start: datetime, end: datetime) -> World:
         """History older than a day by the minute, the last day by ten seconds."""
-        from collector.simulation import records, telemetry
+        from collector.simulation import records, site, telemetry
         from collector.simulation.world import simulate
+        from gpuledger.batch import by_table
 
         with self.phase("simulating the cluster") as bar:
             self.store.apply()
@@ -143,9 +152,24 @@ class Demo:
                     for batch in telemetry.telemetry(world, since, until, interval_s):
                         insert(batch)
                         bar(_share(batch, start, end))
-            for batch in records.scheduler_batches(world, end):
+            for batch in (*records.scheduler_batches(world, end), *by_table(site.site_rows(world))):
                 self.store.insert(batch)
+            self._watch(world)
         return world
+
+    def _watch(self, world: World) -> None:
+        """Let the rules of hardware look, in shadow, when something went and when it came back."""
+        from alerts.engine import Engine
+        from alerts.make import known_rules
+        from alerts.settings import AlertSettings
+        from alerts.tell import Shadow
+
+        rules = [rule for name, rule in known_rules(AlertSettings()).items() if name in WATCHED]
+        engine = Engine(self.store, rules, Shadow(self.store))
+        troubles = [(t.since_s, t.until_s) for t in (*world.down, *world.lost)]
+        looks = {at for s, u in troubles for at in (s + LOOK_S, u + LOOK_S) if at < world.span_s}
+        for at in sorted(looks):
+            engine.tick(world.at(at))
 
     def analyse(self, end: datetime) -> None:
         """One tick over the whole history."""

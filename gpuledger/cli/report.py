@@ -101,7 +101,7 @@ def _papers(
     configuration = options.load_config(config_path)
     reader = options.open_for_questions(store_url, configuration)
     if team:
-        return team_papers(reader, configuration, team, week)
+        return team_papers(reader, configuration, team, week, live=live)
     papers = weekly_papers(reader, configuration, week, edition=edition, live=live)
     if week:
         click.echo(_which(papers), err=True)

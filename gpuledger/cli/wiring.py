@@ -177,14 +177,19 @@ def weekly_papers(
     return Papers(release.report(reader, desk, week, edition=edition, live=live))
 
 
-def team_papers(reader: Reader, configuration: Config, team: str, week: str = "") -> Papers:
-    """One team's part of an ISO week, or of the seven days before the last booked minute."""
+def team_papers(
+    reader: Reader, configuration: Config, team: str, week: str = "", *, live: bool = False
+) -> Papers:
+    """One team's part of an ISO week, frozen where it is, or of the last seven booked days."""
     from analytics.book import last_booked
-    from analytics.report import release, teams, weekly, weeks
+    from analytics.report import pages, release, snapshot, teams, weekly, weeks
     from analytics.report.send.papers import Papers
 
     desk = release.Desk.of(configuration)
     if week:
+        frozen = None if live else snapshot.shown(reader, week)
+        if frozen and (page := pages.shown(reader, frozen, team)):
+            return Papers(page)
         bounds = weeks.bounds(week, desk.zone)
     else:
         bounds = weekly.last_seven_days(last_booked(reader) or datetime.now().astimezone())

@@ -6,7 +6,9 @@ import pytest
 
 from alerts.direct import Direct
 from alerts.make import known_rules, make_engine, make_teller
+from alerts.promtest import unit_tests
 from alerts.receivers import VARIABLE, Receivers
+from alerts.render import grafana, prometheus
 from alerts.settings import AlertSettings, Mode
 from alerts.tell import Shadow, ThroughAlertmanager
 from gpuledger.errors import ConfigError
@@ -49,6 +51,14 @@ def test_thresholds_and_rules_that_are_off_are_as_the_section_says() -> None:
     rules = known_rules(AlertSettings(thresholds={"JobIdleGPU": 5.0}, off=["TelemetryStale"]))
     assert rules["JobIdleGPU"].threshold == 5.0
     assert "TelemetryStale" not in rules
+
+
+def test_runbooks_are_read_where_the_section_says() -> None:
+    told = known_rules(AlertSettings(runbook_url="https://wiki.example.org/gpu/"))["NodeDown"]
+    assert told.runbook_at == "https://wiki.example.org/gpu/node_down.md"
+    for text in (prometheus([told]), grafana([told]), unit_tests([told], "rules.yaml")):
+        assert "https://wiki.example.org/gpu/node_down.md" in text
+    assert known_rules(AlertSettings())["NodeDown"].runbook_at == "alerts/runbooks/node_down.md"
 
 
 @pytest.mark.parametrize("threshold", [0.0, -1.0, float("nan"), float("inf")])

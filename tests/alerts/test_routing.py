@@ -63,12 +63,18 @@ def test_the_address_of_a_person_is_the_one_of_now(store: Store) -> None:
     assert keys(store, owner="user", user="ana") == [("user/ana", "mailto:new@example.org")]
 
 
-def test_a_team_is_told_at_its_address_or_its_leads(store: Store) -> None:
+def test_a_team_is_told_at_its_leads_address_else_at_its_own(store: Store) -> None:
     since = NOW - DAY
     store.insert_rows(
         [
             Team(
-                kind="account", name="r", team="robotics", lead="max", valid_from=since, version=1
+                kind="account",
+                name="r",
+                team="robotics",
+                lead="max",
+                mail="r@x.org",
+                valid_from=since,
+                version=1,
             ),
             Team(
                 kind="account", name="s", team="speech", mail="s@x.org", valid_from=since, version=1

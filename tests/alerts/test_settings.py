@@ -32,9 +32,10 @@ def test_an_unknown_word_is_refused(key: str) -> None:
         ("time_zone", "Europe/Berlinn"),
         ("time_zone", "../etc"),
         ("repeat_days", -1),
+        ("runbook_url", "javascript:alert(1)"),
     ],
 )
-def test_an_hour_or_zone_that_there_is_not_is_refused(key: str, value: object) -> None:
+def test_what_cannot_be_is_refused_by_its_key(key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=key):
         section(**{key: value})
 

@@ -100,6 +100,22 @@ def test_a_team_that_gets_another_lead_keeps_its_history(store: Store, tmp_path:
     assert {(r["lead"], r["ended"]) for r in rows} == {("ana", 1), ("ben", 0)}
 
 
+def test_what_is_no_mail_address_is_refused_by_line(store: Store, tmp_path: Path) -> None:
+    lines = "user,mail\nana,ana@x.org\nben,ben at x.org\ncem,\neva,a@x.org;b@x.org\n"
+    with pytest.raises(BadLines) as caught:
+        people.import_people(store, listed(tmp_path, lines), NOW)
+    assert caught.value.lines == (
+        "line 3: mail: 'ben at x.org' is no mail address",
+        "line 5: mail: 'a@x.org;b@x.org' is no mail address",
+    )
+    with pytest.raises(BadLines) as caught:
+        people.import_teams(
+            store, listed(tmp_path, "kind,name,team,mail\naccount,a,vision,all\n"), NOW
+        )
+    assert caught.value.lines == ("line 2: mail: 'all' is no mail address",)
+    assert store.value("SELECT count() FROM people") == 0
+
+
 def test_an_unknown_kind_of_team_is_refused(store: Store, tmp_path: Path) -> None:
     path = listed(tmp_path, "kind,name,team\nlabel,a,vision\n")
     with pytest.raises(BadLines) as caught:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboards.ask import book_by, chosen, samples
+from dashboards.ask import accounts, chosen, drawn, fleet, point, samples
 from dashboards.check import estimated
 from dashboards.macros import expand
 from gpuledger.catalogue import TABLES, GpuSample, SourceRun
@@ -73,22 +74,52 @@ def test_a_table_without_rollups_is_read_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval_s", "minutes", "cell_s"),
+    ("asked", "interval_s", "cell_s"),
     [
-        (10, False, 3600),
-        (10, True, 60),
-        (30, True, 3600),
-        (3600, True, 3600),
-        (86_400, True, 86_400),
+        (accounts, 10, 3600),
+        (drawn, 10, 60),
+        (drawn, 30, 3600),
+        (accounts, 3600, 3600),
+        (drawn, 7200, 86_400),
+        (accounts, 86_400, 86_400),
     ],
 )
 def test_the_book_is_read_by_minutes_hours_or_days(
-    store: Store, interval_s: int, minutes: bool, cell_s: int
+    store: Store, asked: Callable[[], str], interval_s: int, cell_s: int
 ) -> None:
     fill(store)
-    sql = f"SELECT DISTINCT cell_seconds {book_by('at', minutes=minutes)}"
+    sql = f"SELECT DISTINCT cell_seconds {asked()}"
     found = store.select(expand(sql, datetime(2026, 3, 1, tzinfo=UTC), UNTIL, interval_s, ALL))
     assert [row["cell_seconds"] for row in found] == [cell_s]
+
+
+@pytest.mark.parametrize(("interval_s", "width_s"), [(3600, 3600), (7200, 86_400), (86_400,) * 2])
+def test_a_point_is_a_day_where_days_are_read(store: Store, interval_s: int, width_s: int) -> None:
+    at = "SELECT toDateTime64('2026-03-02 15:20:00', 3, 'UTC') AS t"
+    sql = f"SELECT {point('t')} AS at FROM ({at})"
+    (row,) = store.select(expand(sql, SINCE, UNTIL, interval_s, {}))
+    assert row["at"] == datetime(2026, 3, 2, 15 if width_s == 3600 else 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("interval_s", [10, 30, 7200])
+def test_of_a_fleet_each_row_of_a_rollup_tells_for_itself(store: Store, interval_s: int) -> None:
+    fill_samples(store)
+    asked = fleet(GpuSample.table, "power_watts", "power_watts_max", "energy_joules")
+    sql = (
+        "SELECT max(power_watts_max) AS most, sum(power_watts * covered_seconds) / 120 AS mean,"
+        f" max(energy_joules_last) - min(energy_joules_first) AS joules {asked}"
+    )
+    (row,) = store.select(expand(sql, SINCE - timedelta(days=1), UNTIL, interval_s, ALL))
+    assert row == {"most": 300.0, "mean": 300.0, "joules": 33_000.0}
+
+
+def test_of_a_fleet_the_hour_that_goes_on_is_read_whole_where_hours_are_asked_for(
+    store: Store,
+) -> None:
+    fill_samples(store)
+    sql = f"SELECT at {fleet(GpuSample.table, 'power_watts', hours=True)}"
+    found = store.select(expand(sql, HOUR + timedelta(minutes=10), UNTIL, 10, ALL))
+    assert [row["at"] for row in found] == [HOUR]
 
 
 def test_what_does_not_fit_a_point_is_not_read(store: Store) -> None:
@@ -101,7 +132,7 @@ def test_what_does_not_fit_a_point_is_not_read(store: Store) -> None:
 
 def test_of_the_book_too_only_what_fits_a_point_is_read(store: Store) -> None:
     fill(store)
-    sql = f"SELECT sum(gpu_seconds) AS most {book_by('at', minutes=True)}"
+    sql = f"SELECT sum(gpu_seconds) AS most {drawn()}"
     everything = {s: expand(sql, SINCE, UNTIL, s, ALL) for s in (10, 3600)}
     read = {
         s: {r["table"] for r in store.select(f"EXPLAIN ESTIMATE {asked}") if r["rows"]}

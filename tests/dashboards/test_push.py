@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from dashboards.choices import COMMON
-from dashboards.grafana import TRIES, Grafana, checked_url, read_secret
+from dashboards.grafana import TRIES, Grafana, checked_url
 from dashboards.panel import Board, stat
 from dashboards.push import Datasource, Outcome, Push, Pushed
 from dashboards.words import Text
 from gpuledger.errors import ConfigError, ReadError
+from gpuledger.files import read_secret
 from tests.fakes.grafana import TOKEN, FakeGrafana, served
 
 TEXT = Text("title", "what it says", "what to do", link="/d/gpuledger-a")

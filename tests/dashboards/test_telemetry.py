@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dashboards.macros import expand
-from dashboards.telemetry import grown, rates, told
-from gpuledger.catalogue import BlockSample, GpuSample
+from dashboards.telemetry import grown, increases, rates, told
+from gpuledger.catalogue import BlockSample, GpuHealth, GpuSample
 from gpuledger.errors import ConfigError
 from gpuledger.store import Store
 from gpuledger.units import WATT
@@ -55,6 +55,43 @@ def test_of_rollups_the_first_cell_counts_what_it_grew_within(store: Store) -> N
         f"SELECT sum(read_bytes) AS grew, sum(lasted) AS s {grown(BlockSample.table, 'read_bytes')}"
     )
     assert ask(store, sql, 3600) == [{"grew": 120.0, "s": 180.0}]
+
+
+def test_increases_are_taken_per_epoch_and_added_up(store: Store) -> None:
+    fill_reads(store, 100, 160, 220)
+    store.insert_rows(
+        [
+            sample(BlockSample, n, "n1", device="sda", read_bytes=count, epoch=1)
+            for n, count in ((4, 5), (5, 35))
+        ]
+    )
+    sql = f"SELECT node, device, read_bytes {increases(BlockSample.table, 'read_bytes', where='1')}"
+    for interval_s in (10, 60):
+        assert ask(store, sql, interval_s) == [
+            {"node": "n1", "device": "sda", "read_bytes": 120.0 + 30.0}
+        ]
+
+
+def test_of_several_writers_the_first_one_tells_of_an_increase(store: Store) -> None:
+    told = (("nvml", 1, 3, 0), ("dcgm-exporter", 2, 9, 1))
+    for source, first, last, width in told:
+        store.insert_rows(
+            [
+                sample(
+                    *(GpuHealth, minute, "n1"),
+                    slot=0,
+                    uuid="GPU-1",
+                    source=source,
+                    pcie_replays=count,
+                    pcie_width=width or None,
+                )
+                for minute, count in ((1, first), (2, last))
+            ]
+        )
+    asked = increases(GpuHealth.table, "pcie_replays", keep=("pcie_width",), where="1")
+    assert ask(store, f"SELECT pcie_replays, pcie_width {asked}") == [
+        {"pcie_replays": 2.0, "pcie_width": 1.0}
+    ]
 
 
 def test_rates_are_added_up_over_devices(store: Store) -> None:

@@ -1377,6 +1377,19 @@ CREATE TABLE IF NOT EXISTS report_snapshots (
 ENGINE = ReplacingMergeTree(version) ORDER BY (week, step)
 SETTINGS non_replicated_deduplication_window = 100000;
 
+CREATE TABLE IF NOT EXISTS report_pages (
+  `week` LowCardinality(String) COMMENT 'ISO week' CODEC(ZSTD(1)),
+  `step` UInt32 COMMENT 'step of the draft in the life of the week\'s report' CODEC(ZSTD(1)),
+  `team` LowCardinality(String) COMMENT 'team' CODEC(ZSTD(1)),
+  `decision` UInt64 COMMENT 'whose insert it was; tells the one of several that won' CODEC(ZSTD(1)),
+  `value` String COMMENT 'the numbers as JSON' CODEC(ZSTD(3)),
+  `form` UInt32 COMMENT 'version of the JSON\'s schema' CODEC(ZSTD(1)),
+  `at` DateTime64(3, 'UTC') COMMENT 'when' CODEC(DoubleDelta, ZSTD(1)),
+  `version` UInt64 COMMENT 'falls with time, so that the first holds' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version) ORDER BY (week, step, team)
+SETTINGS non_replicated_deduplication_window = 100000;
+
 CREATE TABLE IF NOT EXISTS report_notes (
   `week` LowCardinality(String) COMMENT 'ISO week' CODEC(ZSTD(1)),
   `team` LowCardinality(String) COMMENT 'team' CODEC(ZSTD(1)),
@@ -3264,6 +3277,10 @@ COMMENT 'gpuledger 2cbf4fbb11d5c342';
 CREATE OR REPLACE VIEW v_report_snapshots AS
 SELECT week AS week, step AS step, decision AS decision, snapshot_id AS snapshot_id, edition AS edition, state AS state, corrects AS corrects, timezone AS timezone, since AS since, until AS until, settled AS settled, value AS value, sha256 AS sha256, form AS form, by AS by, at AS at, version AS version FROM report_snapshots FINAL
 COMMENT 'gpuledger 2b84a41f893e016a';
+
+CREATE OR REPLACE VIEW v_report_pages AS
+SELECT week AS week, step AS step, team AS team, decision AS decision, value AS value, form AS form, at AS at, version AS version FROM report_pages FINAL
+COMMENT 'gpuledger f3b59e6981296751';
 
 CREATE OR REPLACE VIEW v_report_notes AS
 SELECT week AS week, team AS team, note AS note, by AS by, at AS at, version AS version FROM report_notes FINAL

@@ -83,8 +83,10 @@ def test_every_table_comes_and_every_column_fits_its_type(world: World) -> None:
     batches = list(telemetry(world, world.start, END)) + scheduler_batches(world, END)
     assert {b.table.name for b in batches} == {
         "gpu_samples",
+        "gpu_health_samples",
         "process_samples",
         "gpu_events",
+        "agent_samples",
         "host_samples",
         "network_samples",
         "block_samples",
@@ -242,7 +244,7 @@ def test_nodes_have_one_state_at_any_time(world: World) -> None:
 
 
 def test_counters_of_machines_never_fall(world: World) -> None:
-    tables = {"host_samples", "network_samples", "block_samples"}
+    tables = {"host_samples", "network_samples", "block_samples", "agent_samples"}
     for batch in telemetry(world, END - 24 * HOUR, END):
         if batch.table.name in tables:
             _check_counters(batch)

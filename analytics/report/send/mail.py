@@ -22,7 +22,8 @@ from analytics.report.send.outcome import FAILED, REFUSED, SENT, UNSURE, Outcome
 from analytics.report.send.papers import Papers
 from analytics.report.settings import DeliverySettings, Security
 from analytics.report.words import plain, unmarked
-from gpuledger.errors import ConfigError, GpuledgerError
+from gpuledger.errors import GpuledgerError
+from gpuledger.files import read_secret
 
 DONE, PERMANENT = 250, 500
 TAKEN = (250, 251)
@@ -92,7 +93,7 @@ class Mailer:
             if settings.smtp_security is Security.STARTTLS:
                 server.starttls(context=context)
             if settings.smtp_user:
-                server.login(settings.smtp_user, secret(settings.smtp_password_file))
+                server.login(settings.smtp_user, _password(settings))
             server.ehlo_or_helo_if_needed()
         except BaseException:
             server.close()
@@ -164,13 +165,8 @@ def compose(
     return message
 
 
-def secret(path: str) -> str:
-    """The content of a file without its line's end. ConfigError where it cannot be read."""
-    try:
-        return Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError) as e:
-        said = e.strerror if isinstance(e, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"[report.delivery] {path}: {said}") from None
+def _password(settings: DeliverySettings) -> str:
+    return read_secret(Path(settings.smtp_password_file), "[report.delivery] smtp_password_file")
 
 
 def _kind(code: int) -> str:

@@ -11,16 +11,18 @@ from datetime import datetime, tzinfo
 from email.errors import MessageError
 from pathlib import Path
 
-from analytics.report import remarks, snapshot, teams, weeks
+from analytics.report import pages, remarks, snapshot, teams, weeks
 from analytics.report.release import Desk
 from analytics.report.send import log, s3, webhook
 from analytics.report.send.log import MANAGEMENT, TEAM, Delivery, Turn
-from analytics.report.send.mail import Mailer, compose, secret
+from analytics.report.send.mail import Mailer, compose
 from analytics.report.send.outcome import FAILED, REFUSED, Outcome, told
 from analytics.report.send.papers import Papers
-from analytics.report.settings import DeliverySettings, is_address
+from analytics.report.settings import DeliverySettings
 from analytics.report.snapshot import RELEASED, Snapshot
+from gpuledger import contacts
 from gpuledger.errors import ConfigError, StoreError
+from gpuledger.files import read_secret
 from gpuledger.service import Reader
 from gpuledger.store import Store
 
@@ -80,18 +82,9 @@ def unreachable(
     """Teams whose lead has no mail address."""
     if not settings.team_leads:
         return []
-    addresses = leads(reader, frozen.at)
+    addresses = contacts.of_teams(reader, frozen.at)
     held = teams.named(reader, *weeks.bounds(frozen.week, zone))
     return [team for team in held if not addresses.get(team)]
-
-
-def leads(reader: Reader, now: datetime) -> dict[str, list[str]]:
-    """Mail addresses of each team: of its leads, else the team's own."""
-    out: dict[str, list[str]] = {}
-    for row in reader.select(_LEADS, now=now):
-        of_lead, of_team = ([*filter(is_address, row[of])] for of in ("leads", "mails"))
-        out[row["team"]] = of_lead or of_team
-    return out
 
 
 class Sender:
@@ -163,7 +156,7 @@ class Sender:
         self, delivery: Delivery, frozen: Snapshot, mailer: Mailer, now: datetime
     ) -> Outcome:
         try:
-            papers = self._of(delivery, frozen)
+            papers = self._of(delivery, frozen, now)
             if delivery.channel == MAIL:
                 return self._mail(delivery, papers, mailer, now)
             if delivery.channel == S3:
@@ -180,12 +173,11 @@ class Sender:
             return told(REFUSED, f"no message can be made of it: {e}")
         return mailer.send(delivery.target, message)
 
-    def _of(self, delivery: Delivery, frozen: Snapshot) -> Papers:
+    def _of(self, delivery: Delivery, frozen: Snapshot, now: datetime) -> Papers:
         """The papers that the delivery needs, made once a run."""
         if delivery.what not in self._papers:
             if delivery.team:
-                bounds = weeks.bounds(frozen.week, self._desk.zone)
-                made = teams.collect(self._store, delivery.team, *bounds, self._desk.zone)
+                made = pages.page(self._store, frozen, delivery.team, self._desk.zone, now)
                 self._papers[delivery.what] = Papers(made)
             else:
                 notes = remarks.of_week(self._store, frozen.week)
@@ -196,7 +188,9 @@ class Sender:
 
 def webhook_url(settings: DeliverySettings) -> str:
     """The webhook's address; empty = none. ConfigError where its file cannot be read."""
-    return secret(settings.webhook_file) if settings.webhook_file else settings.webhook
+    if not settings.webhook_file:
+        return settings.webhook
+    return read_secret(Path(settings.webhook_file), "[report.delivery] webhook_file")
 
 
 def _is_due(turn: Turn | None, now: datetime, *, again: bool) -> bool:
@@ -222,7 +216,7 @@ def _to_leads(
 ) -> list[Delivery]:
     if not settings.team_leads:
         return []
-    addresses = leads(reader, frozen.at)
+    addresses = contacts.of_teams(reader, frozen.at)
     return [
         Delivery(frozen.week, frozen.edition, f"{TEAM}{team}", MAIL, address)
         for team in teams.named(reader, *weeks.bounds(frozen.week, zone))
@@ -235,16 +229,3 @@ def _named(settings: DeliverySettings) -> str:
     if settings.webhook_file:
         return Path(settings.webhook_file).name
     return webhook.shown(settings.webhook)
-
-
-_LEADS = """
-SELECT t.team AS team, arraySort(groupUniqArrayIf(p.mail, p.mail != '')) AS leads,
-  arraySort(groupUniqArrayIf(t.mail, t.mail != '')) AS mails
-FROM (SELECT toString(team) AS team, toString(lead) AS lead, toString(mail) AS mail
-  FROM teams FINAL WHERE team != ''
-  AND valid_from <= {now:DateTime64(3, 'UTC')} AND valid_to > {now:DateTime64(3, 'UTC')}) AS t
-LEFT JOIN (SELECT toString(user) AS user, mail FROM people FINAL
-  WHERE valid_from <= {now:DateTime64(3, 'UTC')} AND valid_to > {now:DateTime64(3, 'UTC')}) AS p
-  ON p.user = t.lead
-GROUP BY team ORDER BY team
-"""

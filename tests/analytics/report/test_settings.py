@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from analytics.report.settings import DeliverySettings, ReportSettings, is_address
+from analytics.report.settings import DeliverySettings, ReportSettings
 from gpuledger.config import Config
+from gpuledger.contacts import is_address
 from gpuledger.errors import ConfigError
 
 

@@ -40,12 +40,6 @@ class Told:
             raise StoreError(self.refusal)
         return [dict(row) for row in self.rows]
 
-    def value(self, _sql: str, **_: Any) -> Any:
-        raise NotImplementedError
-
-    def parquet(self, _sql: str, **_: Any) -> bytes:
-        raise NotImplementedError
-
 
 class Balanced(HTMLParser):
     """Counts tags; every one that opens must close."""
@@ -134,7 +128,7 @@ def test_every_kind_is_drawn_with_its_words_and_nothing_from_elsewhere(kind: str
         assert words in text
     assert "<code>gpuledger free</code>" in html
     assert not re.search(r"(?:src|href|url\()=?[\"']?(?:https?:)?//", html)
-    assert "no data" not in text
+    assert "nothing to show" not in text
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k not in {"stat", "area"}])
@@ -147,13 +141,13 @@ def test_hostile_names_are_shown_whole_and_do_nothing(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_panel_without_rows_says_why(kind: str) -> None:
     html, text = page(KINDS[kind][0], [])
-    assert "no data in this range: no job <waits>" in text
+    assert "nothing to show: no job <waits>" in text
     assert "<waits>" not in html
 
 
 def test_a_series_of_unknown_values_says_why() -> None:
     _, text = page(KINDS["lines"][0], hours(x=[None, None]))
-    assert "no data in this range: no job <waits>" in text
+    assert "nothing to show: no job <waits>" in text
 
 
 def test_a_question_that_fails_is_told_in_its_panel() -> None:
@@ -245,4 +239,4 @@ def test_the_executive_board_shows_the_world_in_numbers(store: Store) -> None:
 def test_an_empty_store_gives_a_page_of_words(store: Store) -> None:
     pages = dict(Preview({"executive": executive}, store, SINCE, UNTIL).pages())
     text = parsed(pages["executive.html"]).text
-    assert text.count("no data in this range") == len(executive.panels)
+    assert text.count("nothing to show: ") == len(executive.panels)

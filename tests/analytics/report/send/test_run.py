@@ -18,6 +18,7 @@ from analytics.report.send.papers import Papers
 from analytics.report.send.run import Sender, Sent, planned
 from analytics.report.settings import DeliverySettings
 from analytics.report.snapshot import Snapshot
+from gpuledger import contacts
 from gpuledger.catalogue import Team
 from gpuledger.schema import UNSET_TIME
 from gpuledger.store import Store
@@ -296,7 +297,7 @@ def test_a_lead_without_a_usable_address_is_told_by_the_teams(store: Store) -> N
     staff(store, {"robotics": ("rob", "rob..x@example.org")})
     account = {"kind": "account", "name": "robotics", "valid_from": UNSET_TIME, "version": 2}
     store.insert_rows([Team(team="robotics", lead="rob", mail="team@example.org", **account)])
-    assert run.leads(store, DRAFTED)["robotics"] == ["team@example.org"]
+    assert contacts.of_teams(store, DRAFTED)["robotics"] == ["team@example.org"]
 
 
 def test_a_message_that_cannot_be_made_is_refused_and_stops_nobody(
