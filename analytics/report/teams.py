@@ -12,7 +12,7 @@ from typing import Any
 from analytics.life.netting import net
 from analytics.report import remarks, weeks
 from analytics.report.words import STRANGER, plain
-from gpuledger.errors import ConfigError, Unknown, nearest
+from gpuledger.errors import Unknown, nearest
 from gpuledger.measures import (
     CAPACITY_VALUE,
     GPU_HOURS,
