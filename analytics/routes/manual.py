@@ -81,7 +81,7 @@ def rows(url: str, token: str, path: str):
 
 def page(openapi: Json) -> str:
     """The page. Every route of the description is on it."""
-    parts = ["# API", GENERATED, INTRODUCTION.strip() + "\n\n" + _client(openapi) + "```"]
+    parts = ["# API", GENERATED, INTRODUCTION.strip() + "\n" + _client(openapi) + "```"]
     for tag in dict.fromkeys(told["tags"][0] for _, _, told in _operations(openapi)):
         parts.append(f"## {tag.capitalize()}")
         parts += [
