@@ -25,7 +25,7 @@ from analytics.app import create_app
 from analytics.runner import Runner
 from analytics.service import Service
 from benchmarks.boards_rows import fill_more
-from benchmarks.scale import Fleet, added_up, cells, facts, timed
+from benchmarks.scale_rows import Fleet, added_up, cells, facts, timed
 from gpuledger.config import Config
 from gpuledger.store import Address, Store
 from tests.components.pages import chromium, first_paint_ms, opened, served
