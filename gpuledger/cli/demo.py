@@ -226,7 +226,7 @@ class Demo:
         click.echo(f"{'took':<15} {took}")
 
     def serve(self, bound: object, report: str, tls: Tls | None = None) -> None:
-        """API and start page until Ctrl-C."""
+        """API and console until Ctrl-C."""
         import socket
 
         from analytics import server
