@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from analytics.access.guard import Doorkeeper, Guard
 from analytics.access.refused import Refusals
+from analytics.bounded import Bounded
 from analytics.console import routes as console
 from analytics.ingest import batches, otlp, remote_write
 from analytics.ingest.intake import Intake
@@ -68,6 +69,7 @@ def _application(keeper: Doorkeeper, intake: Intake | None, watch: Watch) -> Fas
     app.state.intake = intake
     app.state.watch = watch
     app.state.refusals = Refusals()
+    app.add_middleware(Bounded, free=SENDING_PREFIXES)
     app.add_middleware(Guard, keeper=keeper, refusals=app.state.refusals)
     app.add_middleware(TellPause)
     app.add_middleware(Watched, watch=watch)

@@ -107,8 +107,12 @@ def run(
     *,
     ticking: bool = True,
     tls: Tls | None = None,
+    link: bool = True,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, with the runner beside; returns when all has ended."""
+    """Serve until SIGINT or SIGTERM, with the runner beside; returns when all has ended.
+
+    `link`: a login link is said, which makes whoever reads it first an administrator.
+    """
     stop = threading.Event()
     runner = threading.Thread(target=service.runner.run, args=(stop,), name="runner", daemon=True)
     web = _web_server(create_app(service), tls)
@@ -120,8 +124,7 @@ def run(
             announcement.write(url, service.token, tls.certificate if tls else None)
         if ticking:
             runner.start()
-        link = f"open {url}/login?key={service.logins.new()} (works once)"
-        say(f"ready: {link}" if not url.startswith(UNIX) else f"ready: {url}")
+        say(f"ready: {_invitation(url, service) if link else url}")
         try:
             web.run(sockets=[bound])
         finally:
@@ -130,6 +133,13 @@ def run(
                 runner.join()
             if announcement:
                 announcement.remove()
+
+
+def _invitation(url: str, service: Service) -> str:
+    """What to open; no browser opens a unix socket."""
+    if url.startswith(UNIX):
+        return url
+    return f"open {url}/login?key={service.logins.new()} (works once)"
 
 
 def run_relay(

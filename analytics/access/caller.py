@@ -79,3 +79,8 @@ def may_decide(caller: Caller, row: Mapping[str, Any]) -> bool:
     if caller.has(Role.OPERATOR):
         return not caller.teams or row.get("team") in caller.teams
     return caller.role is Role.TEAM_OWNER and row.get("team") in caller.teams
+
+
+def owns(caller: Caller) -> bool:
+    """Whether the caller speaks for its teams, whatever lists of leads call it."""
+    return caller.role is Role.TEAM_OWNER

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import HTTPException, Query, Request, Response
 
 from analytics import exemptions
-from analytics.access.caller import Caller, Role, may_decide
+from analytics.access.caller import Caller, Role, may_decide, owns
 from analytics.console.paper import pages, show
 from analytics.console.said import Form, back
 from analytics.exemptions import Request as Asked
@@ -84,7 +84,7 @@ def decide(
         raise HTTPException(403, "the lead of the team that pays decides on an exemption")
     try:
         if step == "approve":
-            exemptions.approve(service.store, subject, caller.name, now)
+            exemptions.approve(service.store, subject, caller.name, now, proven=owns(caller))
         elif step == "end":
             exemptions.end(service.store, subject, now)
         else:
@@ -113,4 +113,6 @@ def _leads(reader: Reader, caller: Caller, subject: str) -> bool:
         team = exemptions.team_of(reader, subject)
     except ConfigError:
         return False
+    if owns(caller):
+        return may_decide(caller, {"team": team})
     return caller.name in exemptions.leads_of(reader, team, datetime.now(UTC))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from analytics import exemptions
-from analytics.access.caller import may_decide
+from analytics.access.caller import may_decide, owns
 from analytics.routes.answers import Ask, TheAsk, TheOne
 from analytics.routes.common import TheAudit, TheCaller
 from analytics.routes.described import (
@@ -89,7 +89,9 @@ def approve_exemption(ask: TheOne, caller: TheCaller, audit: TheAudit, said: Sub
     """Agree to the latest request, as the lead of the team that pays."""
     now = datetime.now(UTC)
     _check(ask, caller, said.subject)
-    kept = exemptions.approve(ask.service.store, said.subject, caller.name, now)
+    kept = exemptions.approve(
+        ask.service.store, said.subject, caller.name, now, proven=owns(caller)
+    )
     return _kept(ask, caller, audit, "approve", kept, now)
 
 

@@ -99,5 +99,8 @@ def command(
     bound = server.bind(listen)
     store = options.open_store(store_url, configuration)
     store.apply()
-    server.run(make_service(store, configuration, spool=spool), bound, click.echo, tls=tls)
+    # What is printed here ends up in a journal, which more people read than may decide.
+    link = not server.token(os.environ)
+    service = make_service(store, configuration, spool=spool)
+    server.run(service, bound, click.echo, tls=tls, link=link)
     store.close()

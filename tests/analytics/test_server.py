@@ -95,6 +95,17 @@ def test_a_service_answers_once_it_says_ready_and_ends_well(
     assert not announcement.exists()
 
 
+def test_a_service_with_a_token_of_its_own_writes_no_login_link_into_its_log(
+    tmp_path: Path,
+) -> None:
+    store = f"chdb://{tmp_path / 'store'}"
+    service = Running(tmp_path, "serve", "--store", store, GPULEDGER_TOKEN="of the site")
+    service.child.start()
+    wait_until(lambda: "ready: http" in service.log, 90, "ready")
+    assert service.end(signal.SIGTERM) == 0
+    assert "login" not in service.log
+
+
 def test_a_signal_right_after_ready_is_not_lost(tmp_path: Path) -> None:
     service = Running(tmp_path, "serve", "--store", f"chdb://{tmp_path / 'store'}")
     service.child.start()
