@@ -308,6 +308,7 @@ RULES: Mapping[str, Rule] = {
     "notifications": _notification,
     "report_snapshots": _closed,
     "report_notes": _team,
+    "report_pages": _team,
     "report_deliveries": _delivery,
 }
 

@@ -283,7 +283,7 @@ def test_a_malformed_batch_is_refused_and_nothing_of_it_stored(tmp_path: Path) -
 def test_a_machine_without_a_gpu_is_recorded_and_says_so_everywhere(tmp_path: Path) -> None:
     with Running(tmp_path, "up", "--dir", tmp_path / "data") as service:
         assert "no GPU owned: this machine has no NVIDIA driver" in service.log
-        assert "No GPU owned" in service.page()
+        assert "no GPU is owned" in service.page()
         store = f"chdb://{tmp_path / 'data' / 'store'}"
         assert output("ledger", "--store", store).startswith("No GPU owned")
         report = output("report", "weekly", "--store", store, "--format", "md")

@@ -246,7 +246,7 @@ def test_a_demo_says_what_it_wrote_and_where(demo: tuple[Path, CompletedProcess[
         (("ledger", "--sinc", "7d"), "--since"),
         (("ledger",), "--store"),
         (("findings", "--limit", "0", "--store", "chdb:///x"), "--limit"),
-        (("ledger", "--format", "parquet", "--store", "chdb:///x"), "'csv'"),
+        (("ledger", "--format", "yaml", "--store", "chdb:///x"), "'parquet'"),
         (("ledger", "--by", "tema", "--store", "chdb:///x"), "'team'"),
         (("recommend", "show", "--store", "chdb:///x"), "IDENTIFIER"),
     ],

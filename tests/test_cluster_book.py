@@ -152,14 +152,6 @@ def test_every_panel_shows_what_it_shows_on_one_server(filled: Pair, board: Path
     assert sorted(places) == ["n1", "n3"]
 
 
-def test_a_team_sees_its_own_rows_of_every_shard_and_none_of_others(clean: Pair) -> None:
-    two_teams.fill(clean.many)
-    names = ("jobs", "ledger_1m", "gpu_samples", "gpu_samples_1m", "findings", "people", *VIEWS)
-    two_teams.check(clean.many, names, frozenset())
-    places = clean.on_each("SELECT DISTINCT node FROM gpuledger_local.gpu_samples")
-    assert sorted(places) == ["blue-n-2", "red-n-1"]
-
-
 def _spread(rows: list[Row]) -> list[Row]:
     """With the node in each cell, and the second node by a name that another shard has."""
     nodes = {row.gpu_id: row.node for row in rows if isinstance(row, Asset)}
@@ -197,6 +189,14 @@ def test_commands_ask_a_cluster_as_they_ask_one_server(filled: Pair, tmp_path: P
             told.append(done.output)
     assert json.loads(told[0]) == json.loads(told[2]) != []
     assert "schema is up to date" in told[1]
+
+
+def test_a_team_sees_its_own_rows_of_every_shard_and_none_of_others(clean: Pair) -> None:
+    two_teams.fill(clean.many)
+    names = ("jobs", "ledger_1m", "gpu_samples", "gpu_samples_1m", "findings", "people", *VIEWS)
+    two_teams.check(clean.many, names, frozenset())
+    places = clean.on_each("SELECT DISTINCT node FROM gpuledger_local.gpu_samples")
+    assert sorted(places) == ["blue-n-2", "red-n-1"]
 
 
 def apart(history: History) -> None:

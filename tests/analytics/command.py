@@ -124,7 +124,7 @@ class Running:
 
     def __enter__(self) -> Self:
         self.child.start()
-        self.child.wait_ready(lambda: "ready: open " in self.log, READY_S)
+        self.child.wait_ready(lambda: "ready: " in self.log, READY_S)
         return self
 
     def __exit__(
