@@ -97,7 +97,7 @@ def happened(service: Service, prometheus: Prometheus) -> World:
     service.child.process.kill()
     service.child.process.wait()
     service.child.start()
-    service.child.wait_ready(lambda: service.log.count("ready: open ") == 2, LIMIT_S)
+    service.child.wait_ready(lambda: service.log.count("ready: ") == 2, LIMIT_S)
     arrive(service, now_ms() + round(AGAIN_S * 1000))
     world.killed_ms = now_ms()
     prometheus.kill()
