@@ -68,7 +68,7 @@ def _whole() -> Panel:
 
 def _closure() -> Panel:
     owned = "SELECT sum(owned_seconds) FROM v_booked_hours WHERE $__timeFilter(hour)"
-    cells = "SELECT sum(gpu_seconds) FROM v_book_1h WHERE $__timeFilter(hour)"
+    cells = "SELECT sum(gpu_seconds) FROM v_accounts_1h WHERE $__timeFilter(hour)"
     return stat(
         Text(
             "Does the book close?",
