@@ -233,7 +233,7 @@ def _nvlink() -> Panel:
             empty="every link is up without errors, or no agent reads them (NVML health)",
         ),
         f"SELECT cluster, node, slot AS gpu, nvlinks - nvlinks_up AS nvlinks_down,"
-        f" pcie_width_max - pcie_width AS lanes_missing, {', '.join(gauges + counters)}\n"
+        f" pcie_width_max - pcie_width AS lanes_missing, {', '.join(counters)}\n"
         f"{increases(GpuHealth.table, *counters, keep=gauges, where=on_pools())}\n"
         "WHERE greatest(ifNull(nvlinks_down, 0), ifNull(lanes_missing, 0),"
         f" {', '.join(f'ifNull({c}, 0)' for c in counters)}) > 0\n"

@@ -47,7 +47,7 @@ class ReportPage(Row, table="report_pages", layout=Versions(key=("week", "step",
     step: Number = number("step of the draft in the life of the week's report")
     team: Label = label("team")
     decision: Number = ident("whose insert it was; tells the one of several that won")
-    value: Label = text("the numbers as JSON")
+    value: Label = text("the numbers as JSON", holds=Holds.WORDS)
     form: Number = number("version of the JSON's schema")
     at: Time = time("when")
     version: Number = number("falls with time, so that the first holds", bits=64)

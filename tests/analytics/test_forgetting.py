@@ -260,7 +260,7 @@ def test_it_is_looked_for_once_a_day(store: Store) -> None:
 # --- the catalogue ----------------------------------------------------------------------------
 
 SUSPECT = re.compile(
-    r"(^|_)(user|users|by|mail|owner|lead|who|holder|receiver|note|reason|person)(_|$)"
+    r"(^|_)(user|users|by|mail|owner|lead|who|holder|receiver|note|reason|person|value)(_|$)"
 )
 
 

@@ -1,8 +1,8 @@
 """What was delivered, so that a restart sends nothing twice.
 
 A delivery is a list of turns (`gpuledger.turns`): one that begins (`sending`), one that says how it
-ended. Of several senders one begins. What
-began and has no end long after was under way when a service ended: nobody knows whether it arrived.
+ended. Of several senders one begins. What began and has no end long after was under way when a
+service ended: nobody knows whether it arrived.
 """
 
 from __future__ import annotations
